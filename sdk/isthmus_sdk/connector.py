@@ -1,0 +1,310 @@
+"""The authoring surface: a :class:`Connector`, its streams, and what their records map to.
+
+A connector is one object with decorated functions::
+
+    acme = Connector(__package__, settings=Settings, auth=lambda s: Bearer(s.token.reveal()))
+
+    @acme.stream("alerts", model=Alert, cursor="updated_at", lookback="10m")
+    def alerts(ctx):                                  # which pages to read; no loop, retry or state
+        return ctx.pages("/v1/alerts", items="data", next=Cursor("next_cursor", "cursor"), since="since", limit=1000)
+
+    @alerts.maps
+    def alert_to_stix(alert: Alert, stix: Builder):   # pure: the same record always gives the same objects
+        yield stix.alert(...)
+
+Decorated names keep their callables: ``alerts.fn`` is the stream function, ``alert_to_stix`` stays the function itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from isthmus_sdk.duration import seconds
+from isthmus_sdk.errors import ManifestError
+from isthmus_sdk.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from isthmus_sdk.context import Context
+    from isthmus_sdk.manifest import Manifest
+    from isthmus_sdk.page import Page
+    from isthmus_sdk.stix import Builder
+
+S = TypeVar("S", bound=BaseModel)
+"""Settings of a connector."""
+R = TypeVar("R")
+"""Record of a stream, as its model describes it."""
+F = TypeVar("F", bound=Callable[[Any], "Iterable[Page]"])
+"""Stream function."""
+T = TypeVar("T")
+"""What a mapping gives: a dict, a ``Shape``, or an iterable of them."""
+_C = TypeVar("_C", bound=Callable[..., Any])
+_R_contra = TypeVar("_R_contra", contravariant=True)
+_S_contra = TypeVar("_S_contra", contravariant=True, bound=BaseModel)
+
+Contract = Literal["evolve", "quarantine_record", "freeze"]
+CursorUnit = Literal["auto", "s", "ms", "us", "ns", "sequence"]
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_CONTRACTS = ("evolve", "quarantine_record", "freeze")
+_UNITS = ("auto", "s", "ms", "us", "ns", "sequence")
+
+
+class Mapping_(Protocol[_R_contra]):
+    """A mapping: one validated record and a builder in, STIX objects out."""
+
+    def __call__(self, record: _R_contra, stix: Builder, /) -> Any: ...
+
+
+class Summary:
+    """How the records of a high-volume stream become communications (``@stream.summarises``)."""
+
+    __slots__ = ("fn", "lateness", "max_edges", "window")
+
+    def __init__(self, fn: Callable[..., Any], window: float, lateness: float, max_edges: int) -> None:
+        self.fn = fn
+        self.window = window
+        """Seconds of event time in one window."""
+        self.lateness = lateness
+        """Seconds a record may be late before it is counted in the late bucket."""
+        self.max_edges = max_edges
+
+
+class Stream(Generic[R, F]):
+    """One kind of record of a connector. Made by ``@connector.stream``; calling it calls the stream function."""
+
+    def __init__(
+        self,
+        connector: Connector[Any],
+        name: str,
+        fn: F,
+        *,
+        model: type[R],
+        cursor: str | None,
+        cursor_unit: CursorUnit,
+        key: str | Sequence[str] | None,
+        lookback: str | float | None,
+        ordered: bool,
+        snapshot: bool,
+        items: str | None,
+        default: bool,
+        contract: Contract,
+        unwrap: Callable[[bytes], bytes] | None,
+    ) -> None:
+        if not _NAME.fullmatch(name):
+            raise ManifestError(f"stream {name!r}: a name is lower-case letters, digits and _, starting with a letter")
+        if contract not in _CONTRACTS:
+            raise ManifestError(f"stream {name}: contract {contract!r} is unknown; one of {', '.join(_CONTRACTS)}")
+        if cursor_unit not in _UNITS:
+            raise ManifestError(f"stream {name}: cursor_unit {cursor_unit!r} is unknown; one of {', '.join(_UNITS)}")
+        if snapshot and cursor:
+            raise ManifestError(f"stream {name}: a snapshot reads everything each time, so it has no cursor={cursor!r}")
+        if lookback and not cursor:
+            raise ManifestError(f"stream {name}: lookback needs cursor=, the field it looks back from")
+        self.connector = connector
+        self.name = name
+        self.fn: F = fn
+        self.model: type[R] = model
+        self.cursor = cursor
+        self.cursor_unit: CursorUnit = cursor_unit
+        self.key = key
+        self.lookback = seconds(lookback, name=f"stream {name}: lookback") if lookback else 0.0
+        self.ordered = ordered
+        self.snapshot = snapshot
+        self.items = items
+        self.default = default
+        self.contract: Contract = contract
+        self.unwrap = unwrap
+        self.description = (fn.__doc__ or "").strip().split("\n", 1)[0].strip()
+        self.mapping: Mapping_[R] | None = None
+        self.summary: Summary | None = None
+
+    def __call__(self, ctx: Context[Any]) -> Iterable[Page]:
+        """The pages of one run, as the stream function gives them."""
+        return self.fn(ctx)
+
+    def __repr__(self) -> str:
+        return f"<stream {self.name} of {self.connector!r}>"
+
+    def maps(self, function: Callable[[R, Builder], T]) -> Callable[[R, Builder], T]:
+        """Register the pure mapping of a record to STIX objects and return it unchanged.
+
+        It returns or yields dicts and builder shapes. It raises :class:`~isthmus_sdk.errors.Ignored` for a record that
+        rightly maps to nothing and :class:`~isthmus_sdk.errors.RecordError` for one it cannot use.
+        """
+        if self.mapping is not None:
+            raise ManifestError(f"stream {self.name}: has two @maps functions; a record has one mapping")
+        self.mapping = function
+        return function
+
+    def summarises(
+        self, *, window: str | float = "1h", lateness: str | float = "5m", max_edges: int = 100_000
+    ) -> Callable[[_C], _C]:
+        """Register a function that turns each record into its contributions to communications; returns it unchanged.
+
+        ``window`` is the length of a window and ``lateness`` how late a record may come, both in event time.
+        ``max_edges`` bounds memory; what does not fit is counted in an overflow bucket.
+        """
+
+        def register(function: _C) -> _C:
+            if self.summary is not None:
+                raise ManifestError(f"stream {self.name}: has two @summarises functions")
+            self.summary = Summary(
+                function,
+                seconds(window, name=f"stream {self.name}: window"),
+                seconds(lateness, name=f"stream {self.name}: lateness"),
+                max_edges,
+            )
+            return function
+
+        return register
+
+
+class Connector(Generic[S]):
+    """A plugin for one vendor product, and the plugin object itself.
+
+    ``package`` is ``__package__`` of the module that makes it: ``connector.toml`` lies there. ``settings`` describes what
+    an operator sets. ``auth`` and ``base_url`` are asked once per instance, with the checked settings. ``origins`` adds
+    places beside ``base_url`` that requests may go to. ``http`` adds options of the HTTP client (``rate``, ``limits``,
+    ``retry``) as a dict or a function of the settings.
+    """
+
+    kind: ClassVar[str] = "connector"
+
+    def __init__(
+        self,
+        package: str | None,
+        *,
+        settings: type[S],
+        auth: Callable[[S], Any] | None = None,
+        base_url: Callable[[S], Any] | None = None,
+        origins: Callable[[S], Iterable[Any]] | None = None,
+        http: Callable[[S], Mapping[str, Any]] | Mapping[str, Any] | None = None,
+    ) -> None:
+        if not package:
+            raise ManifestError("Connector(__package__, ...): the module is not inside a package; give the package's name")
+        self.package = package
+        self.settings: type[S] = settings
+        self.auth = auth
+        self.base_url: Callable[[S], Any] = base_url or _base_url
+        self.origins = origins
+        self.http = http
+        self.streams: dict[str, Stream[Any, Any]] = {}
+        self.checker: Callable[[Context[S]], Any] | None = None
+        self._manifest: Manifest | None = None
+
+    def __repr__(self) -> str:
+        return f"<connector {self.package}>"
+
+    @property
+    def manifest(self) -> Manifest:
+        """``connector.toml`` beside the code, read at first use. Raises ``ManifestError``."""
+        if self._manifest is None:
+            from isthmus_sdk.manifest import read
+
+            self._manifest = read(self.folder / "connector.toml")
+        return self._manifest
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the package."""
+        import sys
+
+        module = sys.modules.get(self.package)
+        paths = list(getattr(module, "__path__", ()))
+        if not paths:
+            raise ManifestError(f"{self.package}: is not an imported package, so connector.toml cannot be found beside it")
+        return Path(paths[0])
+
+    @property
+    def name(self) -> str:
+        """The connector's name, from the manifest."""
+        return self.manifest.name
+
+    def stream(
+        self,
+        name: str,
+        *,
+        model: type[R],
+        cursor: str | None = None,
+        key: str | Sequence[str] | None = "id",
+        lookback: str | float | None = None,
+        ordered: bool = True,
+        snapshot: bool = False,
+        items: str | None = None,
+        default: bool = True,
+        contract: Contract = "evolve",
+        unwrap: Callable[[bytes], bytes] | None = None,
+        cursor_unit: CursorUnit = "auto",
+    ) -> _StreamDecorator[R]:
+        """Declare a stream; the decorated function says which pages to read.
+
+        ``model``: pydantic model or msgspec struct that names only the fields the mapping uses.
+        ``cursor``: field (dotted) whose value grows with each new or changed record; the next run starts there.
+        ``cursor_unit``: what a number in that field is; ``auto`` guesses by size, ``sequence`` is no time at all.
+        ``key``: field, or fields, of the vendor's own id of a record; ``None`` where the vendor gives none.
+        ``lookback``: overlap of the next run, for records that the vendor indexes late.
+        ``ordered``: pages come oldest first, so the cursor may move with each page; otherwise it moves at the end.
+        ``snapshot``: each run reads the complete set; there is no cursor.
+        ``items``: where the records are in a page, dotted; ``""`` for a bare list.
+        ``default``: whether an instance runs the stream unless told otherwise.
+        ``contract``: fields that the model does not name are fine (``evolve``), send the record to quarantine
+        (``quarantine_record``) or end the run (``freeze``).
+        ``unwrap``: takes the envelope off the raw bytes of one record.
+        """
+
+        def decorate(fn: F) -> Stream[R, F]:
+            if name in self.streams:
+                raise ManifestError(f"stream {name}: is declared twice")
+            made: Stream[R, F] = Stream(
+                self,
+                name,
+                fn,
+                model=model,
+                cursor=cursor,
+                cursor_unit=cursor_unit,
+                key=key,
+                lookback=lookback,
+                ordered=ordered,
+                snapshot=snapshot,
+                items=items,
+                default=default,
+                contract=contract,
+                unwrap=unwrap,
+            )
+            self.streams[name] = made
+            return made
+
+        return decorate
+
+    def check(self, function: Callable[[Context[S]], T]) -> Callable[[Context[S]], T]:
+        """Register ``function(ctx) -> findings`` for ``isthmus check``: one cheap authenticated call.
+
+        It returns lines for the operator, or raises an error of the tree.
+        """
+        self.checker = function
+        return function
+
+    @hookimpl
+    def isthmus_connector(self) -> Connector[S]:
+        """The plugin hook: a connector object is its own plugin."""
+        return self
+
+
+class _StreamDecorator(Protocol[R]):
+    """What ``@connector.stream(...)`` gives: keeps the type of the function it decorates."""
+
+    def __call__(self, fn: F, /) -> Stream[R, F]: ...
+
+
+def _base_url(settings: Any) -> Any:
+    url = getattr(settings, "base_url", None)
+    if url is None:
+        raise ManifestError("the settings have no base_url; give Connector(..., base_url=lambda s: ...)")
+    return url
+
+
+__all__ = ["Connector", "Contract", "CursorUnit", "Stream", "Summary"]
