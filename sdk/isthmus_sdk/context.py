@@ -207,7 +207,7 @@ def format_time(value: datetime, fmt: SinceFormat) -> Any:
     if callable(fmt):
         return fmt(value)
     if fmt == "iso":
-        return value.strftime("%Y-%m-%dT%H:%M:%S.") + f"{value.microsecond // 1000:03d}Z"
+        return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if fmt == "datetime":
         return value
     whole = (value - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
