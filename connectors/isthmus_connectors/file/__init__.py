@@ -1,0 +1,1 @@
+"""STIX bundles in a directory."""
