@@ -1,0 +1,91 @@
+"""One resolved asset from the observed ones that are members of it.
+
+Pure and independent of the order of members. Per attribute the newest non-empty statement wins, a device's own record
+before an address merely seen talking; lists are united; all native ids stay as external references.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from isthmus_sdk import stix
+
+UNITED = ("interfaces", "identifiers", "roles", "monitored_by")
+OLDEST, NEWEST = "first_seen", "last_seen"
+_PER_SOURCE = frozenset({"native_id", "source_id", "connector", "kind", *UNITED, OLDEST, NEWEST})
+
+Body = Mapping[str, Any]
+
+
+def mint(anchor: str, generation: int = 0) -> str:
+    """Id of a resolved asset, from the observed asset it was first seen as; a split counts up ``generation``."""
+    key: dict[str, Any] = {"resolved": anchor}
+    if generation:
+        key["generation"] = generation
+    return stix.sdo_id("infrastructure", key)
+
+
+def resolved_asset(id: str, members: Iterable[Body], *, hub: str) -> dict[str, Any]:
+    """The resolved infrastructure object. ``members`` are observed infrastructure objects with asset facts; at least one.
+
+    ``created`` is the earliest of the members', ``modified`` the latest; the store makes the latter strictly increase.
+    """
+    bodies = sorted(members, key=_precedence)
+    best = bodies[-1]
+    facts = merged_facts([stix.facts(body, stix.ASSET) or {} for body in bodies])
+    facts |= {"connector": "isthmus", "source_id": hub, "native_id": id.partition("--")[2]}
+    return {
+        "type": "infrastructure",
+        "spec_version": "2.1",
+        "id": id,
+        "created": min(body["created"] for body in bodies),
+        "modified": max(body["modified"] for body in bodies),
+        "name": next((body["name"] for body in reversed(bodies) if body.get("name")), id),
+        **_united(bodies, "infrastructure_types", keep=best.get("infrastructure_types", ())),
+        **_united(bodies, "labels"),
+        **_references(bodies),
+        **_united(bodies, "object_marking_refs"),
+        "extensions": {stix.ASSET: {"extension_type": "property-extension", **facts}},
+    }
+
+
+def merged_facts(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Asset facts of all members as one; later members win single values."""
+    out: dict[str, Any] = {}
+    for facts in members:
+        out |= {name: value for name, value in facts.items() if name not in _PER_SOURCE and name != "extension_type" and _says(value)}
+    out["kind"] = "asset" if any(facts.get("kind") != "endpoint" for facts in members) else "endpoint"
+    for name in UNITED:
+        if values := _union(value for facts in members for value in facts.get(name, ())):
+            out[name] = values
+    for name, choose in ((OLDEST, min), (NEWEST, max)):
+        if times := [facts[name] for facts in members if facts.get(name)]:
+            out[name] = choose(times)
+    return out
+
+
+def _precedence(body: Body) -> tuple[bool, str, str]:
+    facts = stix.facts(body, stix.ASSET) or {}
+    return facts.get("kind") != "endpoint", body["modified"], body["id"]
+
+
+def _says(value: Any) -> bool:
+    return value not in (None, "", [], {})
+
+
+def _union(values: Iterable[Any]) -> list[Any]:
+    """Distinct values in the order of their canonical form."""
+    distinct = {stix.encode(value) if isinstance(value, dict) else str(value).encode(): value for value in values}
+    return [distinct[key] for key in sorted(distinct)]
+
+
+def _united(bodies: Sequence[Body], name: str, keep: Sequence[Any] = ()) -> dict[str, Any]:
+    values = list(keep) or _union(value for body in bodies for value in body.get(name, ()))
+    return {name: values} if values else {}
+
+
+def _references(bodies: Sequence[Body]) -> dict[str, Any]:
+    """Native ids of every member: how an operator finds the asset in the vendor's console."""
+    values = _union(value for body in bodies for value in body.get("external_references", ()))
+    return {"external_references": values} if values else {}

@@ -1,0 +1,255 @@
+"""The consumer of ``observed``: one store transaction holds the effect, the input offset and the outbox."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from isthmus_hub.assets._asset import resolved_asset
+from isthmus_hub.assets._assign import Assignment, assign
+from isthmus_hub.assets._communication import merge_edge, split_window, worth_telling
+from isthmus_hub.assets._identity import Observation, observation
+from isthmus_hub.assets._index import IdentityIndex
+from isthmus_hub.assets._partition import partition
+from isthmus_hub.bus import Bus, StoredBlock
+from isthmus_hub.store import Change, Incoming, Store, Transaction
+from isthmus_sdk import stix
+from isthmus_sdk.errors import InvalidObject
+from isthmus_sdk.faults import fault_point
+
+OBSERVED = "observed"
+BATCH_ENTRIES = 5_000
+_RANK = {"marking-definition": 0, "extension-definition": 0, "identity": 1, "location": 1, "relationship": 8, "sighting": 9}
+"""Referents before referrers, where nothing else decides."""
+
+
+@dataclass(slots=True)
+class ResolveTotals:
+    """What became of the objects of one instance's stream since the resolver was made."""
+
+    objects: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    stale: int = 0
+    rejected: int = 0
+
+
+@dataclass
+class _Step:
+    """Everything one transaction works on."""
+
+    incoming: list[Incoming] = field(default_factory=list)
+    windows: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    bodies: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Current observed objects that this step changed or looked up."""
+
+
+class Resolver:
+    """Turns observed objects into the inventory and what the hub says about it.
+
+    Single-threaded: one resolver per store. ``step`` may be called again after any error; nothing of a failed step stays.
+    """
+
+    def __init__(self, store: Store, bus: Bus, *, hub: str) -> None:
+        self._store = store
+        self._bus = bus
+        self._hub = hub
+        self._index: IdentityIndex | None = None
+        self.totals: dict[tuple[str, str], ResolveTotals] = {}
+
+    def position(self) -> int:
+        """Last offset of ``observed`` whose effect is in the store."""
+        return self._store.offset(OBSERVED)
+
+    def run(self) -> int:
+        """Resolve all there is now; returns the number of entries."""
+        count = 0
+        while taken := self.step():
+            count += taken
+        return count
+
+    def step(self) -> int:
+        """Resolve one batch; returns the number of offsets it advanced (0: nothing new)."""
+        position = self.position()
+        blocks = self._blocks(position)
+        if not blocks:
+            return 0
+        if self._index is None:
+            self._index = self._load()
+        try:
+            with self._store.transaction() as tx:
+                self._apply(tx, blocks, self._index)
+                tx.set_offset(OBSERVED, blocks[-1].last)
+                fault_point("resolve")
+        except BaseException:
+            self._index = None  # derived from what was rolled back
+            raise
+        return blocks[-1].last - position
+
+    def _blocks(self, position: int) -> list[StoredBlock]:
+        chosen: list[StoredBlock] = []
+        entries = 0
+        for block in self._bus.read(OBSERVED, position + 1):
+            chosen.append(block)
+            entries += len(block.entries)
+            if entries >= BATCH_ENTRIES:
+                break
+        return chosen
+
+    def _load(self) -> IdentityIndex:
+        index = IdentityIndex()
+        index.update(seen for stored in self._store.iterate("infrastructure") if (seen := _observation(stored.body)))
+        for id in index.observations:
+            if asset := self._store.asset_of(id):
+                index.assign(id, asset)
+        return index
+
+    def _apply(self, tx: Transaction, blocks: Sequence[StoredBlock], index: IdentityIndex) -> None:
+        step = self._decode(tx, blocks)
+        changes = tx.put(step.incoming)
+        self._count(step.incoming, changes)
+        for id, window in step.windows:
+            tx.communication(id, window["start"], int(window["seconds"]), str(window.get("part", "")), window)
+        live = [change for change in changes if change.kind in ("new", "changed") and change.body is not None]
+        step.bodies |= {change.id: change.body for change in live if change.body is not None}
+        observed = [seen for change in live if change.body and (seen := _observation(change.body))]
+        self._resolve_assets(tx, step, observed, index)
+        members = {seen.id for seen in observed}
+        for change in sorted(live, key=_order):
+            if change.id not in members and change.body is not None and self._tell(change.body):
+                tx.emit(dict(change.body))
+
+    def _decode(self, tx: Transaction, blocks: Sequence[StoredBlock]) -> _Step:
+        step = _Step()
+        for block in blocks:
+            if block.damage:
+                tx.reject(block.first, 0, "", f"block lost: {block.damage}")
+                continue
+            meta = msgspec.msgpack.decode(block.meta) if block.meta else {}
+            for index, encoded in enumerate(block.entries):
+                try:
+                    body = stix.decode(encoded)
+                    stix.check(body)
+                except (InvalidObject, msgspec.DecodeError) as error:
+                    tx.reject(block.first + index, index, getattr(error, "id", ""), str(error))
+                    self._total(meta).rejected += 1
+                    continue
+                step.incoming.append(self._incoming(step, body, encoded, meta, block.first + index))
+        return step
+
+    def _incoming(self, step: _Step, body: dict[str, Any], encoded: bytes, meta: Mapping[str, Any], offset: int) -> Incoming:
+        if body["type"] == "relationship" and stix.facts(body, stix.COMMUNICATION):
+            body, window = split_window(body)
+            if window:
+                step.windows.append((body["id"], window))
+            known = step.bodies.get(body["id"]) or self._current(body["id"])
+            if known:
+                body = merge_edge(known, body)
+            step.bodies[body["id"]] = body
+            encoded = stix.encode(body)
+        return Incoming(
+            id=body["id"],
+            body=body,
+            encoded=encoded,
+            instance=meta.get("instance", ""),
+            stream=meta.get("stream", ""),
+            source_id=meta.get("source_id", ""),
+            observed_at=meta.get("observed_at", ""),
+            offset=offset,
+        )
+
+    def _current(self, id: str) -> Mapping[str, Any] | None:
+        stored = self._store.get(id)
+        return stored.body if stored else None
+
+    def _count(self, incoming: Sequence[Incoming], changes: Sequence[Change]) -> None:
+        kinds = {change.id: change.kind for change in changes}
+        for item in incoming:
+            total = self._total({"instance": item.instance, "stream": item.stream})
+            total.objects += 1
+            kind = kinds.get(item.id, "unchanged")
+            setattr(total, kind, getattr(total, kind) + 1)
+
+    def _total(self, meta: Mapping[str, Any]) -> ResolveTotals:
+        return self.totals.setdefault((meta.get("instance", ""), meta.get("stream", "")), ResolveTotals())
+
+    def _tell(self, body: Mapping[str, Any]) -> bool:
+        known = self._store.resolved(body["id"])
+        return known is None or worth_telling(known, body)
+
+    def _resolve_assets(self, tx: Transaction, step: _Step, observed: Sequence[Observation], index: IdentityIndex) -> None:
+        if not observed:
+            return
+        affected = index.update(observed)
+        changed = {seen.id for seen in observed}
+        clusters = partition(index.observations[id] for id in affected).clusters
+        decision = assign(
+            clusters,
+            {id: index.assigned[id] for id in affected if id in index.assigned},
+            taken=lambda asset: self._store.resolved(asset) is not None or bool(index.members(asset)),
+            endpoint=lambda id: index.observations[id].endpoint,
+        )
+        moved = self._assign(tx, decision, index)
+        for asset, members in decision.assets.items():
+            if moved.intersection(members) or changed.intersection(members):
+                body = resolved_asset(asset, (self._body(step, id) for id in members), hub=self._hub)
+                if moved.intersection(members) or self._tell(body):
+                    tx.emit(body)
+        for retired in decision.retired:
+            tx.retire(retired)
+        self._retell_edges(tx, step, {id for id in moved if self._store.asset_of(id)})
+
+    def _assign(self, tx: Transaction, decision: Assignment, index: IdentityIndex) -> set[str]:
+        """Write assignments and aliases; returns the observed ids that belong to another asset than before."""
+        moved: set[str] = set()
+        for asset, members in decision.assets.items():
+            for id in members:
+                if index.assigned.get(id) != asset:
+                    tx.assign(id, asset)
+                    index.assign(id, asset)
+                    moved.add(id)
+        for retired, survivor in decision.retired.items():
+            tx.alias(retired, survivor)
+        return moved
+
+    def _body(self, step: _Step, id: str) -> Mapping[str, Any]:
+        body = step.bodies.get(id) or self._current(id)
+        if body is None:
+            raise LookupError(f"observed asset {id} is assigned but not in the store: run `isthmus store check`")
+        step.bodies[id] = body
+        return body
+
+    def _retell_edges(self, tx: Transaction, step: _Step, ids: Iterable[str]) -> None:
+        """References are rewritten when they are delivered, so an edge whose end moved must be delivered again."""
+        for id in sorted(ids):
+            for edge in self._store.edges(id):
+                if body := self._current(edge.id):
+                    tx.emit(dict(body), again=True)
+
+
+def _observation(body: Mapping[str, Any]) -> Observation | None:
+    """Identity of an observed asset or endpoint; ``None`` for every other object (zones and sites are no assets)."""
+    if body.get("type") != "infrastructure":
+        return None
+    facts = stix.facts(dict(body), stix.ASSET)
+    if not facts or facts.get("kind", "asset") not in ("asset", "endpoint"):
+        return None
+    return observation(body["id"], facts)
+
+
+def _order(change: Change) -> tuple[int, str]:
+    return _RANK.get(change.id.partition("--")[0], 4), change.id
+
+
+def counted(totals: Mapping[tuple[str, str], ResolveTotals]) -> Counter[str]:
+    """Sum over all streams, by kind."""
+    out: Counter[str] = Counter()
+    for total in totals.values():
+        for name in ("objects", "new", "changed", "unchanged", "stale", "rejected"):
+            out[name] += getattr(total, name)
+    return out

@@ -1,0 +1,92 @@
+"""From a worker's frames to durable state: first the records that did not map, then the block, then the acknowledgement.
+
+The cursor travels in the block, so connector state is derived from the log and can never be ahead of the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from isthmus_hub.bus import Ack, Bus
+from isthmus_hub.runtime._quarantine import BadRecord, Quarantine
+from isthmus_sdk.block import Block, block_id
+from isthmus_sdk.errors import ProtocolError
+from isthmus_sdk.faults import fault_point
+
+OBSERVED = "observed"
+_SEPARATOR = "\x1f"
+
+
+def key(instance: str, stream: str, partition: str = "") -> str:
+    """Name of an ordered sequence on ``observed``: one per partition of a stream of an instance."""
+    return _SEPARATOR.join((instance, stream, partition))
+
+
+class Ingest:
+    """Durable intake for all instances of a hub; thread-safe, because bus and quarantine are."""
+
+    def __init__(self, bus: Bus, quarantine: Quarantine, *, hub: str) -> None:
+        self._bus = bus
+        self._quarantine = quarantine
+        self._hub = hub
+
+    def cursors(self, instance: str, stream: str) -> dict[str, bytes]:
+        """Cursor of each partition, as the newest block of each left it."""
+        prefix = key(instance, stream)
+        latest = self._bus.latest(OBSERVED, prefix)
+        return {name.removeprefix(prefix): msgspec.msgpack.decode(meta)["cursor"] for name, (_, meta) in latest.items()}
+
+    def last_block(self, instance: str) -> Mapping[str, Any] | None:
+        """``meta`` of the newest block of an instance, or ``None`` before the first."""
+        found = self._bus.latest(OBSERVED, instance + _SEPARATOR)
+        if not found:
+            return None
+        return dict(msgspec.msgpack.decode(max(found.values())[1]))
+
+    def block(self, instance: str, source_id: str, block: Block) -> Ack:
+        """Append a block; returns when it is durable.
+
+        Raises :class:`~isthmus_sdk.errors.ProtocolError` if the worker's block id is not the right one, and the bus's
+        errors, all of which leave the cursor where it was.
+        """
+        right = block_id(self._hub, instance, block.stream, block.fingerprint, block.cursor_before, block.objects)
+        if block.block_id != right:
+            raise ProtocolError(f"{instance}/{block.stream}: the block id does not belong to the block")
+        meta = msgspec.msgpack.encode(
+            {
+                "instance": instance,
+                "stream": block.stream,
+                "source_id": source_id,
+                "partition": block.partition,
+                "cursor": block.cursor_after,
+                "observed_at": block.observed_at,
+                "records": block.records,
+                "quarantined": block.quarantined,
+            }
+        )
+        fault_point("publish")
+        ack = self._bus.publish(OBSERVED, block.objects, block_id=block.block_id, key=key(instance, block.stream, block.partition), meta=meta)
+        fault_point("commit")
+        return ack
+
+    def bad_record(self, instance: str, connector: str, frame: Mapping[str, Any]) -> None:
+        """Keep a record that did not map; durable on return, idempotent when the page comes again."""
+        self._quarantine.add(
+            [
+                BadRecord(
+                    instance=instance,
+                    stream=str(frame["stream"]),
+                    connector=connector,
+                    connector_version=str(frame.get("connector_version", "")),
+                    native_id=str(frame.get("native_id") or ""),
+                    stage=str(frame.get("stage", "")),
+                    path=str(frame.get("path", "")),
+                    error=str(frame.get("error", "")),
+                    raw=bytes(frame.get("raw", b"")),
+                    observed_at=str(frame.get("observed_at", "")),
+                )
+            ]
+        )
