@@ -1,0 +1,46 @@
+"""The configuration: ``isthmus.toml`` and ``ISTHMUS__…`` variables, checked and immutable.
+
+::
+
+    config = load("isthmus.toml")
+    check_settings(config, manifests)
+    config.connectors["guardian-north"].every     # seconds
+"""
+
+from isthmus_hub.config._load import load
+from isthmus_hub.config._model import (
+    Config,
+    ConnectorConfig,
+    HubConfig,
+    PlatformConfig,
+    ScopeConfig,
+    TelemetryConfig,
+    TlsConfig,
+    VaultConfig,
+)
+from isthmus_hub.config._problems import InvalidConfiguration, InvalidSettings, Problem
+from isthmus_hub.config._schema import reference, schema
+from isthmus_hub.config._settings import check_settings
+from isthmus_hub.config._values import QuietWindow, quiet_until
+from isthmus_hub.secret_ref import SecretRef
+
+__all__ = [
+    "Config",
+    "ConnectorConfig",
+    "HubConfig",
+    "InvalidConfiguration",
+    "InvalidSettings",
+    "PlatformConfig",
+    "Problem",
+    "QuietWindow",
+    "ScopeConfig",
+    "SecretRef",
+    "TelemetryConfig",
+    "TlsConfig",
+    "VaultConfig",
+    "check_settings",
+    "load",
+    "quiet_until",
+    "reference",
+    "schema",
+]

@@ -1,0 +1,438 @@
+"""The configuration: every section, every key, its type and its meaning.
+
+One table: the loader validates with these models, ``isthmus config schema`` is their JSON Schema, and the reference in
+``docs/configuration.md`` is written from their descriptions. Everything is immutable once loaded.
+"""
+
+from __future__ import annotations
+
+import glob
+import math
+import re
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSchema
+from pydantic import ValidationInfo as Info
+from pydantic_core import PydanticCustomError
+
+from isthmus_hub.config._values import (
+    DURATION_PATTERN,
+    QUIET_PATTERN,
+    SIZE_PATTERN,
+    QuietWindow,
+    duration,
+    size,
+)
+from isthmus_hub.secret_ref import SCHEMES, SecretRef
+from isthmus_sdk.errors import SettingsError
+from isthmus_sdk.scope import ScopeRule
+
+Tlp = Literal["clear", "green", "amber", "amber+strict", "red"]
+"""Traffic Light Protocol 2.0 (FIRST), plus STIX' spelling of ``AMBER+STRICT``."""
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
+_PIN = re.compile(r"^sha256:[0-9a-f]{64}$")
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class FrozenDict(dict[K, V]):
+    """A ``dict`` that cannot be changed; encoders and comparisons treat it as the plain thing."""
+
+    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError("the configuration cannot be changed after it was loaded")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
+    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+    def __copy__(self) -> FrozenDict[K, V]:
+        return self
+
+    def __deepcopy__(self, _: object) -> FrozenDict[K, V]:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FrozenDict, (dict(self),)
+
+
+def freeze(value: Any) -> Any:
+    """TOML data as immutable plain data: tables and arrays frozen, dates as ISO text; refuses NaN and infinities."""
+    if isinstance(value, dict):
+        return FrozenDict({key: freeze(item) for key, item in value.items()})
+    if isinstance(value, list | tuple):
+        return tuple(freeze(item) for item in value)
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("must be a finite number")
+    return value
+
+
+def _name(value: str) -> str:
+    if not re.match(NAME_PATTERN, value):
+        raise ValueError(
+            "must be 1 to 63 letters, digits, dots, hyphens or underscores, and begin with a letter or digit"
+        )
+    return value
+
+
+def _reference(value: object, info: Info) -> SecretRef:
+    if isinstance(value, SecretRef):
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("secret_reference", "not a reference to a secret")
+    try:
+        reference = SecretRef.parse(value)
+    except ValueError as error:
+        raise PydanticCustomError("secret_reference", "{problem}", {"problem": str(error)}) from None
+    if reference.scheme == "file":
+        return SecretRef("file", _absolute(reference.name, info))
+    return reference
+
+
+def _absolute(value: str, info: Info) -> str:
+    """A path, relative ones taken from the configuration file."""
+    folder: Path = (info.context or {}).get("folder") or Path.cwd()
+    path = Path(value)
+    if value.startswith("~/"):
+        path = path.expanduser()
+    return str(folder / path)
+
+
+def _path(value: object, info: Info) -> str:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise ValueError("must be the path of a file")
+    return _absolute(value, info)
+
+
+def _globs(value: object, info: Info) -> tuple[str, ...]:
+    patterns = value if isinstance(value, tuple | list) else (value,)
+    folder: Path = (info.context or {}).get("folder") or Path.cwd()
+    out = []
+    for pattern in patterns:
+        if not isinstance(pattern, str) or not pattern or "\0" in pattern:
+            raise ValueError('must be a file pattern such as "drop/assets-*.json", or a list of them')
+        if pattern.startswith("~/"):
+            pattern = str(Path(pattern).expanduser())
+        # The folder of the configuration is taken literally, also where its name has brackets.
+        out.append(
+            pattern if Path(pattern).is_absolute() else f"{glob.escape(str(folder))}/{pattern.removeprefix('./')}"
+        )
+    if not out:
+        raise ValueError("must name at least one file pattern")
+    return tuple(out)
+
+
+def _quiet(value: object) -> tuple[QuietWindow, ...]:
+    windows = value if isinstance(value, tuple | list) else (value,)
+    if not all(isinstance(window, str | QuietWindow) for window in windows):
+        raise ValueError('must be a daily window such as "06:00-06:30", or a list of them')
+    return tuple(QuietWindow.parse(window) if isinstance(window, str) else window for window in windows)
+
+
+def _bus(value: str) -> str:
+    if value == "sqlite":
+        return value
+    parts = _split(value)
+    if parts is None or parts.scheme not in {"nats", "tls"} or not parts.hostname:
+        raise ValueError('must be "sqlite" or the address of a NATS server, "nats://host:4222"')
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not carry a user or password")
+    return value
+
+
+def _proxy(value: str) -> str:
+    parts = _split(value)
+    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError('must be the address of a proxy, such as "http://proxy.example:3128"')
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must not carry a user or password; a proxy that asks for one is not supported")
+    return value
+
+
+def _listen(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise ValueError('must be an address and a port, such as "127.0.0.1:9464"')
+    return value
+
+
+def _split(value: str) -> Any:
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018 - a wrong port shows only when it is read
+    except ValueError:
+        return None
+    return parts
+
+
+def _pin(value: str) -> str:
+    digest = value.strip().lower().removeprefix("sha256:").replace(":", "")
+    if not _PIN.match(f"sha256:{digest}"):
+        raise ValueError('must be "sha256:" and the 64 hexadecimal digits of the certificate\'s SHA-256 fingerprint')
+    return f"sha256:{digest}"
+
+
+Duration = Annotated[
+    float, BeforeValidator(duration), WithJsonSchema({"type": ["string", "integer"], "pattern": DURATION_PATTERN})
+]
+Size = Annotated[int, BeforeValidator(size), WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN})]
+Quiet = Annotated[
+    tuple[QuietWindow, ...],
+    BeforeValidator(_quiet),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": QUIET_PATTERN},
+                {"type": "array", "items": {"type": "string", "pattern": QUIET_PATTERN}},
+            ]
+        }
+    ),
+]
+Reference = Annotated[
+    SecretRef, BeforeValidator(_reference), WithJsonSchema({"type": "string", "pattern": f"^({'|'.join(SCHEMES)}):.+$"})
+]
+File = Annotated[str, BeforeValidator(_path), WithJsonSchema({"type": "string"})]
+Globs = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_globs),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+]
+Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
+Text = Annotated[str, Field(min_length=1)]
+OneOrMore = Annotated[
+    Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]})
+]
+Vlan = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["string", "integer"]},
+                {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1},
+            ]
+        }
+    ),
+]
+FrozenMap = Annotated[dict[K, V], AfterValidator(FrozenDict)]
+Settings = Annotated[dict[str, Any], AfterValidator(freeze)]
+
+
+class Section(BaseModel):
+    """What every table has in common: unknown keys are errors, no coercion, no value in any message, immutable."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
+
+
+class HubConfig(Section):
+    """``[hub]``: the hub itself."""
+
+    name: Name
+    """Name of this hub. Part of every block id: choose it once."""
+    bus: Annotated[str, AfterValidator(_bus)] = "sqlite"
+    """The bus: `"sqlite"` (embedded) or `"nats://host:4222"` (JetStream)."""
+    primary: str | None = None
+    """Name of the platform that gaps are computed against first. May be left out where there is only one platform."""
+    quota: Size = 20 * 10**9
+    """Disk space the state directory may take."""
+
+
+class ScopeConditions(Section):
+    """``when = { … }`` of a scope rule: every condition that is given must hold; a list means any of its values."""
+
+    instance: OneOrMore = None
+    """Name of the connector instance."""
+    site: OneOrMore = None
+    """The vendor's site, exactly as the vendor writes it."""
+    zone: OneOrMore = None
+    """The vendor's zone."""
+    sensor: OneOrMore = None
+    """The sensor or appliance that saw the interface."""
+    vlan: Vlan = None
+    """VLAN number."""
+    subnet: OneOrMore = None
+    """Subnet of the interface's address, such as `"192.168.1.0/24"`."""
+
+
+class ScopeConfig(Section):
+    """``[[scope]]``: names the network in which an address is unique. The first matching rule wins, the rest is `default`."""
+
+    name: Text
+    """Name of the address scope, such as `"north/cell-3"`."""
+    when: ScopeConditions
+    """Conditions on the interface."""
+
+    @cached_property
+    def rule(self) -> ScopeRule:
+        return ScopeRule.parse(self.name, self.when.model_dump(exclude_none=True))
+
+    def model_post_init(self, _: Any) -> None:
+        try:
+            _ = self.rule
+        except SettingsError as error:
+            raise ValueError(str(error).partition(": ")[2]) from None
+
+
+class TlsConfig(Section):
+    """``tls = { … }``: how the far side proves itself, and how we do. Certificates are always verified."""
+
+    pin: Annotated[str, AfterValidator(_pin)] | None = None
+    """SHA-256 fingerprint of the server's certificate, `"sha256:…"`; for appliances with a self-signed certificate."""
+    ca: File | None = None
+    """File with the certificate authorities to trust (PEM), instead of the system's."""
+    cert: File | None = None
+    """Our certificate for mutual TLS (PEM)."""
+    key: File | None = None
+    """Private key of `cert` (PEM)."""
+
+    def model_post_init(self, _: Any) -> None:
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("`cert` and `key` belong together: give both or neither")
+
+    def as_dict(self) -> dict[str, str]:
+        """Plain data, as it travels to a worker."""
+        return self.model_dump(exclude_none=True)
+
+
+class ConnectorConfig(Section):
+    """``[connector.NAME]``: one instance of a connector."""
+
+    use: Text
+    """Name of the connector (`isthmus connector list`)."""
+    source_id: Name | None = None
+    """The vendor's tenant or appliance that native ids belong to. Set once, unique across hubs. Without it the instance's name is used."""
+    enabled: bool = True
+    """`false` keeps the instance and its state but does not run it."""
+    every: Duration = 300.0
+    """Time between two runs."""
+    quiet: Quiet = ()
+    """Daily window or windows without requests, on the machine's clock; may run over midnight."""
+    tlp: Tlp | None = None
+    """Marking that unmarked objects inherit. Without it the connector's manifest decides."""
+    streams: tuple[str, ...] | None = None
+    """Streams to run. Without it: those the connector runs by default, or those named in `files`."""
+    settings: Settings = Field(default_factory=FrozenDict, repr=False)
+    """The connector's settings (`isthmus connector info NAME`)."""
+    secrets: FrozenMap[str, Reference] = Field(default_factory=FrozenDict)
+    """References to secrets: `vault:`, `keyring:`, `env:`, `file:` or `credential:`. Never the secret itself."""
+    tls: TlsConfig = TlsConfig()
+    """TLS towards the vendor."""
+    proxy: Annotated[str, AfterValidator(_proxy)] | None = None
+    """HTTP proxy towards the vendor. The process environment is not trusted for this."""
+    rate: Annotated[float, Field(gt=0)] | None = None
+    """Requests per second at most, below what the connector declares."""
+    files: FrozenMap[str, Globs] | None = None
+    """Reads these files instead of the vendor's API: stream name to file patterns, relative to the configuration file."""
+    snapshot: Literal["none", "file", "batch"] = "none"
+    """Which set of files is a complete inventory, so that what is missing from it has vanished."""
+    settle: Duration = 10.0
+    """A file is read once its size has been unchanged for this long; a one-pass `sync` does not wait."""
+
+
+class PlatformConfig(Section):
+    """``[platform.NAME]``: where the hub delivers."""
+
+    use: Text
+    """Name of the platform (`isthmus platform list`)."""
+    enabled: bool = True
+    """`false` keeps the platform's position but delivers nothing."""
+    settings: Settings = Field(default_factory=FrozenDict, repr=False)
+    """The platform's settings (`isthmus platform info NAME`)."""
+    secrets: FrozenMap[str, Reference] = Field(default_factory=FrozenDict)
+    """References to secrets, as for connectors."""
+    max_tlp: Tlp = "green"
+    """Most restrictive marking that may leave for this platform; what is above it is withheld and counted."""
+    covers_by: str | None = None
+    """The connector instance through which this platform is also a source."""
+    tls: TlsConfig = TlsConfig()
+    """TLS towards the platform."""
+    proxy: Annotated[str, AfterValidator(_proxy)] | None = None
+    """HTTP proxy towards the platform."""
+    rate: Annotated[float, Field(gt=0)] | None = None
+    """Requests per second at most."""
+
+
+class VaultConfig(Section):
+    """``[vault]``: where the key of the vault comes from: systemd credential, else key file, else environment."""
+
+    credential: Text = "isthmus-vault-key"
+    """Name of the systemd credential that holds the key."""
+    key_file: File | None = None
+    """File that holds the key; readable by the hub's user only."""
+    env: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "ISTHMUS_VAULT_KEY"
+    """Environment variable that holds the key; removed from the environment once read."""
+
+
+class TelemetryConfig(Section):
+    """``[telemetry]``: logs and metrics."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe log entry that is written."""
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """Form of log entries on standard error; `auto` is JSON in the daemon and text on a terminal."""
+    metrics: Annotated[str, AfterValidator(_listen)] | None = None
+    """Address where Prometheus may read metrics, such as `"127.0.0.1:9464"`. Without it there is no listener."""
+
+
+class Config(Section):
+    """A whole configuration file, immutable."""
+
+    hub: HubConfig
+    scopes: tuple[ScopeConfig, ...] = Field(default=(), alias="scope")
+    connectors: FrozenMap[Name, ConnectorConfig] = Field(default_factory=FrozenDict, alias="connector")
+    platforms: FrozenMap[Name, PlatformConfig] = Field(default_factory=FrozenDict, alias="platform")
+    vault: VaultConfig = VaultConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()
+
+    _file: Path = PrivateAttr(default=Path("isthmus.toml"))
+    _places: Mapping[tuple[str | int, ...], str] = PrivateAttr(default_factory=dict)
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def file(self) -> Path:
+        """The file this was read from."""
+        return self._file
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed but probably not meant, each with its place."""
+        return self._warnings
+
+    @cached_property
+    def scope_rules(self) -> tuple[ScopeRule, ...]:
+        """The rules for ``isthmus_sdk.scope``, in order."""
+        return tuple(scope.rule for scope in self.scopes)
+
+    @property
+    def primary(self) -> str | None:
+        """Name of the primary platform: the one named, else the only one, else ``None``."""
+        if self.hub.primary is None and len(self.platforms) == 1:
+            return next(iter(self.platforms))
+        return self.hub.primary
+
+    def source_id(self, instance: str) -> str:
+        """What native ids of this instance belong to."""
+        return self.connectors[instance].source_id or instance
+
+    def where(self, *path: str | int) -> str:
+        """Place of a key, or of the nearest table around it: ``isthmus.toml:14`` or the environment variable."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self._places:
+                return self._places[path[:length]]
+        return str(self._file)

@@ -1,0 +1,111 @@
+"""The published forms of the configuration model: JSON Schema for editors, Markdown tables for people.
+
+Both are generated; ``python -m isthmus_hub.config`` rewrites the copies in ``docs/``, and a test fails when they differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from isthmus_hub.config._model import Config
+
+SCHEMA_ID = "https://isthmus.dev/schema/configuration-1.json"
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the configuration file."""
+    out = Config.model_json_schema(by_alias=True)
+    _plain(out)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA_ID,
+        **out,
+        "title": "Isthmus configuration",
+    }
+
+
+def _plain(node: Any) -> None:
+    """Without the titles that only repeat the keys, and without defaults of whole tables."""
+    if isinstance(node, dict):
+        for key in ("properties", "$defs"):
+            for name, entry in node.get(key, {}).items():
+                if isinstance(entry, dict):
+                    entry.pop("title", None)
+                    if key == "$defs":
+                        entry["title"] = name
+                    if isinstance(entry.get("default"), dict | list):
+                        del entry["default"]
+        for value in node.values():
+            _plain(value)
+    elif isinstance(node, list):
+        for value in node:
+            _plain(value)
+
+
+def reference() -> str:
+    """Every section and key as Markdown tables."""
+    whole = schema()
+    return "\n".join(_sections(whole)) + "\n"
+
+
+_TITLES = {
+    "HubConfig": "[hub]",
+    "ScopeConfig": "[[scope]]",
+    "ScopeConditions": "when = { … } of a scope",
+    "ConnectorConfig": "[connector.NAME]",
+    "PlatformConfig": "[platform.NAME]",
+    "TlsConfig": "tls = { … } of a connector or platform",
+    "VaultConfig": "[vault]",
+    "TelemetryConfig": "[telemetry]",
+}
+
+
+def _sections(whole: dict[str, Any]) -> Iterator[str]:
+    for name, title in _TITLES.items():
+        section = whole["$defs"][name]
+        yield f"### `{title}`"
+        yield ""
+        yield "| key | type | default | meaning |"
+        yield "|---|---|---|---|"
+        for key, entry in section["properties"].items():
+            default = _default(name, key, entry, section.get("required", ()))
+            yield f"| `{key}` | {_kind(entry)} | {default} | {entry.get('description', '').replace(chr(10), ' ')} |"
+        yield ""
+
+
+_WRITTEN = {
+    ("HubConfig", "quota"): '`"20GB"`',
+    ("ConnectorConfig", "every"): '`"5m"`',
+    ("ConnectorConfig", "settle"): '`"10s"`',
+}
+"""Defaults as an operator would write them, where the model keeps another unit."""
+
+
+def _default(section: str, key: str, entry: dict[str, Any], required: Any) -> str:
+    if key in required:
+        return "**required**"
+    if (section, key) in _WRITTEN:
+        return _WRITTEN[section, key]
+    value = entry.get("default")
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
+
+
+def _kind(entry: dict[str, Any]) -> str:
+    if "enum" in entry:
+        return " · ".join(f"`{choice}`" for choice in entry["enum"])
+    if "$ref" in entry:
+        return "table"
+    if "anyOf" in entry:
+        kinds = dict.fromkeys(_kind(part) for part in entry["anyOf"] if part.get("type") != "null")
+        return " or ".join(kinds)
+    written = entry.get("type", "any")
+    names = {"string": "text", "array": "list", "object": "table", "boolean": "true/false", "integer": "number"}
+    return " or ".join(names.get(kind, kind) for kind in ([written] if isinstance(written, str) else written))
+
+
+__all__ = ["SCHEMA_ID", "reference", "schema"]

@@ -1,0 +1,10 @@
+"""Secrets: where they are kept, and how a reference becomes a value.
+
+Values are write-only for people: they can be set, listed by name and removed, and only the hub reads them back.
+"""
+
+from isthmus_hub.secrets._keys import KeySource, write_key_file
+from isthmus_hub.secrets._store import SecretStore, read_value
+from isthmus_hub.secrets._vault import Vault, VaultKeyring
+
+__all__ = ["KeySource", "SecretStore", "Vault", "VaultKeyring", "read_value", "write_key_file"]
