@@ -89,7 +89,7 @@ class Records:
         except RecordError as error:
             return Bad(error.path, str(error))
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-            return Bad("", _cut(f"not valid JSON: {error}"))
+            return Bad("", cut(f"not valid JSON: {error}"))
         except RecursionError:
             return Bad("", "nested too deeply")
 
@@ -104,7 +104,7 @@ class Records:
         except RecursionError:
             return Bad("", "nested too deeply")
         except Exception as error:  # a validator written by the connector's author may raise anything
-            return Bad("", _cut(f"{type(error).__name__}: {error}"))
+            return Bad("", cut(f"{type(error).__name__}: {error}"))
 
 
 def screen(raw: bytes) -> None:
@@ -117,7 +117,7 @@ def screen(raw: bytes) -> None:
     except RecursionError:
         raise RecordError("nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-        raise RecordError(_cut(f"not valid JSON: {error}")) from None
+        raise RecordError(cut(f"not valid JSON: {error}")) from None
     if _may_hold_nul(raw):
         for path, value in leaves(document):
             if "\x00" in path or (isinstance(value, str) and "\x00" in value):
@@ -216,7 +216,7 @@ def _model_error(error: ValidationError) -> Bad:
     items = error.errors(include_url=False, include_input=False, include_context=False)
     first = items[0]
     more = f" (and {len(items) - 1} more)" if len(items) > 1 else ""
-    return Bad(_dotted(first["loc"]), _cut(f"{first['msg']}{more}"))
+    return Bad(_dotted(first["loc"]), cut(f"{first['msg']}{more}"))
 
 
 def _dotted(location: Sequence[int | str]) -> str:
@@ -228,11 +228,12 @@ def _dotted(location: Sequence[int | str]) -> str:
 
 def _struct_error(error: msgspec.ValidationError) -> Bad:
     message, _, where = str(error).partition(" - at `$")
-    return Bad(where.rstrip("`").lstrip("."), _cut(message))
+    return Bad(where.rstrip("`").lstrip("."), cut(message))
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """An error text at a length that may be stored and sent."""
     return text if len(text) <= ERROR_CHARS else text[: ERROR_CHARS - 1] + "…"
 
 
-__all__ = ["Bad", "Records", "field_names", "getter", "leaves", "raw_paths", "screen"]
+__all__ = ["Bad", "Records", "cut", "field_names", "getter", "leaves", "raw_paths", "screen"]

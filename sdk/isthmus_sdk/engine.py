@@ -1,0 +1,220 @@
+"""A page of raw records in, checked and encoded STIX objects out, with every record accounted for.
+
+Per record all or nothing: either every object of a record is in the result, or none and the record is in quarantine or
+ignored with a reason. Always ``records = mapped + ignored + quarantined``. Pure: no clock, no network, no state.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from isthmus_sdk.errors import Ignored, RecordError, SourceError
+from isthmus_sdk.faults import fault_point
+from isthmus_sdk.records import Bad, Records, cut
+
+if TYPE_CHECKING:
+    from isthmus_sdk.connector import Stream
+    from isthmus_sdk.page import Page
+    from isthmus_sdk.stix import Builder
+
+MakeBuilder = Callable[[str], "Builder"]
+"""From the page's ``observed_at`` to the builder its mappings get."""
+_NO_MARKING = frozenset({"marking-definition", "extension-definition"})
+NOTHING = "the mapping yielded nothing"
+ALREADY_READ = "already read"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record for quarantine: exactly as it came, where it broke and why."""
+
+    index: int
+    """Position in its page, from 0."""
+    native_id: str
+    path: str
+    error: str
+    stage: str
+    """``unwrap``, ``validate``, ``map`` or ``check``."""
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one page."""
+
+    records: int = 0
+    mapped: int = 0
+    ignored: Counter[str] = field(default_factory=Counter)
+    quarantined: list[Rejected] = field(default_factory=list)
+    objects: dict[str, tuple[dict[str, Any], bytes]] = field(default_factory=dict)
+    """Object and its encoding by id, in order of appearance."""
+    raw_bytes: int = 0
+    values: list[Any] = field(default_factory=list)
+    """Value of the cursor field of each record, ``None`` where there is none; only for streams with a cursor."""
+
+    def encoded(self) -> list[bytes]:
+        """The encoded objects, in order of appearance."""
+        return [encoded for _, encoded in self.objects.values()]
+
+
+class PageMapper:
+    """Applies one stream's model and mapping to pages."""
+
+    def __init__(self, stream: Stream[Any, Any], make_builder: MakeBuilder, *, tlp: str | None = None, in_worker: bool = False) -> None:
+        from isthmus_sdk import stix
+        from isthmus_sdk.records import getter
+
+        self.stream = stream
+        self.records = Records(stream.model, stream.key)
+        self._make_builder = make_builder
+        self._marking: list[str] | None = [stix.TLP[tlp]] if tlp else None
+        self._in_worker = in_worker
+        self._value_of = getter(stream.cursor) if stream.cursor else None
+        self._check = stix.check
+        self._encode = stix.encode
+        self._coalesce = stix.coalesce
+
+    def map(self, page: Page, skip: Callable[[Any, bytes], bool] | None = None) -> Outcome:
+        """The page's objects and the account of its records.
+
+        ``skip(cursor value, raw)`` tells that a record was stored before; it is then ignored as ``already read``.
+        """
+        fault_point("fetch", kill_parent=self._in_worker)
+        out = Outcome(records=len(page.records), raw_bytes=sum(map(len, page.records)))
+        unwrapped, broken = self._unwrap(page.records)
+        validated = self.records.validate(unwrapped)
+        fault_point("validate", kill_parent=self._in_worker)
+        builder = self._make_builder(page.observed_at)
+        # The builder and the mapping are called per record: what does not change is looked up once.
+        value_of, keyless, reject = self._value_of, self.records.keyless, self._reject
+        for index, raw in enumerate(page.records):
+            record = validated[index]
+            stage = "validate"
+            value = None
+            if index in broken:
+                record, stage = broken[index], "unwrap"
+            elif not isinstance(record, Bad):
+                value = value_of(record) if value_of is not None else None
+                if skip is not None and skip(value, raw):
+                    out.ignored[ALREADY_READ] += 1
+                    out.values.append(value)
+                    continue
+                record = keyless(record) or self._unknown(unwrapped[index]) or record
+            if value_of is not None:
+                out.values.append(value)
+            if isinstance(record, Bad):
+                reject(out, index, raw, record, stage)
+            else:
+                self._record(out, index, raw, record, builder)
+        fault_point("map", kill_parent=self._in_worker)
+        return out
+
+    def _record(self, out: Outcome, index: int, raw: bytes, record: Any, builder: Builder) -> None:
+        """Map one record; commit its objects together or not at all."""
+        stage = "map"
+        staged: dict[str, tuple[dict[str, Any], bytes]] = {}
+        try:
+            assert self.stream.mapping is not None, f"stream {self.stream.name} has no @maps function"
+            made: list[dict[str, Any]] = []
+            flatten(self.stream.mapping(record, builder), made)
+            stage = "check"
+            for obj in made:
+                self._stage(out, staged, obj)
+        except Ignored as verdict:
+            out.ignored[cut(verdict.reason)] += 1
+            return
+        except RecordError as error:
+            path = error.path
+            self._reject(out, index, raw, Bad(path, cut(f"{type(error).__name__}: {error}")), stage)
+            return
+        except RecursionError:
+            self._reject(out, index, raw, Bad("", "nested too deeply"), stage)
+            return
+        except Exception as error:  # a mapping is somebody else's code: one record must not stop the stream
+            self._reject(out, index, raw, Bad("", cut(f"{type(error).__name__}: {error}")), stage)
+            return
+        if not made:
+            out.ignored[NOTHING] += 1
+            return
+        out.objects.update(staged)
+        out.mapped += 1
+
+    def _stage(self, out: Outcome, staged: dict[str, tuple[dict[str, Any], bytes]], obj: dict[str, Any]) -> None:
+        """Mark, check, coalesce and encode one object of a record."""
+        if self._marking and "object_marking_refs" not in obj and obj.get("type") not in _NO_MARKING:
+            obj = {**obj, "object_marking_refs": self._marking}
+        identifier = obj.get("id", "")
+        earlier = (staged.get(identifier) or out.objects.get(identifier)) if isinstance(identifier, str) else None
+        if earlier is not None:
+            if earlier[0] == obj:
+                return
+            self._check(obj)
+            obj = self._coalesce(earlier[0], obj)
+        else:
+            self._check(obj)
+        staged[identifier] = (obj, self._encode(obj))
+
+    def _unwrap(self, raws: Sequence[bytes]) -> tuple[Sequence[bytes], dict[int, Bad]]:
+        unwrap = self.stream.unwrap
+        if unwrap is None:
+            return raws, {}
+        inner: list[bytes] = []
+        broken: dict[int, Bad] = {}
+        for index, raw in enumerate(raws):
+            try:
+                inner.append(unwrap(raw))
+            except RecordError as error:
+                broken[index] = Bad(error.path, cut(str(error)))
+                inner.append(b"null")
+            except (Exception, RecursionError) as error:
+                broken[index] = Bad("", cut(f"{type(error).__name__}: {error}"))
+                inner.append(b"null")
+        return inner, broken
+
+    def _unknown(self, raw: bytes) -> Bad | None:
+        """A verdict on fields that the model does not name, where the stream's contract asks for one."""
+        if self.stream.contract == "evolve":
+            return None
+        from isthmus_sdk.unused import unused_in
+
+        unknown = unused_in(self.stream.model, raw)
+        if not unknown:
+            return None
+        if self.stream.contract == "freeze":
+            raise SourceError(
+                f"stream {self.stream.name}: the vendor sends a field that the model does not name: {unknown[0]}; "
+                "the stream's contract is freeze, so it stops here until the connector is updated"
+            )
+        return Bad(unknown[0], "a field that the model does not name; the stream's contract is quarantine_record")
+
+    def _reject(self, out: Outcome, index: int, raw: bytes, bad: Bad, stage: str) -> None:
+        out.quarantined.append(Rejected(index, self.records.native_id(raw), bad.path, bad.error, stage, raw))
+
+
+def flatten(made: Any, out: list[dict[str, Any]]) -> None:
+    """STIX objects of whatever a mapping gave: a dict, a shape, an object of ``stix2``, ``None``, or an iterable of these."""
+    if made is None:
+        return
+    if type(made) is dict:
+        out.append(made)
+    elif isinstance(made, Mapping):
+        if type(made).__module__.partition(".")[0] == "stix2":
+            from isthmus_sdk.stix import interop
+
+            out.append(interop.from_stix2(made))
+        else:
+            out.append(dict(made))
+    elif isinstance(made, Iterable) and not isinstance(made, str | bytes | bytearray):
+        for item in made:
+            if type(item) is dict:
+                out.append(item)
+            else:
+                flatten(item, out)
+    else:
+        raise RecordError(f"a mapping yields STIX objects, not {type(made).__name__}")
+
+
+__all__ = ["ALREADY_READ", "NOTHING", "MakeBuilder", "Outcome", "PageMapper", "Rejected", "flatten"]
