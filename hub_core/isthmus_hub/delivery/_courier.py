@@ -195,7 +195,10 @@ class Courier:
         if len(parcels) == 1:
             self._reject(parcels[0], f"too large for the platform: {error}")
             return []
-        self._cap = max(1, sum(parcel.size for parcel in parcels) // 2)
+        total = sum(parcel.size for parcel in parcels)
+        half = sum(parcel.size for parcel in parcels[: len(parcels) // 2])
+        # A little above the larger half, so that neighbours of nearly its size fit as well; never the whole again.
+        self._cap = min(max(half, total - half) * 21 // 20, total - 1)
         again: list[Parcel] = []
         for batch in batches(parcels, self.session.profile, lambda: self._cap):
             again += self._call(batch)
