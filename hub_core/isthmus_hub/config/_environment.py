@@ -67,13 +67,15 @@ def _step(node: Any, path: Path, segment: str, file: str) -> str | int:
             raise ValueError(f'"{segment.casefold()}" is not the number of an entry, 0 to {len(node) - 1}')
         return int(segment)
     if not isinstance(node, dict):
-        raise ValueError(f'"{path[-1]}" is a single value and has no keys below it')
+        raise ValueError(  # noqa: TRY004 - the operator's value, not a caller's type
+            f'"{path[-1]}" is a single value and has no keys below it'
+        )
     folded = _fold(segment)
     found = [key for key in node if _fold(key) == folded]
     if len(found) > 1:
         raise ValueError(f"means {' and '.join(sorted(found))} alike; set it in {file} instead")
     if found:
-        return found[0]
+        return str(found[0])
     if len(path) == 1 and path[0] in NAMED:
         raise ValueError(f'no {path[0]} "{folded}" in {file}, where they are declared{did_you_mean(folded, node)}')
     return folded

@@ -98,7 +98,7 @@ def _parse(file: Path, text: str) -> dict[str, Any]:
 
 
 def _syntax(file: Path, text: str, message: str) -> Problem:
-    """Place and kind of a syntax error. What the parser quotes from the file is left out: it may be part of a secret."""
+    """Place and kind of a syntax error, without what the parser quotes from the file: it may be part of a secret."""
     where = re.search(r"\(at (?:line (\d+), column (\d+)|end of document)\)$", message)
     line = int(where[1]) if where and where[1] else text.count("\n") + 1
     column = f", column {where[2]}" if where and where[2] else ""
@@ -210,7 +210,7 @@ def _doubtful(config: Config) -> list[str]:
         place = config.where("connector", name)
         if connector.source_id is None:
             out.append(
-                f"{place}: connector.{name}: has no source_id, so its name is used; renaming the instance later would give "
+                f"{place}: connector.{name}: has no source_id, so its name is used; renaming it later would give "
                 f'every object a new id. Set source_id = "{name}" to be free of the name'
             )
         use, first = owners.setdefault(config.source_id(name), (connector.use, name))
@@ -224,8 +224,8 @@ def _doubtful(config: Config) -> list[str]:
         for instance in rule.instances:
             if instance not in config.connectors:
                 out.append(
-                    f"{config.where('scope', number, 'when')}: scope[{number}].when.instance: names a connector that is not "
-                    f"configured{did_you_mean(instance, config.connectors)}"
+                    f"{config.where('scope', number, 'when')}: scope[{number}].when.instance: names a connector that "
+                    f"is not configured{did_you_mean(instance, config.connectors)}"
                 )
         conditions = rule.as_dict()["when"]
         if any(earlier.items() <= conditions.items() for earlier in seen):

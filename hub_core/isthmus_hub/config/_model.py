@@ -36,7 +36,6 @@ Tlp = Literal["clear", "green", "amber", "amber+strict", "red"]
 """Traffic Light Protocol 2.0 (FIRST), plus STIX' spelling of ``AMBER+STRICT``."""
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
-_PIN = re.compile(r"^sha256:[0-9a-f]{64}$")
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -48,8 +47,8 @@ class FrozenDict(dict[K, V]):
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise TypeError("the configuration cannot be changed after it was loaded")
 
-    __setitem__ = __delitem__ = __ior__ = _refuse  # type: ignore[assignment]
-    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))
@@ -122,7 +121,7 @@ def _globs(value: object, info: Info) -> tuple[str, ...]:
         if not isinstance(pattern, str) or not pattern or "\0" in pattern:
             raise ValueError('must be a file pattern such as "drop/assets-*.json", or a list of them')
         if pattern.startswith("~/"):
-            pattern = str(Path(pattern).expanduser())
+            pattern = str(Path(pattern).expanduser())  # noqa: PLW2901 - the same pattern, spelt out
         # The folder of the configuration is taken literally, also where its name has brackets.
         out.append(
             pattern if Path(pattern).is_absolute() else f"{glob.escape(str(folder))}/{pattern.removeprefix('./')}"
@@ -175,15 +174,26 @@ def _split(value: str) -> Any:
     return parts
 
 
-def _pin(value: str) -> str:
-    digest = value.strip().lower().removeprefix("sha256:").replace(":", "")
-    if not _PIN.match(f"sha256:{digest}"):
-        raise ValueError('must be "sha256:" and the 64 hexadecimal digits of the certificate\'s SHA-256 fingerprint')
-    return f"sha256:{digest}"
+def _pins(value: object) -> tuple[str, ...]:
+    written = value if isinstance(value, tuple | list) else (value,)
+    pins = []
+    for pin in written:
+        digest = pin.strip().lower().removeprefix("sha256:").replace(":", "") if isinstance(pin, str) else ""
+        if not re.fullmatch(r"[0-9a-f]{64}", digest):
+            raise ValueError(
+                'must be "sha256:" and the 64 hexadecimal digits of the certificate\'s SHA-256 fingerprint'
+            )
+        pins.append(f"sha256:{digest}")
+    return tuple(pins)
 
 
+_TEXT_OR_TEXTS: dict[str, Any] = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]
+}
 Duration = Annotated[
-    float, BeforeValidator(duration), WithJsonSchema({"type": ["string", "integer"], "pattern": DURATION_PATTERN})
+    float,
+    BeforeValidator(duration),
+    WithJsonSchema({"type": ["string", "number"], "pattern": DURATION_PATTERN, "minimum": 0}),
 ]
 Size = Annotated[int, BeforeValidator(size), WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN})]
 Quiet = Annotated[
@@ -205,13 +215,12 @@ File = Annotated[str, BeforeValidator(_path), WithJsonSchema({"type": "string"})
 Globs = Annotated[
     tuple[str, ...],
     BeforeValidator(_globs),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+    WithJsonSchema(_TEXT_OR_TEXTS),
 ]
+Pins = Annotated[tuple[str, ...], BeforeValidator(_pins), WithJsonSchema(_TEXT_OR_TEXTS)]
 Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
 Text = Annotated[str, Field(min_length=1)]
-OneOrMore = Annotated[
-    Any, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]})
-]
+OneOrMore = Annotated[Any, WithJsonSchema(_TEXT_OR_TEXTS)]
 Vlan = Annotated[
     Any,
     WithJsonSchema(
@@ -271,7 +280,7 @@ class ScopeConditions(Section):
 
 
 class ScopeConfig(Section):
-    """``[[scope]]``: names the network in which an address is unique. The first matching rule wins, the rest is `default`."""
+    """``[[scope]]``: the network in which an address is unique. The first match wins, the rest is `default`."""
 
     name: Text
     """Name of the address scope, such as `"north/cell-3"`."""
@@ -292,22 +301,23 @@ class ScopeConfig(Section):
 class TlsConfig(Section):
     """``tls = { … }``: how the far side proves itself, and how we do. Certificates are always verified."""
 
-    pin: Annotated[str, AfterValidator(_pin)] | None = None
-    """SHA-256 fingerprint of the server's certificate, `"sha256:…"`; for appliances with a self-signed certificate."""
+    pin: Pins = ()
+    """SHA-256 fingerprint of the server's certificate, for self-signed appliances; a list while it is renewed."""
     ca: File | None = None
     """File with the certificate authorities to trust (PEM), instead of the system's."""
     cert: File | None = None
-    """Our certificate for mutual TLS (PEM)."""
+    """Our certificate for mutual TLS (PEM), with its key or beside `key`."""
     key: File | None = None
     """Private key of `cert` (PEM)."""
 
     def model_post_init(self, _: Any) -> None:
-        if (self.cert is None) != (self.key is None):
-            raise ValueError("`cert` and `key` belong together: give both or neither")
+        if self.key is not None and self.cert is None:
+            raise ValueError("has a `key` without its `cert`; name the certificate as well")
 
-    def as_dict(self) -> dict[str, str]:
-        """Plain data, as it travels to a worker."""
-        return self.model_dump(exclude_none=True)
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, as it travels to a worker: the arguments of ``isthmus_sdk.http.Tls`` that are set."""
+        written = {"pin": list(self.pin), "ca": self.ca, "cert": self.cert, "key": self.key}
+        return {name: value for name, value in written.items() if value}
 
 
 class ConnectorConfig(Section):
@@ -316,7 +326,7 @@ class ConnectorConfig(Section):
     use: Text
     """Name of the connector (`isthmus connector list`)."""
     source_id: Name | None = None
-    """The vendor's tenant or appliance that native ids belong to. Set once, unique across hubs. Without it the instance's name is used."""
+    """Vendor tenant or appliance that native ids belong to: set once, unique across hubs. Else the instance's name."""
     enabled: bool = True
     """`false` keeps the instance and its state but does not run it."""
     every: Duration = 300.0
@@ -338,7 +348,7 @@ class ConnectorConfig(Section):
     rate: Annotated[float, Field(gt=0)] | None = None
     """Requests per second at most, below what the connector declares."""
     files: FrozenMap[str, Globs] | None = None
-    """Reads these files instead of the vendor's API: stream name to file patterns, relative to the configuration file."""
+    """Reads files instead of the vendor's API: stream to file patterns, relative to the configuration file."""
     snapshot: Literal["none", "file", "batch"] = "none"
     """Which set of files is a complete inventory, so that what is missing from it has vanished."""
     settle: Duration = 10.0

@@ -1,6 +1,6 @@
 """The published forms of the configuration model: JSON Schema for editors, Markdown tables for people.
 
-Both are generated; ``python -m isthmus_hub.config`` rewrites the copies in ``docs/``, and a test fails when they differ.
+Both are generated; ``python -m isthmus_hub.config`` rewrites the copies in ``docs/``, a test fails when they differ.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ expression from somebody else's manifest is code that can stall the hub.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -35,8 +36,8 @@ def check_settings(
 ) -> None:
     """Raise ``InvalidSettings`` with every setting, secret or stream that does not fit its manifest.
 
-    ``manifests`` maps the names of installed connectors to their manifests, ``platforms`` likewise; one mapping may hold
-    both. Instances that read files need no settings or secrets for reaching the vendor.
+    ``manifests`` maps the names of installed connectors to their manifests, ``platforms`` those of platforms; one
+    mapping may hold both. Instances that read files need no settings or secrets for reaching the vendor.
     """
     problems: list[Problem] = []
     for section, instances, known in (
@@ -72,7 +73,8 @@ def _instance(
         if required and not files and secret not in instance.secrets:
             yield (
                 ("secrets", secret),
-                f'is missing: `isthmus secret set {name}/{secret}`, then secrets = {{ {secret} = "vault:{name}/{secret}" }}',
+                f"is missing: `isthmus secret set {name}/{secret}`, then "
+                f'secrets = {{ {secret} = "vault:{name}/{secret}" }}',
             )
     if isinstance(instance, ConnectorConfig):
         yield from _streams(instance, manifest)
@@ -106,8 +108,8 @@ def _settings(
         if secret in instance.settings:
             yield (
                 ("settings", secret),
-                f"is a secret and does not belong in the configuration: store it with `isthmus secret set {name}/{secret}` "
-                f'and write secrets = {{ {secret} = "vault:{name}/{secret}" }}',
+                f"is a secret and does not belong in the configuration: store it with "
+                f'`isthmus secret set {name}/{secret}` and write secrets = {{ {secret} = "vault:{name}/{secret}" }}',
             )
     properties = {key: value for key, value in schema.get("properties", {}).items() if key not in secrets}
     required = [] if partial else [key for key in schema.get("required", ()) if key not in secrets]
@@ -130,7 +132,7 @@ def _streams(instance: ConnectorConfig, manifest: Manifest) -> Iterator[Finding]
 def check_value(
     value: Any, schema: Mapping[str, Any] | bool, root: Mapping[str, Any], depth: int = 0
 ) -> Iterator[Finding]:
-    """Where and how ``value`` breaks ``schema`` (JSON Schema 2020-12, the part described above). Never names a value."""
+    """Where and how ``value`` breaks ``schema`` (the part of JSON Schema 2020-12 described above). Names no value."""
     if isinstance(schema, bool):
         if not schema:
             yield (), "is not allowed"
@@ -158,8 +160,7 @@ def check_value(
 def _resolve(reference: str, root: Mapping[str, Any]) -> Mapping[str, Any] | bool:
     node: Any = root
     for step in reference.removeprefix("#").split("/")[1:]:
-        step = step.replace("~1", "/").replace("~0", "~")
-        node = node.get(step) if isinstance(node, Mapping) else None
+        node = node.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(node, Mapping) else None
     return node if isinstance(node, Mapping | bool) else {}
 
 
@@ -193,12 +194,12 @@ def _limits(value: Any, schema: Mapping[str, Any]) -> Iterator[Finding]:
         yield (), f"must be {schema['const']}"
     if isinstance(value, int | float) and not isinstance(value, bool):
         for word, holds, text in (
-            ("minimum", lambda limit: value >= limit, "must be at least"),
-            ("maximum", lambda limit: value <= limit, "must be at most"),
-            ("exclusiveMinimum", lambda limit: value > limit, "must be above"),
-            ("exclusiveMaximum", lambda limit: value < limit, "must be below"),
+            ("minimum", operator.ge, "must be at least"),
+            ("maximum", operator.le, "must be at most"),
+            ("exclusiveMinimum", operator.gt, "must be above"),
+            ("exclusiveMaximum", operator.lt, "must be below"),
         ):
-            if word in schema and not holds(schema[word]):
+            if word in schema and not holds(value, schema[word]):
                 yield (), f"{text} {schema[word]}"
     elif isinstance(value, str | tuple | list):
         thing, least, most = (

@@ -27,7 +27,7 @@ class KeySource:
     def read(self, environ: MutableMapping[str, str] | None = None) -> str:
         """The key; raises ``SecretError`` that names every place looked at and how to make a key.
 
-        The variable leaves the environment also where another source wins: its job is done, and workers must not see it.
+        The variable leaves the environment also where another source wins: workers must not see it.
         """
         environ = os.environ if environ is None else environ
         variable = from_environment(self.env, environ)
@@ -39,9 +39,9 @@ class KeySource:
         if variable is not None:
             return self._checked(variable, f"environment variable {self.env}")
         raise SecretError(
-            f"the vault has no key: no systemd credential {self.credential!r}, no [vault] key_file in the configuration and "
-            f"no environment variable {self.env}. Make one with: (umask 077; head -c 32 /dev/urandom | base64 > vault.key), "
-            'then set [vault] key_file = "vault.key", and keep a copy: without it the secrets are lost'
+            f"the vault has no key: no systemd credential {self.credential!r}, no [vault] key_file in the "
+            f"configuration and no environment variable {self.env}. Make one with: "
+            '(umask 077; head -c 32 /dev/urandom | base64 > vault.key), then set [vault] key_file = "vault.key", and keep a copy: without it the secrets are lost'
         )
 
     def _checked(self, key: str, place: str) -> str:

@@ -44,7 +44,7 @@ class SecretStore:
         return f"SecretStore({str(self._vault.vault.path)!r})"
 
     def resolve(self, reference: SecretRef | str) -> str:
-        """The secret; raises ``SecretError`` that names the reference and the remedy. Never another one's, never empty."""
+        """The secret; raises ``SecretError`` that names the reference and the remedy. Never another's, never empty."""
         if isinstance(reference, str):
             try:
                 reference = SecretRef.parse(reference)
@@ -90,7 +90,8 @@ class SecretStore:
             raise SecretError(f"keyring:{name}: the keyring failed ({type(error).__name__}); is it unlocked?") from None
         if not value:
             raise SecretError(
-                f"keyring:{name}: there is no such entry in {backend.name}; store it with `keyring set {service} {username}`"
+                f"keyring:{name}: there is no such entry in {backend.name}; "
+                f"store it with `keyring set {service} {username}`"
             )
         return str(value)
 
@@ -107,8 +108,8 @@ class SecretStore:
         path = credential_path(name, self._environ)
         if path is None:
             raise SecretError(
-                f"credential:{name}: CREDENTIALS_DIRECTORY is not set: credentials exist only in a systemd service with "
-                f"LoadCredential={name}:…"
+                f"credential:{name}: CREDENTIALS_DIRECTORY is not set: credentials exist only in a systemd service "
+                f"with LoadCredential={name}:…"
             )
         return from_file(path, f"credential:{name}")
 
@@ -116,7 +117,7 @@ class SecretStore:
 def read_value(name: str, *, stream: TextIO | None = None) -> str:
     """The value for ``isthmus secret set NAME``: asked twice without echo on a terminal, else standard input whole.
 
-    Never from an argument: command lines are visible to every user of the machine. One final line break is not part of it.
+    Never from an argument: every user of the machine can see command lines. One final line break is not part of it.
     """
     stream = sys.stdin if stream is None else stream
     if stream.isatty():

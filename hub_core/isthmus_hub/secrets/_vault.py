@@ -159,24 +159,23 @@ class Vault:
 
     def _parse(self, data: bytes) -> _Contents:
         try:
-            if len(data) > LARGEST:
-                raise ValueError("too large")
-            document = json.loads(data)
-            if document["format"] != FORMAT:
-                raise ValueError("another format")
-            if document["version"] > VERSION:
-                raise SecretError(
-                    f"vault {self.path}: was written by a newer Isthmus (vault version {document['version']}, this one reads "
-                    f"up to {VERSION})"
-                )
-            if document["kdf"] != _KDF:
-                raise ValueError("another key derivation")
-            entries = {(entry["service"], entry["username"]): _entry(entry) for entry in document["entries"]}
-            return _Contents(base64.b64decode(document["salt"], validate=True), _entry(document["check"]), entries)
-        except (ValueError, KeyError, TypeError, RecursionError):
+            document = json.loads(data) if len(data) <= LARGEST else {}
+            version = document["version"] if document.get("format") == FORMAT else 0
+            if version == VERSION and document["kdf"] == _KDF:
+                entries = {(entry["service"], entry["username"]): _entry(entry) for entry in document["entries"]}
+                return _Contents(base64.b64decode(document["salt"], validate=True), _entry(document["check"]), entries)
+            newer = isinstance(version, int) and version > VERSION
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            newer = False
+        if newer:
             raise SecretError(
-                f"vault {self.path}: is damaged or no vault; restore it from a copy, or move it away and set the secrets again"
-            ) from None
+                f"vault {self.path}: was written by a newer Isthmus (vault version {version}, this one "
+                f"reads up to {VERSION})"
+            )
+        raise SecretError(
+            f"vault {self.path}: is damaged or no vault; restore it from a copy, or move it away and set the "
+            f"secrets again"
+        )
 
     def _write(self, contents: _Contents) -> None:
         document = {
@@ -284,8 +283,8 @@ def _sync_folder(folder: Path) -> None:
 class VaultKeyring(backend.KeyringBackend):
     """The vault as a backend of the ``keyring`` package, for code that speaks ``keyring``.
 
-    Never chosen by ``keyring`` by itself: it needs a path and a key, so it is made on purpose and used directly or passed to
-    ``keyring.set_keyring``.
+    Never chosen by ``keyring`` by itself: it needs a path and a key, so it is made on purpose and used directly or
+    passed to ``keyring.set_keyring``.
     """
 
     def __init__(self, vault: Vault) -> None:

@@ -1,8 +1,8 @@
 """Structured logs: JSON lines in the daemon, readable text on a terminal, always on standard error.
 
-Everything goes through one handler: our own entries, those of libraries that use ``logging``, warnings, and tracebacks of
-threads that die. Secrets are masked in the entry and once more in the finished line. Text from vendors cannot forge a
-line or steer a terminal: control characters, escape sequences and bidirectional overrides are written as escapes.
+Everything goes through one handler: our own entries, those of libraries that use ``logging``, and warnings. Secrets are
+masked in the entry and once more in the finished line. Text from vendors cannot forge a line or steer a terminal:
+control characters, escape sequences and bidirectional overrides are written as escapes.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def configure_logging(
 
 
 def install_exception_hooks(redactor: Redactor, *, stream: TextIO | None = None) -> None:
-    """Mask the tracebacks that Python itself prints: the main thread's last one, dying threads, errors in destructors."""
+    """Mask the tracebacks that Python itself prints: the main thread's last one, dying threads, failing destructors."""
     import traceback
 
     def shown(
@@ -101,7 +101,7 @@ def install_exception_hooks(redactor: Redactor, *, stream: TextIO | None = None)
     def unraisable(args: sys.UnraisableHookArgs) -> None:
         shown(args.exc_type, args.exc_value, args.exc_traceback, f"{args.err_msg or 'Exception ignored'}\n")
 
-    sys.excepthook = lambda kind, error, trace: shown(kind, error, trace)
+    sys.excepthook = shown
     threading.excepthook = in_thread
     sys.unraisablehook = unraisable
 
@@ -149,7 +149,7 @@ def _cut(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """``text`` with control, format (bidirectional, zero-width), surrogate and line-separating characters as escapes."""
+    """``text`` with control, format (bidirectional, zero-width), surrogate and line-ending characters as escapes."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(_escape_character(c) for c in text)

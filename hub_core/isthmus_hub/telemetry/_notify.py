@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 
 def notify(*states: str, environ: Mapping[str, str] | None = None) -> bool:
-    """Send states such as ``READY=1``; ``False`` where no service manager listens. Never raises: it must not stop the hub."""
+    """Send states such as ``READY=1``; ``False`` where no service manager listens. Never raises: the hub goes on."""
     address = (os.environ if environ is None else environ).get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return False

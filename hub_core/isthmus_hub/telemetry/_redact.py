@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from threading import Lock
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
@@ -73,7 +73,7 @@ class Redactor:
         return b"".join([*out, data[at:]])
 
     def data(self, value: Any) -> Any:
-        """Like ``text``, for every key and text inside plain data; other objects become their masked ``repr`` if it leaks."""
+        """Like ``text``, for every text in plain data; an object whose ``repr`` leaks becomes a masked text."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, bytes | bytearray):
@@ -94,7 +94,7 @@ class Redactor:
 
     def wrap(self, stream: TextIO) -> TextIO:
         """A text stream that masks whole lines before they reach ``stream``."""
-        return RedactingStream(stream, self)
+        return cast(TextIO, RedactingStream(stream, self))
 
 
 _PLAIN = (list, tuple, set, frozenset)
@@ -144,7 +144,7 @@ _UNRESERVED = "!$&'()*+,;=:@/?"
 
 
 def _base64_cores(raw: bytes) -> Iterable[str]:
-    """The characters that stand for ``raw`` in base64 whatever comes before and after it (three alignments, two alphabets).
+    """The characters that stand for ``raw`` in base64 whatever is around it: three alignments, two alphabets.
 
     A character at the border also carries bits of the neighbour, so it is left out.
     """

@@ -4,14 +4,14 @@
 record's id is a hash of instance, stream and raw bytes: the same page read again after a crash adds nothing. Registered
 secrets are masked in everything that is written.
 
-Each instance may fill its own share of space and no more, so that one broken feed cannot crowd out the others. What does
-not fit is counted as overflow. Always: ``seen = waiting + retried + dropped + overflow`` (a record that comes again after it
-was counted as overflow is counted again: it is not known any more).
+Each instance may fill its own share of space and no more, so that one broken feed cannot crowd out the others. What
+does not fit is counted as overflow. Always: ``seen = waiting + retried + dropped + overflow`` (a record that comes
+again after it was counted as overflow is counted again: it is not known any more).
 """
 
 from __future__ import annotations
 
-import os
+import builtins
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,37 +21,34 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import apsw
-
+from isthmus_hub._sqlite import FileKind, connect, rollback, storage_errors
 from isthmus_hub.telemetry import Redactor
-from isthmus_sdk.errors import ConfigurationError, IsthmusError, RetriableError
+from isthmus_sdk.errors import ConfigurationError
 
-VERSION = 1
 SHARE = 256 * 2**20
 """Bytes of raw records that one instance may keep."""
 LONGEST_TEXT = 4096
 
 _SCHEMA = """
 CREATE TABLE record (
-    id BLOB PRIMARY KEY, instance TEXT NOT NULL, stream TEXT NOT NULL, state TEXT NOT NULL, position INTEGER NOT NULL,
-    native_id TEXT, path TEXT NOT NULL, error TEXT NOT NULL, stage TEXT NOT NULL, raw BLOB NOT NULL, masked INTEGER NOT NULL,
-    connector_version TEXT NOT NULL, observed_at TEXT NOT NULL, first_at REAL NOT NULL, last_at REAL NOT NULL,
-    times INTEGER NOT NULL, retries INTEGER NOT NULL, number INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX record_number ON record (number);
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,
+    instance TEXT NOT NULL, stream TEXT NOT NULL, state TEXT NOT NULL, position INTEGER NOT NULL,
+    native_id TEXT NOT NULL, path TEXT NOT NULL, error TEXT NOT NULL, stage TEXT NOT NULL,
+    connector TEXT NOT NULL, connector_version TEXT NOT NULL, observed_at TEXT NOT NULL,
+    first_at REAL NOT NULL, last_at REAL NOT NULL, times INTEGER NOT NULL, retries INTEGER NOT NULL,
+    masked INTEGER NOT NULL, raw BLOB NOT NULL
+);
 CREATE INDEX record_place ON record (instance, stream, state);
-CREATE TABLE tally (
-    instance TEXT NOT NULL, stream TEXT NOT NULL, dropped INTEGER NOT NULL DEFAULT 0, overflow INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (instance, stream)
+CREATE TABLE overflow (
+    instance TEXT NOT NULL, stream TEXT NOT NULL, records INTEGER NOT NULL, PRIMARY KEY (instance, stream)
 ) WITHOUT ROWID;
 CREATE TABLE share (instance TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE sequence (number INTEGER NOT NULL);
-INSERT INTO sequence VALUES (0);
 """
+_KIND = FileKind("quarantine", 0x49735175, (_SCHEMA,))  # "IsQu"
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class BadRecord:
     """A record as a worker hands it over."""
 
     instance: str
@@ -60,11 +57,13 @@ class Rejected:
     error: str
     path: str = ""
     """Where in the record the error is, as ``a.b[2].c``."""
-    stage: str = "validate"
+    stage: str = ""
     """What failed: ``validate``, ``map``, ``check``…"""
-    native_id: str | None = None
+    native_id: str = ""
+    """The vendor's id of the record, empty where it could not be read."""
     index: int = 0
     """Number of the record in its page."""
+    connector: str = ""
     connector_version: str = ""
     observed_at: str = ""
     """When the page was fetched; a retry publishes with this time."""
@@ -79,15 +78,13 @@ class Quarantined:
     instance: str
     stream: str
     state: str
-    """``waiting``, or ``retried`` once a retry succeeded."""
+    """``waiting``; ``retried`` once a retry succeeded; ``dropped``. The last two have no ``raw`` any more."""
     index: int
-    native_id: str | None
+    native_id: str
     path: str
     error: str
     stage: str
-    raw: bytes
-    masked: bool
-    """A registered secret was taken out of ``raw``: it is no longer exactly what the vendor sent."""
+    connector: str
     connector_version: str
     observed_at: str
     first_at: float
@@ -96,6 +93,9 @@ class Quarantined:
     times: int
     """How often it came."""
     retries: int
+    masked: bool
+    """A registered secret was taken out of ``raw``: it is no longer exactly what the vendor sent."""
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,42 +133,15 @@ class Quarantine:
     def __init__(
         self, path: Path, redactor: Redactor, *, share: int = SHARE, clock: Callable[[], float] = time.time
     ) -> None:
-        """Open or create ``path``. Raises ``ConfigurationError`` for a file of a newer Isthmus or of something else."""
+        """Open or create ``path``. Raises what ``isthmus_hub._sqlite.connect`` raises."""
         self.path = path
         self._redactor = redactor
         self._share = share
         self._clock = clock
         self._lock = threading.Lock()
-        new = not path.exists()
-        if new:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # SQLite gives its journal the mode of the database.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        try:
-            self._db = apsw.Connection(str(path))
-            self._prepare()
-        except apsw.NotADBError:
-            raise ConfigurationError(f"quarantine {path}: is not a database; move it away") from None
-        except apsw.Error as error:
-            raise _told(path, error) from None
-        if new:
-            _sync_folder(path.parent)
-
-    def _prepare(self) -> None:
-        db = self._db
-        db.set_busy_timeout(30_000)
-        db.pragma("journal_mode", "wal")
-        db.pragma("synchronous", "full")
-        db.pragma("secure_delete", "on")  # a dropped record leaves no bytes behind
-        with self._transaction():
-            version = db.pragma("user_version")
-            if version > VERSION:
-                raise ConfigurationError(
-                    f"quarantine {self.path}: was written by a newer Isthmus (version {version}, this one reads up to {VERSION})"
-                )
-            if version == 0:
-                db.execute(_SCHEMA)
-                db.pragma("user_version", VERSION)
+        self._db = connect(path, _KIND)
+        # A dropped record leaves no bytes behind.
+        self._db.pragma("secure_delete", "on")
 
     def close(self) -> None:
         with self._lock:
@@ -182,8 +155,8 @@ class Quarantine:
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
-    def add(self, batch: Iterable[Rejected]) -> Added:
-        """Keep the records; durable on return. Raises ``RetriableError`` where the disk is full: nothing was kept then."""
+    def add(self, batch: Iterable[BadRecord]) -> Added:
+        """Keep the records; durable on return. Raises ``StorageFull`` or ``StorageFault`` where nothing was kept."""
         prepared = [(record_id(entry.instance, entry.stream, entry.raw), entry) for entry in batch]
         if not prepared:
             return Added(0, 0, 0)
@@ -191,7 +164,7 @@ class Quarantine:
         now = self._clock()
         with self._lock, self._transaction():
             for identity, entry in prepared:
-                if self._again(identity, now):
+                if self._again(identity, entry, now):
                     duplicate += 1
                 elif self._store(identity, entry, now):
                     stored += 1
@@ -199,63 +172,85 @@ class Quarantine:
                     overflow += 1
         return Added(stored, duplicate, overflow)
 
-    def _again(self, identity: bytes, now: float) -> bool:
-        """A record that is known already; one whose retry had succeeded waits again."""
-        self._db.execute(
-            "UPDATE record SET times = times + 1, last_at = ?, state = 'waiting' WHERE id = ?", (now, identity)
-        )
-        return self._db.changes() == 1
+    def _again(self, identity: bytes, entry: BadRecord, now: float) -> bool:
+        """Note a record that is known already. Dropped ones stay dropped, however often the vendor sends them."""
+        rows = self._rows("SELECT state FROM record WHERE id = ?", (identity,))
+        if not rows:
+            return False
+        self._db.execute("UPDATE record SET times = times + 1, last_at = ? WHERE id = ?", (now, identity))
+        if rows[0][0] == "retried":
+            # It had mapped after all, and now it does not again.
+            raw = self._redactor.bytes(entry.raw)
+            self._use(entry.instance, len(raw))
+            self._db.execute(
+                "UPDATE record SET state = 'waiting', raw = ?, error = ? WHERE id = ?",
+                (raw, self._text(entry.error), identity),
+            )
+        return True
 
-    def _store(self, identity: bytes, entry: Rejected, now: float) -> bool:
+    def _store(self, identity: bytes, entry: BadRecord, now: float) -> bool:
         raw = self._redactor.bytes(entry.raw)
-        used = self._value("SELECT bytes FROM share WHERE instance = ?", (entry.instance,)) or 0
-        if used + len(raw) > self._share:
-            self._tally(entry.instance, entry.stream, "overflow", 1)
+        used = self._rows("SELECT bytes FROM share WHERE instance = ?", (entry.instance,))
+        if (used[0][0] if used else 0) + len(raw) > self._share:
+            self._db.execute(
+                "INSERT INTO overflow VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET records = records + 1",
+                (entry.instance, entry.stream),
+            )
             return False
         self._use(entry.instance, len(raw))
-        number = self._value("UPDATE sequence SET number = number + 1 RETURNING number")
         self._db.execute(
-            "INSERT INTO record VALUES (?, ?, ?, 'waiting', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, ?)",
+            "INSERT INTO record VALUES (NULL, ?, ?, ?, 'waiting', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 0, ?, ?)",
             (
                 identity,
                 entry.instance,
                 entry.stream,
                 entry.index,
-                None if entry.native_id is None else self._text(entry.native_id),
+                self._text(entry.native_id),
                 self._text(entry.path),
                 self._text(entry.error),
                 entry.stage,
-                raw,
-                raw != entry.raw,
+                entry.connector,
                 entry.connector_version,
                 entry.observed_at,
                 now,
                 now,
-                number,
+                raw != entry.raw,
+                raw,
             ),
         )
         return True
 
     def mark_retried(self, ids: Sequence[str], *, succeeded: bool = True) -> int:
-        """Note a retry of these records; those that succeeded wait no longer. Returns how many there were."""
-        state = "retried" if succeeded else "waiting"
+        """Note a retry of waiting records; those that succeeded wait no longer. Returns how many there were."""
+        if succeeded:
+            return self._settle(ids, "retried")
         with self._lock, self._transaction():
             count = 0
             for identity in _binary(ids):
-                self._db.execute("UPDATE record SET retries = retries + 1, state = ? WHERE id = ?", (state, identity))
+                self._db.execute(
+                    "UPDATE record SET retries = retries + 1 WHERE id = ? AND state = 'waiting'", (identity,)
+                )
                 count += self._db.changes()
         return count
 
     def drop(self, ids: Sequence[str]) -> int:
-        """Remove these records for good; counted, so that the numbers still add up. Returns how many there were."""
+        """Give these waiting records up: their bytes go, and they are counted. Returns how many there were."""
+        return self._settle(ids, "dropped")
+
+    def _settle(self, ids: Sequence[str], state: str) -> int:
+        """Records leave the queue; what stays is that they were here, so that they do not come back as new."""
         count = 0
         with self._lock, self._transaction():
             for identity in _binary(ids):
-                for instance, stream, size in self._db.execute(
-                    "DELETE FROM record WHERE id = ? RETURNING instance, stream, length(raw)", (identity,)
-                ).fetchall():
+                # RETURNING gives the row as it is after the update, so the size is asked for first.
+                for instance, size in self._rows(
+                    "SELECT instance, length(raw) FROM record WHERE id = ? AND state = 'waiting'", (identity,)
+                ):
                     self._use(instance, -size)
-                    self._tally(instance, stream, "dropped", 1)
+                    self._db.execute(
+                        "UPDATE record SET state = ?, raw = x'', retries = retries + ? WHERE id = ?",
+                        (state, int(state == "retried"), identity),
+                    )
                     count += 1
         return count
 
@@ -278,10 +273,9 @@ class Quarantine:
             conditions.append("number > (SELECT number FROM record WHERE id = ?)")
             values += _binary([after])
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        with self._lock, self._errors():
+        with self._lock, storage_errors(self.path):
             return [
-                _record(row)
-                for row in self._db.execute(f"{_SELECT} {where} ORDER BY number LIMIT ?", (*values, limit))  # noqa: S608
+                _record(row) for row in self._db.execute(f"{_SELECT} {where} ORDER BY number LIMIT ?", (*values, limit))
             ]
 
     def show(self, id: str) -> Quarantined | None:
@@ -293,22 +287,22 @@ class Quarantine:
         if not text or len(text) > 32 or any(digit not in "0123456789abcdef" for digit in text):
             return None
         first, last = bytes.fromhex(text.ljust(32, "0")), bytes.fromhex(text.ljust(32, "f"))
-        with self._lock, self._errors():
+        with self._lock, storage_errors(self.path):
             rows = self._db.execute(f"{_SELECT} WHERE id BETWEEN ? AND ? LIMIT 2", (first, last)).fetchall()
         if len(rows) > 1:
             raise ConfigurationError(f"quarantine: several records begin with {text}; give more digits")
         return _record(rows[0]) if rows else None
 
-    def counts(self) -> list[Count]:
+    def counts(self) -> builtins.list[Count]:
         """Numbers by instance and stream, sorted."""
-        with self._lock, self._errors():
-            rows = self._db.execute(
+        with self._lock, storage_errors(self.path):
+            rows = self._rows(
                 """SELECT instance, stream, sum(waiting), sum(retried), sum(dropped), sum(overflow) FROM (
                      SELECT instance, stream, state = 'waiting' AS waiting, state = 'retried' AS retried,
-                            0 AS dropped, 0 AS overflow FROM record
-                     UNION ALL SELECT instance, stream, 0, 0, dropped, overflow FROM tally)
+                            state = 'dropped' AS dropped, 0 AS overflow FROM record
+                     UNION ALL SELECT instance, stream, 0, 0, 0, records FROM overflow)
                    GROUP BY instance, stream ORDER BY instance, stream"""
-            ).fetchall()
+            )
         return [Count(*row) for row in rows]
 
     # -- inside ------------------------------------------------------------------------------------------------------
@@ -316,9 +310,8 @@ class Quarantine:
     def _text(self, text: str) -> str:
         return self._redactor.text(text)[:LONGEST_TEXT]
 
-    def _value(self, statement: str, values: tuple[Any, ...] = ()) -> Any:
-        row = self._db.execute(statement, values).fetchone()
-        return row[0] if row else None
+    def _rows(self, statement: str, values: tuple[Any, ...] = ()) -> builtins.list[tuple[Any, ...]]:
+        return self._db.execute(statement, values).fetchall()
 
     def _use(self, instance: str, size: int) -> None:
         self._db.execute(
@@ -326,43 +319,25 @@ class Quarantine:
             (instance, size),
         )
 
-    def _tally(self, instance: str, stream: str, column: str, number: int) -> None:
-        self._db.execute(
-            f"INSERT INTO tally (instance, stream, {column}) VALUES (?1, ?2, ?3) "  # noqa: S608 - our own two words
-            f"ON CONFLICT (instance, stream) DO UPDATE SET {column} = {column} + ?3",
-            (instance, stream, number),
-        )
-
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._errors():
+        with storage_errors(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
-                # A full disk may have rolled back already.
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+                rollback(self._db)
                 raise
 
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except apsw.Error as error:
-            raise _told(self.path, error) from None
 
-
-_SELECT = """SELECT id, instance, stream, state, position, native_id, path, error, stage, raw, masked, connector_version,
-    observed_at, first_at, last_at, times, retries FROM record"""
+_SELECT = """SELECT id, instance, stream, state, position, native_id, path, error, stage, connector, connector_version,
+    observed_at, first_at, last_at, times, retries, masked, raw FROM record"""
 
 
 def _record(row: tuple[Any, ...]) -> Quarantined:
-    values = list(row)
-    values[0] = values[0].hex()
-    values[10] = bool(values[10])
-    return Quarantined(*values)
+    identity, *values = row
+    return Quarantined(identity.hex(), *values)
 
 
 def _binary(ids: Sequence[str]) -> list[bytes]:
@@ -375,21 +350,4 @@ def _binary(ids: Sequence[str]) -> list[bytes]:
     return out
 
 
-def _told(path: Path, error: apsw.Error) -> IsthmusError:
-    """SQLite's error in ours."""
-    if isinstance(error, apsw.FullError | apsw.BusyError | apsw.IOError):
-        return RetriableError(
-            f"quarantine {path}: cannot be written now ({error}); nothing was lost, the page is kept back"
-        )
-    return IsthmusError(f"quarantine {path}: {error}")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-__all__ = ["Added", "Count", "Quarantine", "Quarantined", "Rejected", "record_id"]
+__all__ = ["Added", "BadRecord", "Count", "Quarantine", "Quarantined", "record_id"]
