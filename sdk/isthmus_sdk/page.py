@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isthmus_sdk.files import Table
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """Raw records in the order the vendor gave them.
 
-    ``records`` are the undecoded bytes of each record (JSON unless ``format`` says otherwise), so that a bad one can be
+    ``records`` are the undecoded bytes of each record (JSON unless ``table`` says otherwise), so that a bad one can be
     quarantined exactly as it came.
     """
 
@@ -19,7 +22,7 @@ class Page:
     observed_at: str
     """When the page was fetched, or the file's time; canonical STIX timestamp (UTC, milliseconds, ``Z``)."""
     after: Any = None
-    """The transport's own position after this page, as plain JSON data: where the walk resumes. ``None``: the walk ends here."""
+    """The transport's own position after this page, as plain JSON data: where the walk resumes; ``None``: nowhere."""
     partition: str = ""
     """Independent sequence inside the stream (one input file); each partition has its own cursor."""
     positions: Sequence[Any] | None = None
@@ -30,6 +33,13 @@ class Page:
     """Counts from 1 within one run of one stream."""
     source: str = ""
     """Where the page came from, for messages: a file name or a URL without its query."""
+    table: Table | None = None
+    """Set where ``records`` are rows of this table as they stand in the file, for streams that are summarised."""
+    unreadable: Mapping[int, str] = field(default_factory=dict)
+    """Records the transport itself could not read (index -> why): above the size cap, no text, wrong number of columns.
+    They go to quarantine; of one that is too large, the record holds the beginning."""
+    replayed: bool = False
+    """The records were counted in an earlier run and are read again because their window is still open."""
 
 
 __all__ = ["Page"]

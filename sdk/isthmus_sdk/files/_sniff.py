@@ -1,0 +1,177 @@
+"""What kind of file this is, told by its content and never by its name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from isthmus_sdk.errors import UnexpectedReply
+from isthmus_sdk.files._source import Source
+
+Kind = Literal["lines", "table", "cef", "documents", "empty"]
+
+HEAD = 1 << 16
+"""Decoded bytes that are looked at first, and the most that a partition's name is made from."""
+MAX_RECORD = 4 << 20
+"""Bytes of the largest record; a larger one goes to quarantine by its beginning."""
+
+_BOM = b"\xef\xbb\xbf"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_KNOWN_BINARY = {
+    b"PK\x03\x04": "a zip archive; unpack it first",
+    b"\x1f\x8b": "compressed twice",
+    b"BZh": "bzip2; use gzip or zstd",
+    b"\xfd7zXZ": "xz; use gzip or zstd",
+    b"\xd4\xc3\xb2\xa1": "a packet capture, not a log",
+    b"\xa1\xb2\xc3\xd4": "a packet capture, not a log",
+    b"\x0a\x0d\x0d\x0a": "a packet capture, not a log",
+    b"\x7fELF": "a program",
+    b"%PDF": "a PDF document",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Kind of a file, and its beginning up to and including the first record (``b""``: no complete record yet)."""
+
+    kind: Kind
+    head: bytes = b""
+
+
+def sniff(source: Source, *, items: str | None, guess_items: bool, whole: bool) -> Shape:
+    """Kind of the file that ``source`` (at offset 0) reads.
+
+    ``guess_items``: without ``items``, an object whose first list holds objects is an envelope. ``whole``: the file
+    will not grow, so a last line without a newline is complete. Raises ``UnexpectedReply`` for what is not readable.
+    """
+    data = source.read(HEAD)
+    _refuse_binary(source.path, data)
+    text = data.removeprefix(_BOM)
+    start = text.lstrip()
+    if not start:
+        return Shape("empty")
+    if start[:1] in (b"{", b"["):
+        return _json(source, data, items=items, guess_items=guess_items, whole=whole)
+    if start[:1] == b"#":
+        return Shape("table", _first_record(data, comments=True, whole=whole))
+    line = start.partition(b"\n")[0]
+    if b"CEF:" in line:
+        return Shape("cef", _first_record(data, comments=False, whole=whole))
+    if b"\t" in line:
+        return Shape("table", _first_record(data, comments=True, whole=whole))
+    if b"\n" not in start and not whole:
+        return Shape("empty")  # still being written
+    if _goes_on_as_json(start[start.find(b"\n") + 1 :] if b"\n" in start else b""):
+        return Shape("lines", _first_record(data, comments=False, whole=whole))
+    raise UnexpectedReply(f"{source.path}: is neither JSON, NDJSON, a Zeek table nor CEF")
+
+
+def _refuse_binary(path: str, data: bytes) -> None:
+    if data[:2] in _UTF16:
+        raise UnexpectedReply(f"{path}: is UTF-16 text; save it as UTF-8")
+    for magic, what in _KNOWN_BINARY.items():
+        if data.startswith(magic):
+            raise UnexpectedReply(f"{path}: is {what}")
+    if b"\0" in data[:4096]:
+        raise UnexpectedReply(f"{path}: is a binary file, not text")
+
+
+def _first_record(data: bytes, *, comments: bool, whole: bool) -> bytes:
+    """``data`` up to the end of its first data line, at most ``HEAD`` bytes; ``b""`` where it has none yet."""
+    at = 0
+    while at < len(data):
+        end = data.find(b"\n", at)
+        line = data[at : end if end >= 0 else len(data)]
+        if line.strip() and not (comments and line.lstrip().startswith(b"#")):
+            complete = end >= 0 or whole or len(data) >= HEAD
+            return data[: end + 1 if end >= 0 else len(data)] if complete else b""
+        if end < 0:
+            return b""
+        at = end + 1
+    return data if len(data) >= HEAD else b""
+
+
+def _json(source: Source, data: bytes, *, items: str | None, guess_items: bool, whole: bool) -> Shape:
+    """Lines where the first line is a complete record, documents where it is an envelope, a list or only a part."""
+    head, buffer = data[:HEAD], data
+    blank = len(buffer) - len(buffer.removeprefix(_BOM).lstrip())
+    while (end := buffer.find(b"\n", blank)) < 0 and len(buffer) <= MAX_RECORD:
+        more = source.read()
+        if not more:
+            break
+        buffer += more
+    line = buffer[blank : end if end >= 0 else len(buffer)].strip()
+    document = Shape("documents", head)
+    if line[:1] != b"{" or len(line) > MAX_RECORD:
+        return document
+    try:
+        msgspec.json.decode(line, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        if line[-1:] == b"}" and _goes_on_as_json(buffer[end + 1 :]):
+            return Shape("lines", buffer[: end + 1][:HEAD])  # one bad record, the first, in a file of good ones
+        return document
+    alone = end < 0 or not (buffer[end:].strip() or source.read(1))
+    if is_envelope(line, items, guess=guess_items and alone):
+        return document
+    if end >= 0:
+        return Shape("lines", buffer[: end + 1][:HEAD])
+    return Shape("lines", buffer[:HEAD])
+
+
+def _goes_on_as_json(rest: bytes) -> bool:
+    """Whether the next complete line is a JSON object: a file of lines that merely begins badly."""
+    lines = [line for line in rest.split(b"\n", 8)[:-1] if line.strip()]
+    if not lines or lines[0].lstrip()[:1] != b"{":
+        return False
+    try:
+        msgspec.json.decode(lines[0], type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
+def is_envelope(document: bytes, items: str | None, *, guess: bool) -> bool:
+    """Whether a JSON object is a page around its records rather than a record."""
+    if items:
+        return find_list(msgspec.json.decode(document, type=dict[str, msgspec.Raw]), items) is not None
+    if items is None and guess:
+        return guess_list(msgspec.json.decode(document, type=dict[str, msgspec.Raw])) is not None
+    return False
+
+
+def find_list(document: dict[str, msgspec.Raw], items: str) -> list[msgspec.Raw] | None:
+    """The raw records at a dotted path (a key that itself holds dots goes first), ``None`` where there is no list."""
+    value: Any = document
+    *parents, last = [items] if items in document else items.split(".")
+    for name in parents:
+        raw = value.get(name)
+        if raw is None or bytes(raw).lstrip()[:1] != b"{":
+            return None
+        value = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    raw = value.get(last)
+    if raw is None or bytes(raw).lstrip()[:1] != b"[":
+        return None
+    return msgspec.json.decode(raw, type=list[msgspec.Raw])
+
+
+def guess_list(document: dict[str, msgspec.Raw]) -> list[msgspec.Raw] | None:
+    """The first list of objects of an envelope, nearest to the top; ``None`` where there is none."""
+    inner: list[msgspec.Raw] = []
+    for raw in document.values():
+        start = bytes(raw).lstrip()[:1]
+        if start == b"{":
+            inner.append(raw)
+        elif start == b"[":
+            found = msgspec.json.decode(raw, type=list[msgspec.Raw])
+            if found and all(bytes(part).lstrip()[:1] == b"{" for part in found):
+                return found
+    for raw in inner:
+        found_inside = guess_list(msgspec.json.decode(raw, type=dict[str, msgspec.Raw]))
+        if found_inside is not None:
+            return found_inside
+    return None
+
+
+__all__ = ["HEAD", "MAX_RECORD", "Shape", "find_list", "guess_list", "is_envelope", "sniff"]
