@@ -13,7 +13,8 @@
     │   ├── Unreachable             no connection: DNS, refused, TLS, reset
     │   ├── RateLimited             429 or a vendor's form of it
     │   ├── ServerFault             5xx that outlasted the retries
-    │   └── DeadlineExceeded        a total deadline passed
+    │   ├── DeadlineExceeded        a total deadline passed
+    │   └── Interrupted             the run was asked to stop while it waited
     ├── SourceError               the vendor's reply is unusable: the run ends, the cursor stays   exit 1
     │   ├── UnexpectedReply         login page, wrong content type, truncated or broken JSON, error body with 200
     │   ├── PagingLoop              the same page again, a cycle, or no progress
@@ -96,6 +97,10 @@ class DeadlineExceeded(RetriableError):
     """A total deadline of a request, page or run passed."""
 
 
+class Interrupted(RetriableError):
+    """The run was asked to stop while it waited; the cursor has not moved."""
+
+
 class SourceError(IsthmusError):
     """The far side answered with something unusable; the cursor has not moved."""
 
@@ -163,6 +168,7 @@ __all__ = [
     "CursorExpired",
     "DeadlineExceeded",
     "Ignored",
+    "Interrupted",
     "InvalidObject",
     "IsthmusError",
     "ManifestError",

@@ -1,0 +1,81 @@
+"""The guarded HTTP client, auth kinds and pagers.
+
+Names are loaded on first use: importing the SDK loads neither httpx nor tenacity.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isthmus_sdk.http._auth import ApiKey, Auth, Basic, Bearer, Flow, NoAuth, OAuth2ClientCredentials, TokenAuth
+    from isthmus_sdk.http._client import Event, Http
+    from isthmus_sdk.http._message import Headers, Request, Response
+    from isthmus_sdk.http._pagers import (
+        Cursor,
+        Keyset,
+        LinkHeader,
+        NextLink,
+        Offset,
+        PageNumber,
+        Pager,
+        PageRequest,
+        Reply,
+    )
+    from isthmus_sdk.http._pages import pages
+    from isthmus_sdk.http._policy import Limits, Rate, Retry, Tls
+
+_HOME = {
+    "_auth": ("ApiKey", "Auth", "Basic", "Bearer", "Flow", "NoAuth", "OAuth2ClientCredentials", "TokenAuth"),
+    "_client": ("Event", "Http"),
+    "_message": ("Headers", "Request", "Response"),
+    "_pagers": ("Cursor", "Keyset", "LinkHeader", "NextLink", "Offset", "PageNumber", "PageRequest", "Pager", "Reply"),
+    "_pages": ("pages",),
+    "_policy": ("Limits", "Rate", "Retry", "Tls"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{module}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+__all__ = [
+    "ApiKey",
+    "Auth",
+    "Basic",
+    "Bearer",
+    "Cursor",
+    "Event",
+    "Flow",
+    "Headers",
+    "Http",
+    "Keyset",
+    "Limits",
+    "LinkHeader",
+    "NextLink",
+    "NoAuth",
+    "OAuth2ClientCredentials",
+    "Offset",
+    "PageNumber",
+    "PageRequest",
+    "Pager",
+    "Rate",
+    "Reply",
+    "Request",
+    "Response",
+    "Retry",
+    "Tls",
+    "TokenAuth",
+    "pages",
+]

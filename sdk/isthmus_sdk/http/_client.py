@@ -1,0 +1,403 @@
+"""``Http``: the one way to the network, for connectors and platforms alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from isthmus_sdk.errors import (
+    AuthenticationError,
+    DeadlineExceeded,
+    Interrupted,
+    OriginRefused,
+    SettingsError,
+    UnexpectedReply,
+    Unreachable,
+)
+from isthmus_sdk.http._auth import Auth, NoAuth
+from isthmus_sdk.http._clock import Cancel, Clock, DeadlinePassed, Stopped, as_callable, pause
+from isthmus_sdk.http._inflate import ACCEPT_ENCODING, Body, Truncated
+from isthmus_sdk.http._message import Headers, Request, Response, checked_headers
+from isthmus_sdk.http._origins import AllowedOrigins
+from isthmus_sdk.http._policy import Limits, Rate, Retry, Tls
+from isthmus_sdk.http._rate import Limiter
+from isthmus_sdk.http._retry import Again, retrying
+from isthmus_sdk.http._tls import PinMismatch
+from isthmus_sdk.http._verdict import Scrubber, judge, tidy
+from isthmus_sdk.url import InvalidUrl, Url
+
+if TYPE_CHECKING:
+    from isthmus_sdk.http._transport import Incoming, WireFault
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_ERROR_BODY = 256 * 1024  # bytes read of a reply that is going to be an error
+_KEPT_ACROSS_ORIGINS = frozenset({"accept", "accept-encoding", "accept-language", "user-agent"})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What the client did, for metrics and logs. ``url`` has no query; nothing here is secret."""
+
+    kind: str
+    """``request`` (an exchange ended), ``retry`` (another try follows), ``limited`` (waited for the rate), ``login``."""
+    method: str
+    url: str
+    status: int = 0
+    seconds: float = 0.0
+    """Duration of the exchange, or the wait that follows."""
+    received: int = 0
+    """Bytes of the body as received."""
+    reason: str = ""
+
+
+class Http:
+    """A guarded HTTP client for one instance.
+
+    ``base_url`` is where relative paths go. ``origins`` are further places that may be contacted, each without the
+    credential unless the auth names it: exact (``https://login.vendor.com``) or a domain below which every host is
+    allowed (``https://*.blob.core.windows.net``, public addresses only). ``auth``, ``tls``, ``proxy`` are explicit:
+    the process environment is never asked. ``on_event`` receives ``Event``; ``cancel`` (an event or a callable) ends
+    every wait with ``Interrupted``. ``transport`` takes an ``httpx`` transport in place of the network, for tests.
+
+    All replies are whole: decoded, within the limits, judged by status. Threads may share a client.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        origins: Iterable[str] = (),
+        auth: Auth | None = None,
+        tls: Tls | None = None,
+        proxy: str | None = None,
+        limits: Limits | None = None,
+        retry: Retry | None = None,
+        rate: Rate | None = None,
+        user_agent: str = "isthmus-sdk/1",
+        on_event: Callable[[Event], None] | None = None,
+        cancel: Cancel | None = None,
+        transport: Any = None,
+    ) -> None:
+        from isthmus_sdk.http._transport import (  # httpx is loaded when the first client is made, never by importing the SDK
+            Proxy,
+            Wire,
+        )
+
+        try:
+            self.base_url = Url(base_url)
+        except InvalidUrl as error:
+            raise SettingsError(f"base URL: {error}") from None
+        self.limits = limits or Limits()
+        self.auth = auth or NoAuth()
+        self.cancel = cancel
+        self.run_until: float | None = None
+        """Monotonic instant at which the current run's time is over; see ``start_run``."""
+        self._allowed = AllowedOrigins(self.base_url, origins, self.auth)
+        self._retry = retry or Retry()
+        self._limiter = Limiter(rate)
+        self._on_event = on_event or (lambda event: None)
+        self._defaults = {
+            "User-Agent": user_agent,
+            "Accept": "application/json, */*;q=0.5",
+            "Accept-Encoding": ACCEPT_ENCODING,
+        }
+        parsed_proxy = Proxy.parse(proxy) if proxy else None
+        self._proxy_secrets = parsed_proxy.secrets if parsed_proxy else ()
+        self._wire = Wire(
+            own=self.base_url.origin,
+            configured=self._allowed.configured,
+            tls=tls,
+            proxy=parsed_proxy,
+            limits=self.limits,
+            transport=transport,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Http {self.base_url.without_query}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._wire.close()
+
+    def start_run(self, seconds: float | None = None) -> None:
+        """Start the run's total deadline (``seconds``, else ``Limits.run``; neither: none)."""
+        seconds = self.limits.run if seconds is None else seconds
+        self.run_until = None if seconds is None else time.monotonic() + seconds
+
+    def get(self, url: str, **options: Any) -> Response:
+        """``request("GET", ...)``."""
+        return self.request("GET", url, **options)
+
+    def post(self, url: str, **options: Any) -> Response:
+        """``request("POST", ...)``; say ``idempotent=True`` where it only reads."""
+        return self.request("POST", url, **options)
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        idempotent: bool | None = None,
+        deadline: float | None = None,
+        with_credentials: bool = True,
+        accept: Collection[int] = (),
+        check: Callable[[Response], None] | None = None,
+    ) -> Response:
+        """Send one request and return its whole reply.
+
+        ``url`` is absolute or a path below the base URL. ``json`` is encoded here; ``content`` is sent as it is.
+        ``idempotent`` says that sending it twice does no harm (``None``: GET, HEAD, PUT, DELETE, OPTIONS, TRACE);
+        others are repeated only where the server cannot have acted. ``deadline`` is an instant of
+        ``time.monotonic()`` that bounds all tries and waits. Statuses in ``accept`` are returned instead of raised.
+        ``check`` looks at the reply inside the retry loop.
+
+        Raises ``OriginRefused``, ``AuthenticationError``, ``PermissionDenied``, ``RateLimited``, ``ServerFault``,
+        ``Unreachable``, ``DeadlineExceeded``, ``Interrupted``, ``TooLarge`` or ``UnexpectedReply``.
+        """
+        request = self._request(method, url, params, json, content, headers, idempotent)
+        until = min(instant for instant in (deadline, self.run_until, float("inf")) if instant is not None)
+
+        def attempt() -> Response:
+            try:
+                return self._attempt(request, until, with_credentials, accept, check)
+            except DeadlinePassed:
+                raise DeadlineExceeded(
+                    f"{_what(request)}: not complete within its total time; ask for smaller pages or raise the limit"
+                ) from None
+
+        try:
+            return retrying(
+                self._retry,
+                until=until,
+                sleep=self._sleep,
+                before=lambda failure, seconds: self._announce(request, failure, seconds),
+            )(attempt)
+        except Again as failure:
+            raise failure.error from None
+        except Stopped:
+            raise Interrupted(f"{_what(request)}: given up because the run was asked to stop") from None
+
+    def resolve(self, url: str, params: Mapping[str, Any] | None = None) -> Url:
+        """The absolute URL for a path below the base URL or an absolute one. Raises ``OriginRefused`` for what may
+        not be contacted.
+        """
+        try:
+            absolute = Url(url) if isinstance(url, Url) or "://" in url.partition("?")[0] else self._below_base(url)
+            absolute = absolute.with_params(params or {})
+        except InvalidUrl as error:
+            raise OriginRefused(f"a URL cannot be used: {error}") from None
+        self._allowed.require(absolute)
+        return absolute
+
+    def _below_base(self, path: str) -> Url:
+        plain, mark, query = path.partition("?")
+        joined = self.base_url / plain if plain else self.base_url
+        return Url(f"{joined.without_query}?{query}") if mark else joined
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, Any] | None,
+        json: Any,
+        content: bytes | None,
+        headers: Mapping[str, str] | None,
+        idempotent: bool | None,
+    ) -> Request:
+        merged = Headers(self._defaults)
+        if json is not None:
+            content = msgspec.json.encode(json)
+            merged = merged.with_({"Content-Type": "application/json"})
+        merged = merged.with_(checked_headers(headers or {}))
+        return Request(method.upper(), self.resolve(url, params), merged, content, idempotent)
+
+    def _attempt(
+        self,
+        request: Request,
+        until: float,
+        with_credentials: bool,
+        accept: Collection[int],
+        check: Callable[[Response], None] | None,
+    ) -> Response:
+        def wait(seconds: float) -> None:
+            if time.monotonic() + seconds >= until:
+                raise DeadlinePassed
+            self._sleep(seconds)
+
+        with self._limiter.turn(wait) as waited:
+            if waited > 0.001:
+                self._on_event(Event("limited", request.method, request.url.without_query, seconds=waited))
+            clock = Clock(
+                until=min(until, time.monotonic() + self.limits.request),
+                connect=self.limits.connect,
+                idle=self.limits.idle,
+                cancelled=as_callable(self.cancel),
+            )
+            reply = self._follow(request, clock, with_credentials)
+        if reply.status not in accept:
+            judge(request, reply, scrub=self.scrub, hint=self._retry.hint)
+        if check is not None:
+            check(reply)
+        return reply
+
+    def _follow(self, request: Request, clock: Clock, with_credentials: bool) -> Response:
+        """Send, and go where redirects point as long as that stays inside the allowed origins."""
+        visited = {request.url}
+        for _ in range(self.limits.redirects + 1):
+            authorised = with_credentials and self._allowed.takes_credential(request.url)
+            reply = self._authorised(request, clock) if authorised else self._exchange(request, clock)
+            location = reply.headers.get("location")
+            if reply.status not in _REDIRECTS or location is None:
+                return reply
+            request = self._redirected(request, reply, location)
+            if request.url in visited:
+                raise UnexpectedReply(f"{_what(request)}: redirects in a circle; check the base URL")
+            visited.add(request.url)
+        raise UnexpectedReply(f"{_what(request)}: more than {self.limits.redirects} redirects; check the base URL")
+
+    def _redirected(self, request: Request, reply: Response, location: str) -> Request:
+        try:
+            url = request.url.resolve(location)
+        except InvalidUrl as error:
+            raise OriginRefused(f"{_what(request)}: redirects to something that is no usable URL: {error}") from None
+        if request.url.origin.scheme == "https" and url.origin.scheme == "http":
+            raise OriginRefused(
+                f"{_what(request)}: redirects from https to http ({url.without_query}); that is never followed"
+            )
+        self._allowed.require(url, because=f"{_what(request)} redirects to it")
+        reads = request.method in ("GET", "HEAD")
+        moved = url.origin != request.url.origin
+        if reply.status == 303 and not reads:
+            request = replace(request, method="GET", content=None, headers=_without(request.headers, "content-type"))
+        elif not reads and (moved or reply.status in (301, 302)):
+            raise UnexpectedReply(
+                f"{_what(request)}: redirects a {request.method} to {url.without_query}; set the base URL to the final address"
+            )
+        if moved:  # nothing that was meant for one place goes to another
+            kept = [(name, value) for name, value in request.headers.pairs() if name.lower() in _KEPT_ACROSS_ORIGINS]
+            request = replace(request, headers=Headers(kept))
+        return replace(request, url=url)
+
+    def _authorised(self, request: Request, clock: Clock) -> Response:
+        """Run the auth's conversation; the last reply is the caller's."""
+        flow = self.auth.flow(request)
+        try:
+            outgoing = next(flow)
+            while True:
+                self._require_place(outgoing)
+                reply = self._exchange(outgoing, clock)
+                if outgoing.login:
+                    self._on_event(Event("login", outgoing.method, outgoing.url.without_query, reply.status))
+                    judge(outgoing, reply, scrub=self.scrub, hint=self._retry.hint)
+                try:
+                    outgoing = flow.send(reply)
+                except StopIteration:
+                    return reply
+        except StopIteration:
+            raise AuthenticationError(f"{_what(request)}: the auth of this instance sent nothing") from None
+        finally:
+            flow.close()
+
+    def _require_place(self, outgoing: Request) -> None:
+        if outgoing.login:
+            self._allowed.require_login(outgoing.url)
+        elif not self._allowed.takes_credential(outgoing.url):
+            raise OriginRefused(f"{_what(outgoing)}: the credential of this instance does not belong there")
+
+    def _exchange(self, request: Request, clock: Clock) -> Response:
+        from isthmus_sdk.http._transport import WireFault
+
+        started = time.monotonic()
+        try:
+            with self._wire.exchange(request, clock) as incoming:
+                body, received = self._body(request, incoming)
+        except WireFault as fault:
+            raise self._wire_error(request, fault) from None
+        except PinMismatch as mismatch:
+            raise Unreachable(
+                f"{request.url.origin}: the server's certificate is not the pinned one (it shows sha256:{mismatch.presented.hex()}); "
+                "if it was renewed on purpose, set tls.pin to that value"
+            ) from None
+        except OriginRefused as error:
+            raise OriginRefused(f"{_what(request)}: {error}") from None
+        except Truncated:
+            cut = Unreachable(f"{_what(request)}: the compressed body breaks off; it will be asked again later")
+            raise (Again(cut) if request.repeatable else cut) from None
+        self._on_event(
+            Event(
+                "request",
+                request.method,
+                request.url.without_query,
+                incoming.status,
+                time.monotonic() - started,
+                received,
+            )
+        )
+        return Response(incoming.status, incoming.headers, body, request.url, request.method)
+
+    def _body(self, request: Request, incoming: Incoming) -> tuple[bytes, int]:
+        if incoming.field_count > self.limits.headers:
+            raise UnexpectedReply(f"{_what(request)}: the reply has more than {self.limits.headers} header fields")
+        if request.method == "HEAD" or incoming.status in (204, 304):
+            return b"", 0
+        limits = self.limits
+        if incoming.status >= 400:
+            limits = replace(limits, wire=min(limits.wire, _ERROR_BODY), decoded=min(limits.decoded, _ERROR_BODY))
+        body = Body(incoming.headers.get("content-encoding", ""), limits, f"the reply to {_what(request)}")
+        for chunk in incoming.body:
+            body.feed(chunk)
+        return body.finish(), body.received
+
+    def _wire_error(self, request: Request, fault: WireFault) -> Exception:
+        if fault.proxy_status == 407:
+            return AuthenticationError(
+                "the proxy does not accept the credential (407); check user and password in the proxy setting"
+            )
+        detail = tidy(fault.detail, self.scrub)
+        if fault.lasting:
+            return Unreachable(
+                f"{_what(request)}: {detail}; check the address and tls settings (ca or pin) of this instance"
+            )
+        error = Unreachable(f"{_what(request)}: {detail}; it will be tried again later")
+        return Again(error) if request.repeatable or not fault.sent else error
+
+    def scrub(self, text: str) -> str:
+        """``text`` without any secret that this client knows."""
+        return Scrubber((*self.auth.secrets(), *self._proxy_secrets))(text)
+
+    def _sleep(self, seconds: float) -> None:
+        pause(seconds, self.cancel)
+
+    def _announce(self, request: Request, failure: Again, seconds: float) -> None:
+        if failure.after:
+            self._limiter.hold(seconds)
+        reason = type(failure.error).__name__
+        self._on_event(Event("retry", request.method, request.url.without_query, seconds=seconds, reason=reason))
+
+
+def _what(request: Request) -> str:
+    return f"{request.method} {request.url.without_query}"
+
+
+def _without(headers: Headers, name: str) -> Headers:
+    return Headers([(key, value) for key, value in headers.pairs() if key.lower() != name])
+
+
+__all__ = ["Event", "Http"]

@@ -1,0 +1,64 @@
+"""The client-side rate limiter: a token bucket that waits and never refuses."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from isthmus_sdk.http._policy import Rate
+
+
+class Limiter:
+    """Shared by all threads that use one credential.
+
+    ``wait(seconds)`` is how it sleeps: it raises when the run is stopped or its deadline has passed.
+    """
+
+    def __init__(self, rate: Rate | None) -> None:
+        self._rate = rate
+        self._lock = threading.Lock()
+        self._allowance = float(rate.burst) if rate else 0.0
+        self._counted_at = time.monotonic()
+        self._held_until = 0.0
+        self._slots = threading.BoundedSemaphore(rate.concurrency) if rate and rate.concurrency else None
+
+    def hold(self, seconds: float) -> None:
+        """Nobody starts a request for this long: the far side said so to one of us, so it holds for all."""
+        with self._lock:
+            self._held_until = max(self._held_until, time.monotonic() + seconds)
+
+    @contextmanager
+    def turn(self, wait: Callable[[float], None]) -> Iterator[float]:
+        """One request's turn; gives the seconds waited for it."""
+        started = time.monotonic()
+        if self._slots is not None:
+            while not self._slots.acquire(timeout=0.25):
+                wait(0.0)
+        try:
+            while (seconds := self._reserve()) > 0:
+                wait(seconds)
+            yield time.monotonic() - started
+        finally:
+            if self._slots is not None:
+                self._slots.release()
+
+    def _reserve(self) -> float:
+        """Take one token and return 0, or return how long to wait before asking again."""
+        with self._lock:
+            now = time.monotonic()
+            if now < self._held_until:
+                return self._held_until - now
+            if self._rate is None:
+                return 0.0
+            per_second = self._rate.requests / self._rate.per
+            self._allowance = min(self._rate.burst, self._allowance + (now - self._counted_at) * per_second)
+            self._counted_at = now
+            if self._allowance >= 1.0 - 1e-9:
+                self._allowance -= 1.0
+                return 0.0
+            return (1.0 - self._allowance) / per_second
+
+
+__all__ = ["Limiter"]

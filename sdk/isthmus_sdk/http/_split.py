@@ -1,0 +1,256 @@
+"""A page split into the raw bytes of its records, and what stands around them.
+
+The fast road lets msgspec find the borders. Where that fails, the slow road finds them by brackets and strings alone,
+without recursion: a record that holds ``NaN``, a broken string or a million brackets must reach quarantine by itself
+and not take its page along. Only where the borders themselves cannot be found (the body is cut short) is the page
+unusable.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
+_ANY = msgspec.json.Decoder()
+_SPACE = b" \t\r\n"
+
+# Possessive, so that a string of any length is matched without backtracking; an unclosed one matches up to the end of
+# the body.
+_STRING = rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
+_TOKEN = re.compile(_STRING + rb"|[\[{][\[{ \t\r\n]*+|[\]}]", re.DOTALL)
+_STRING_ALONE = re.compile(_STRING, re.DOTALL)
+_SCALAR = re.compile(rb"[^\[\]{},:\"\s]++")
+_SPACES = re.compile(rb"[ \t\r\n]*+")
+_MOST_TOKENS = 10_000_000  # about four seconds of the slow road
+
+
+class Unsplittable(Exception):
+    """The body is no JSON document whose records can be told apart. ``cut``: it ends too early, so another try may
+    bring the rest.
+    """
+
+    def __init__(self, message: str, *, cut: bool = False) -> None:
+        super().__init__(message)
+        self.cut = cut
+
+
+class _Broken:
+    """Stands for a member around the records that could not be decoded; a pager that needs it is told so."""
+
+    def __repr__(self) -> str:
+        return "<broken>"
+
+
+BROKEN: Final = _Broken()
+
+
+def split(body: bytes, items: str | None) -> tuple[Any, list[bytes]]:
+    """The document without its records, and the records.
+
+    ``items`` is the dotted path of the list (``""``: the document itself; ``None``: the document itself or its only
+    list). Names that contain dots are understood. ``null`` is an empty list and a single object is a list of one:
+    some vendors write them so. Raises ``Unsplittable``.
+    """
+    start = body.lstrip(_SPACE)[:1]
+    if start not in (b"[", b"{"):
+        raise Unsplittable("neither a JSON object nor a list", cut=not start)
+    try:
+        return _split(body, items, _fast_members, _fast_elements)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        pass
+    _require_whole(body)
+    return _split(body, items, _slow_members, _slow_elements)
+
+
+def lookup(document: Any, path: str) -> Any:
+    """The value at a dotted path, ``None`` where there is none. A name that itself holds dots is found before a path
+    is.
+    """
+    value = document
+    rest = path
+    while rest:
+        if not isinstance(value, Mapping):
+            return None
+        name, rest = _first_name(value, rest)
+        value = value.get(name)
+    if value is BROKEN:
+        raise Unsplittable(f"{path!r} in the reply cannot be decoded")
+    return value
+
+
+def _first_name(members: Mapping[str, Any], path: str) -> tuple[str, str]:
+    parts = path.split(".")
+    for count in range(len(parts), 0, -1):
+        name = ".".join(parts[:count])
+        if name in members:
+            return name, ".".join(parts[count:])
+    return parts[0], ".".join(parts[1:])
+
+
+def _split(body: bytes, items: str | None, members_of: Any, elements_of: Any) -> tuple[Any, list[bytes]]:
+    is_list = body.lstrip(_SPACE)[:1] == b"["
+    if is_list:
+        if items:
+            raise Unsplittable(f"a bare list where an object with {items!r} was expected")
+        return [], elements_of(body)
+    if items == "":
+        return _document(members_of(body)), [body.strip(_SPACE)]
+    members = members_of(body)
+    path = _only_list(members) if items is None else items
+    return _descend(members, path, path, members_of, elements_of)
+
+
+def _descend(
+    members: dict[str, bytes], path: str, whole: str, members_of: Any, elements_of: Any
+) -> tuple[dict[str, Any], list[bytes]]:
+    name, rest = _first_name(members, path)
+    if name not in members:
+        raise Unsplittable(f"no {whole!r} in the reply; it holds {_names(members)}")
+    value = members.pop(name)
+    kind = value.lstrip(_SPACE)[:1]
+    inner: Any = None
+    records: list[bytes] = []
+    if kind == b"n":
+        pass
+    elif rest:
+        if kind != b"{":
+            raise Unsplittable(f"{whole!r} leads through something that is no object")
+        inner, records = _descend(members_of(value), rest, whole, members_of, elements_of)
+    elif kind == b"[":
+        records = elements_of(value)
+    elif kind == b"{":
+        records = [value.strip(_SPACE)]
+    else:
+        raise Unsplittable(f"{whole!r} in the reply is no list")
+    return {**_document(members), name: inner}, records
+
+
+def _only_list(members: dict[str, bytes]) -> str:
+    lists = [name for name, value in members.items() if value.lstrip(_SPACE)[:1] == b"["]
+    if len(lists) != 1:
+        raise Unsplittable(f"the reply holds {len(lists)} lists, so 'items' must name one; it holds {_names(members)}")
+    return lists[0]
+
+
+def _names(members: dict[str, bytes]) -> str:
+    shown = ", ".join(repr(name[:40]) for name in list(members)[:8])
+    return (shown + (", …" if len(members) > 8 else "")) or "nothing"
+
+
+def _document(members: dict[str, bytes]) -> dict[str, Any]:
+    return {name: _value(value) for name, value in members.items()}
+
+
+def _value(raw: bytes) -> Any:
+    try:
+        return _ANY.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return BROKEN
+
+
+def _fast_members(body: bytes) -> dict[str, bytes]:
+    return {name: bytes(raw) for name, raw in _MEMBERS.decode(body).items()}
+
+
+def _fast_elements(body: bytes) -> list[bytes]:
+    return [bytes(raw) for raw in _ELEMENTS.decode(body)]
+
+
+def _slow_members(body: bytes) -> dict[str, bytes]:
+    members: dict[str, bytes] = {}
+    position = _spaces(body, body.index(b"{") + 1)
+    while body[position : position + 1] != b"}":
+        match = _STRING_ALONE.match(body, position)
+        if match is None:
+            raise Unsplittable("an object with something that is no name")
+        name = _value(match[0])
+        position = _spaces(body, match.end())
+        if body[position : position + 1] != b":":
+            raise Unsplittable("an object with a name and no value")
+        start = _spaces(body, position + 1)
+        end = _end_of_value(body, start)
+        members[name if isinstance(name, str) else repr(match[0])] = body[start:end]
+        position = _comma(body, end, b"}")
+    return members
+
+
+def _slow_elements(body: bytes) -> list[bytes]:
+    elements: list[bytes] = []
+    position = _spaces(body, body.index(b"[") + 1)
+    while body[position : position + 1] != b"]":
+        end = _end_of_value(body, position)
+        elements.append(body[position:end])
+        position = _comma(body, end, b"]")
+    return elements
+
+
+def _comma(body: bytes, position: int, closing: bytes) -> int:
+    position = _spaces(body, position)
+    sign = body[position : position + 1]
+    if sign == b",":
+        position = _spaces(body, position + 1)
+        if body[position : position + 1] == closing:
+            raise Unsplittable("a comma with nothing after it")
+    elif sign != closing:
+        raise Unsplittable("values without a comma between them")
+    return position
+
+
+def _end_of_value(body: bytes, start: int) -> int:
+    first = body[start : start + 1]
+    if first in (b"{", b"["):
+        return _end_of_container(body, start)
+    match = (_STRING_ALONE if first == b'"' else _SCALAR).match(body, start)
+    if match is None:
+        raise Unsplittable("a value is missing")
+    return match.end()
+
+
+def _end_of_container(body: bytes, start: int) -> int:
+    depth = 0
+    for count, match in enumerate(_TOKEN.finditer(body, start)):
+        token = match[0]
+        first = token[:1]
+        if first in (b"[", b"{"):
+            depth += len(token.translate(None, _SPACE))
+        elif first != b'"':
+            depth -= 1
+            if depth == 0:
+                return match.end()
+        if count > _MOST_TOKENS:
+            raise Unsplittable("too deeply nested to be read")
+    raise Unsplittable("the body ends inside a value", cut=True)
+
+
+def _require_whole(body: bytes) -> None:
+    """One value from the first byte to the last, strings closed: else nothing can be said about the borders inside."""
+    start = _spaces(body, 0)
+    end = _end_of_container(body, start)
+    if _spaces(body, end) != len(body):
+        raise Unsplittable("data after the end of the document")
+
+
+def _spaces(body: bytes, position: int) -> int:
+    match = _SPACES.match(body, position)
+    assert match is not None
+    return match.end()
+
+
+def keys_backwards(records: Sequence[bytes], names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    """Values of ``names`` from the last record backwards, skipping records that lack one or cannot be decoded."""
+    for raw in reversed(records):
+        try:
+            record = _ANY.decode(raw)
+            values = tuple(lookup(record, name) for name in names)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, Unsplittable):
+            continue
+        if all(isinstance(value, str | int | float) for value in values):
+            yield values
+
+
+__all__ = ["BROKEN", "Unsplittable", "keys_backwards", "lookup", "split"]

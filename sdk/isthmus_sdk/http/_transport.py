@@ -1,0 +1,324 @@
+"""The one module that imports httpx: it turns our requests into exchanges on guarded connections.
+
+httpx brings the transport interface (so a test may put ``httpx.MockTransport`` in our place), httpcore the connection
+pool and HTTP/1.1. Not used are httpx's client, with its redirects, cookies, ``trust_env`` and its log lines that hold
+whole URLs.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import h11
+import httpcore
+import httpx
+
+from isthmus_sdk.errors import ConfigurationError
+from isthmus_sdk.http._clock import Clock
+from isthmus_sdk.http._message import Headers, Request
+from isthmus_sdk.http._policy import Limits, Tls
+from isthmus_sdk.http._sockets import TcpStream, TlsStream, connect
+from isthmus_sdk.http._tls import check_pin, other_context, own_context
+from isthmus_sdk.url import InvalidUrl, Origin, Url
+
+_KEEPALIVE = (
+    15.0  # seconds; shorter than the idle time-out of common servers, so that a reused connection is seldom a dead one
+)
+
+
+class WireFault(Exception):
+    """The exchange failed below HTTP."""
+
+    def __init__(self, detail: str, *, sent: bool = True, lasting: bool = False, proxy_status: int = 0) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.sent = sent
+        """The server may have seen the request."""
+        self.lasting = lasting
+        """Another try would fail the same way (a certificate that is not trusted, headers above the cap)."""
+        self.proxy_status = proxy_status
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A reply whose body is still on the wire, exactly as sent (chunks joined, encodings untouched)."""
+
+    status: int
+    headers: Headers
+    field_count: int
+    body: Iterator[bytes]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Proxy:
+    """An explicitly configured HTTP proxy."""
+
+    url: Url
+    auth: tuple[bytes, bytes] | None
+
+    @classmethod
+    def parse(cls, text: str) -> Proxy:
+        """``http://user:password@host:port``; errors never repeat the text."""
+        scheme, _, rest = text.partition("://")
+        userinfo, at, address = rest.rpartition("@")
+        try:
+            url = Url(f"{scheme}://{address}")
+        except InvalidUrl as error:
+            raise ConfigurationError(f"proxy: {error}; write it as http://user:password@host:port") from None
+        if not at:
+            return cls(url, None)
+        user, _, password = userinfo.partition(":")
+        return cls(url, (unquote(user).encode(), unquote(password).encode()))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return () if self.auth is None else (self.auth[1].decode(),)
+
+
+class _Backend(httpcore.NetworkBackend):
+    """Opens connections to checked addresses and holds the pin against the certificate."""
+
+    def __init__(
+        self, configured: frozenset[tuple[str, int]], digests: frozenset[bytes], pinned: ssl.SSLContext | None
+    ) -> None:
+        self._configured = configured
+        self._digests = digests
+        self._pinned = pinned
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Any = None,
+    ) -> httpcore.NetworkStream:
+        assert isinstance(timeout, Clock)
+        return _PinnedStream(connect(host, port, timeout, configured=(host, port) in self._configured), self)
+
+    def verify(self, stream: TlsStream, context: ssl.SSLContext) -> None:
+        if self._digests and context is self._pinned:
+            check_pin(stream.peer_certificate(), self._digests)
+
+
+class _PinnedStream(httpcore.NetworkStream):
+    """A stream whose TLS upgrade is followed by the pin check, whether it runs over TCP or through a proxy's tunnel."""
+
+    def __init__(self, inner: TcpStream | TlsStream, backend: _Backend) -> None:
+        self._inner = inner
+        self._backend = backend
+        self.read = inner.read  # type: ignore[method-assign]
+        self.write = inner.write  # type: ignore[method-assign]
+        self.close = inner.close  # type: ignore[method-assign]
+        self.get_extra_info = inner.get_extra_info  # type: ignore[method-assign]
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        stream = TlsStream(self._inner, ssl_context, server_hostname, timeout)
+        try:
+            self._backend.verify(stream, ssl_context)
+        except BaseException:
+            stream.close()
+            raise
+        return _PinnedStream(stream, self._backend)
+
+
+class GuardedTransport(httpx.BaseTransport):
+    """A connection pool over guarded connections."""
+
+    def __init__(
+        self,
+        *,
+        context: ssl.SSLContext,
+        digests: frozenset[bytes],
+        configured: frozenset[Origin],
+        proxy: Proxy | None,
+        limits: Limits,
+    ) -> None:
+        reachable = {(origin.host, origin.port) for origin in configured}
+        if proxy is not None:
+            reachable = {(proxy.url.host, proxy.url.origin.port)}
+        backend = _Backend(frozenset(reachable), digests, context)
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=context,
+            proxy=None if proxy is None else _httpcore_proxy(proxy),
+            max_connections=limits.connections,
+            max_keepalive_connections=limits.connections,
+            keepalive_expiry=_KEEPALIVE,
+            network_backend=backend,
+        )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        reply = self._pool.handle_request(
+            httpcore.Request(
+                method=request.method,
+                url=httpcore.URL(
+                    scheme=request.url.raw_scheme,
+                    host=request.url.raw_host,
+                    port=request.url.port,
+                    target=request.extensions["target"],
+                ),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions={"timeout": request.extensions["timeout"]},
+            )
+        )
+        return httpx.Response(reply.status, headers=reply.headers, stream=_Stream(reply.stream))
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+class _Stream(httpx.SyncByteStream):
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._inner
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class Wire:
+    """Exchanges of one client. The base URL's origin has a pool of its own: pin and client certificate are for it
+    alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        own: Origin,
+        configured: frozenset[Origin],
+        tls: Tls | None,
+        proxy: Proxy | None,
+        limits: Limits,
+        transport: Any = None,
+    ) -> None:
+        silence_libraries()
+        self._own_origin = own
+        self._configured = configured
+        self._tls = tls
+        self._proxy = proxy
+        self._limits = limits
+        self._substitute: httpx.BaseTransport | None = transport
+        self._own: GuardedTransport | None = None
+        self._other: GuardedTransport | None = None
+        if transport is None:
+            self._own = self._pool(own_context(tls), tls.digests if tls else frozenset())
+
+    def _pool(self, context: ssl.SSLContext, digests: frozenset[bytes]) -> GuardedTransport:
+        return GuardedTransport(
+            context=context, digests=digests, configured=self._configured, proxy=self._proxy, limits=self._limits
+        )
+
+    def _transport_for(self, origin: Origin) -> httpx.BaseTransport:
+        if self._substitute is not None:
+            return self._substitute
+        if origin == self._own_origin and self._own is not None:
+            return self._own
+        if self._other is None:
+            self._other = self._pool(other_context(self._tls), frozenset())
+        return self._other
+
+    @contextmanager
+    def exchange(self, request: Request, clock: Clock) -> Iterator[Incoming]:
+        """Send and yield the reply with its body unread; the connection is freed or closed at the end. Raises
+        ``WireFault``.
+        """
+        with _faults():
+            reply = self._transport_for(request.url.origin).handle_request(_httpx_request(request, clock))
+        try:
+            pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in reply.headers.raw]
+            assert isinstance(reply.stream, httpx.SyncByteStream)
+            yield Incoming(reply.status_code, Headers(pairs), len(pairs), _chunks(reply.stream))
+        finally:
+            reply.close()
+
+    def close(self) -> None:
+        for transport in (self._own, self._other):
+            if transport is not None:
+                transport.close()
+
+
+def _httpx_request(request: Request, clock: Clock) -> httpx.Request:
+    origin = request.url.origin
+    host = f"[{origin.host}]" if ":" in origin.host else origin.host
+    authority = host if str(origin).endswith(host) else f"{host}:{origin.port}"
+    target = request.url.target.encode("ascii")
+    return httpx.Request(
+        request.method,
+        # Built from the parts that were checked, so that no second parser can read another host out of the text.
+        httpx.URL(scheme=origin.scheme, host=origin.host, port=origin.port, raw_path=target),
+        headers=[("Host", authority), *request.headers.pairs()],
+        content=request.content,
+        extensions={
+            "target": target,
+            "timeout": {"connect": clock, "read": clock, "write": clock, "pool": clock.left()},
+        },
+    )
+
+
+def _chunks(stream: httpx.SyncByteStream) -> Iterator[bytes]:
+    with _faults():
+        yield from stream
+
+
+def _httpcore_proxy(proxy: Proxy) -> httpcore.Proxy:
+    url = httpcore.URL(scheme=proxy.url.origin.scheme, host=proxy.url.host, port=proxy.url.origin.port, target="/")
+    context = other_context(None) if proxy.url.origin.scheme == "https" else None
+    return httpcore.Proxy(url, auth=proxy.auth, ssl_context=context)
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    try:
+        yield
+    except (httpcore.ConnectError, httpx.ConnectError) as error:
+        untrusted = isinstance(error.__cause__, ssl.SSLCertVerificationError)
+        raise WireFault(str(error) or "cannot connect", sent=False, lasting=untrusted) from None
+    except (httpcore.ConnectTimeout, httpcore.PoolTimeout, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        raise WireFault(str(error) or "no connection in time", sent=False) from None
+    except (httpcore.TimeoutException, httpx.TimeoutException) as error:
+        raise WireFault(f"the server fell silent ({error})") from None
+    except (httpcore.ProxyError, httpx.ProxyError) as error:
+        # httpcore keeps the status in the text alone.
+        status = str(error)[:3]
+        raise WireFault(
+            "the proxy refuses the connection", sent=False, proxy_status=int(status) if status.isdigit() else 0
+        ) from None
+    except (httpcore.RemoteProtocolError, httpx.RemoteProtocolError) as error:
+        cause = error.__cause__
+        if isinstance(cause, h11.RemoteProtocolError) and cause.error_status_hint == 431:
+            raise WireFault("the reply's headers are larger than 100 kB", lasting=True) from None
+        raise WireFault("the reply breaks off or is not HTTP") from None
+    except (httpcore.NetworkError, httpx.NetworkError) as error:
+        raise WireFault(f"the connection broke ({error})") from None
+    except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, httpx.TransportError) as error:
+        raise WireFault(f"the request cannot be sent ({type(error).__name__})", lasting=True) from None
+
+
+def silence_libraries() -> None:
+    """These libraries log whole URLs and headers; the client reports what matters itself, without secrets.
+
+    A filter rather than a level: levels are changed by whoever wants to see more.
+    """
+    names = ("httpx", "httpcore", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
+    for name in names:
+        logger = logging.getLogger(name)
+        if _nothing not in logger.filters:
+            logger.addFilter(_nothing)
+
+
+def _nothing(record: logging.LogRecord) -> bool:
+    return False
+
+
+__all__ = ["GuardedTransport", "Incoming", "Proxy", "Wire", "WireFault", "silence_libraries"]

@@ -1,0 +1,158 @@
+"""What a reply's status means: an error of the tree, another try, or nothing. Messages say what to do and hold no
+secret.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+import msgspec
+
+from isthmus_sdk.errors import (
+    AuthenticationError,
+    IsthmusError,
+    PermissionDenied,
+    RateLimited,
+    ServerFault,
+    TooLarge,
+    UnexpectedReply,
+)
+from isthmus_sdk.http._message import Request, Response
+from isthmus_sdk.http._retry import Again, asked_wait
+
+_TRANSIENT = frozenset({408, 425, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524, 525, 527, 529, 530})
+_QUERY = re.compile(r"(https?://[^\s?\"'<>]*)\?[^\s\"'<>]*")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
+_WORDS = (
+    "error_description",
+    "message",
+    "detail",
+    "error_message",
+    "title",
+    "description",
+    "reason",
+    "error",
+    "errors",
+)
+_ADVICE = {
+    400: "the request is not understood; check the stream's parameters and the product version",
+    404: "check the base URL and the product version",
+    405: "check the base URL and the product version",
+    410: "what was asked for is gone",
+}
+
+
+Scrub = Callable[[str], str]
+
+
+class Scrubber:
+    """Replaces known secrets, in the forms they take on the way, by ``***``."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms: set[str] = set()
+        for secret in secrets:
+            if len(secret) < 4:  # masking by value must not garble every line
+                continue
+            forms |= {
+                secret,
+                quote(secret, safe=""),
+                quote_plus(secret),
+                base64.b64encode(secret.encode()).decode("ascii"),
+            }
+            forms.add(msgspec.json.encode(secret)[1:-1].decode())
+        self._forms = sorted(forms, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        for form in self._forms:
+            text = text.replace(form, "***")
+        return text
+
+
+def judge(
+    request: Request, reply: Response, *, scrub: Scrub, hint: Callable[[Response], float | None] | None = None
+) -> None:
+    """Return for 2xx; raise the error the status stands for, wrapped in ``Again`` where another try is safe and may
+    help.
+    """
+    if reply.ok:
+        return
+    what = f"{request.method} {reply.url.without_query}"
+    words = vendor_words(reply, scrub)
+    said = f" ({words})" if words else ""
+    status = reply.status
+    wait = asked_wait(reply.headers)
+    if wait is None and hint is not None:
+        wait = hint(reply)
+    if status == 429:
+        raise Again(
+            RateLimited(
+                f"{what}: the vendor limits the rate (429){said}; it will be asked again later", not_before=wait
+            ),
+            after=wait,
+        )
+    if status in _TRANSIENT:
+        error = ServerFault(
+            f"{what}: the server failed ({status}){said}; it will be asked again later", not_before=wait
+        )
+        raise Again(error, after=wait) if request.repeatable else error
+    raise _final(what, status, said, login=request.login)
+
+
+def _final(what: str, status: int, said: str, *, login: bool) -> IsthmusError:
+    if status == 401 or (login and 300 <= status < 500):
+        return AuthenticationError(
+            f"{what}: the credential is not accepted ({status}){said}; renew it or check which account it belongs to"
+        )
+    if status == 403:
+        return PermissionDenied(
+            f"{what}: the credential lacks a permission (403){said}; grant the right that this stream needs"
+        )
+    if status == 407:
+        return AuthenticationError(
+            f"{what}: the proxy asks for a credential (407); add user and password to the proxy setting"
+        )
+    if status == 413:
+        return TooLarge(f"{what}: the far side refuses a body of this size (413){said}; send smaller batches")
+    if status >= 500:
+        return ServerFault(f"{what}: the server cannot do this ({status}){said}; check the product version")
+    return UnexpectedReply(
+        f"{what}: unexpected status {status}{said}; {_ADVICE.get(status, 'check the settings of this instance')}"
+    )
+
+
+def vendor_words(reply: Response, scrub: Scrub) -> str:
+    """The vendor's own explanation, one short printable line: often it is the only hint at what to fix. Never a web
+    page.
+    """
+    if not reply.body or "html" in reply.content_type or reply.body.lstrip()[:1] == b"<":
+        return ""
+    try:
+        text = _words(msgspec.json.decode(reply.body))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        text = reply.text if reply.content_type == "text/plain" else ""
+    return tidy(text, scrub)
+
+
+def tidy(text: str, scrub: Scrub, *, longest: int = 200) -> str:
+    """Foreign text made fit for a message: no secrets, no queries, no control or bidi characters, bounded."""
+    text = _UNPRINTABLE.sub(" ", _QUERY.sub(r"\1", scrub(text[:10_000]))).strip()
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _words(document: Any, depth: int = 0) -> str:
+    if isinstance(document, str):
+        return document
+    if depth > 3:
+        return ""
+    if isinstance(document, list):
+        return next((words for item in document[:5] if (words := _words(item, depth + 1))), "")
+    if isinstance(document, dict):
+        return next((words for name in _WORDS if name in document and (words := _words(document[name], depth + 1))), "")
+    return ""
+
+
+__all__ = ["Scrubber", "judge", "tidy", "vendor_words"]
