@@ -1,0 +1,75 @@
+"""The STIX 2.1 core: plain dicts, checked; deterministic ids; canonical JSON; our extensions.
+
+A mapping needs `Builder` and what goes into it (`Interface`, `Software`, `Service`, `Rule`, `Subject`, `Reference`).
+The hub needs the rest. ``stix2`` is met only in `interop`, and imported there only when called.
+"""
+
+from __future__ import annotations
+
+from isthmus_sdk.stix import interop, normalise
+from isthmus_sdk.stix._check import Problem, check, problems, warnings
+from isthmus_sdk.stix._extensions import (
+    ALERT,
+    ASSET,
+    COMMUNICATION,
+    COVERAGE,
+    EXPOSURE,
+    extension_objects,
+    extension_schema,
+    facts,
+)
+from isthmus_sdk.stix._ids import sco_id, sdo_id
+from isthmus_sdk.stix._json import content_hash, decode, encode
+from isthmus_sdk.stix._markings import TLP, TLP_ORDER, tlp_object, tlp_of
+from isthmus_sdk.stix._merge import coalesce
+from isthmus_sdk.stix._refs import refs, rewrite_refs
+from isthmus_sdk.stix._shapes.alerts import Rule, Subject
+from isthmus_sdk.stix._shapes.assets import Interface
+from isthmus_sdk.stix._shapes.classes import ASSET_CLASSES
+from isthmus_sdk.stix._shapes.core import Reference, Shape
+from isthmus_sdk.stix._shapes.observables import Software
+from isthmus_sdk.stix._shapes.traffic import Service
+from isthmus_sdk.stix._time import earliest, instant, latest, timestamp
+from isthmus_sdk.stix.builder import Builder
+
+__all__ = [
+    "ALERT",
+    "ASSET",
+    "ASSET_CLASSES",
+    "COMMUNICATION",
+    "COVERAGE",
+    "EXPOSURE",
+    "TLP",
+    "TLP_ORDER",
+    "Builder",
+    "Interface",
+    "Problem",
+    "Reference",
+    "Rule",
+    "Service",
+    "Shape",
+    "Software",
+    "Subject",
+    "check",
+    "coalesce",
+    "content_hash",
+    "decode",
+    "earliest",
+    "encode",
+    "extension_objects",
+    "extension_schema",
+    "facts",
+    "instant",
+    "interop",
+    "latest",
+    "normalise",
+    "problems",
+    "refs",
+    "rewrite_refs",
+    "sco_id",
+    "sdo_id",
+    "timestamp",
+    "tlp_object",
+    "tlp_of",
+    "warnings",
+]

@@ -1,0 +1,139 @@
+"""Identifiers: UUIDv5 for whatever can be named, so that the same fact has the same id on every run and machine.
+
+Cyber observables follow the standard (section 2.9): namespace and contributing properties are given, timestamps in the
+form stix2 hashes them. Domain and relationship objects use a namespace of our own, over the canonical JSON of a natural
+key: the standard keeps its namespace for observables. ``docs`` publishes the recipe, the tests hold its vectors.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import blake2b, sha1
+from typing import Any, Final
+
+from isthmus_sdk.errors import RecordError
+from isthmus_sdk.stix._json import hashed_form
+from isthmus_sdk.stix._table import TYPES
+from isthmus_sdk.stix._time import shortened
+
+OASIS_NAMESPACE: Final = "00abedb4-aa42-466c-9c01-fed23315a9b7"
+ISTHMUS_NAMESPACE: Final = "9379cc7b-11fd-47a4-88ec-811ab049188e"
+
+_HASH_PREFERENCE = ("MD5", "SHA-1", "SHA-256", "SHA-512")
+_SINGLE_VALUE = frozenset(name for name, entry in TYPES.items() if entry.identity == ("value",))
+
+_OASIS: Any
+_ISTHMUS: Any
+try:
+    from fastuuid import UUID as _Uuid
+    from fastuuid import uuid5 as _uuid5
+
+    _OASIS = _Uuid(OASIS_NAMESPACE)
+    _ISTHMUS = _Uuid(ISTHMUS_NAMESPACE)
+
+    def _named(namespace: Any, name: bytes) -> str:
+        return str(_uuid5(namespace, name))
+
+except ImportError:  # the wheel is missing on this platform
+    _OASIS = bytes.fromhex(OASIS_NAMESPACE.replace("-", ""))
+    _ISTHMUS = bytes.fromhex(ISTHMUS_NAMESPACE.replace("-", ""))
+
+    def _named(namespace: Any, name: bytes) -> str:
+        return _dashed(sha1(namespace + name, usedforsecurity=False).digest(), version=5)
+
+
+def sco_id(type: str, properties: Mapping[str, Any]) -> str:
+    """The id of a cyber observable from its properties.
+
+    Without any contributing property the standard asks for a UUIDv4: it is drawn from a digest of all properties, so
+    that it too is the same on every run. Raises `RecordError` for a type that is no cyber observable of the standard.
+    """
+    entry = TYPES.get(type)
+    if entry is None or entry.family != "SCO":
+        raise RecordError(f"{type!r} is not a cyber observable of STIX 2.1: it has no id contributing properties")
+    if type in _SINGLE_VALUE and isinstance(properties.get("value"), str):
+        return value_id(type, properties["value"])
+    key = {name: _contribution(name, properties[name]) for name in entry.identity if properties.get(name) is not None}
+    if key:
+        return f"{type}--{_named(_OASIS, hashed_form(key))}"
+    return drawn_id(type, {name: value for name, value in properties.items() if name != "id" and value is not None})
+
+
+@lru_cache(maxsize=65_536)
+def value_id(type: str, value: str) -> str:
+    """`sco_id` of the observables whose one contributing property is ``value``: addresses, names, URLs."""
+    return f"{type}--{_named(_OASIS, hashed_form({'value': value}))}"
+
+
+def sdo_id(type: str, key: Mapping[str, Any]) -> str:
+    """The id of a domain, relationship or meta object from its natural key.
+
+    Texts are NFC and stripped, ``None`` is left out. The caller folds case where the source does not care about it.
+    """
+    name = {part: _folded(value) for part, value in key.items() if value is not None}
+    name["type"] = type
+    return f"{type}--{_named(_ISTHMUS, hashed_form(name))}"
+
+
+def edge_id(kind: str, source: str, target: str) -> str:
+    """`sdo_id` of a relationship:
+
+    Its type and both ends, no time. The ends are identifiers, so no escaping is needed.
+    """
+    name = f'{{"relationship_type":"{kind}","source_ref":"{source}","target_ref":"{target}","type":"relationship"}}'
+    return f"relationship--{_named(_ISTHMUS, name.encode())}"
+
+
+def drawn_id(type: str, key: Mapping[str, Any]) -> str:
+    """An id in the form of UUIDv4 (where the standard demands that version), drawn from a digest of ``key``."""
+    name = hashed_form({"key": _folded(dict(key)), "type": type})
+    return f"{type}--{_dashed(blake2b(name, digest_size=16, key=ISTHMUS_NAMESPACE.encode()).digest(), version=4)}"
+
+
+def _folded(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.strip() if value.isascii() else unicodedata.normalize("NFC", value).strip()
+    if isinstance(value, Mapping):
+        return {key: _folded(child) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [_folded(child) for child in value]
+    return value
+
+
+def _contribution(name: str, value: Any) -> Any:
+    if name == "hashes" and isinstance(value, Mapping):
+        return _one_hash(value)
+    if name in ("start", "end") and isinstance(value, str):
+        return shortened(value)
+    if name == "extensions" and isinstance(value, Mapping):
+        return {kind: _extension_contribution(kind, body) for kind, body in value.items()}
+    return value
+
+
+def _one_hash(hashes: Mapping[str, Any]) -> dict[str, Any]:
+    """The standard's choice: MD5, SHA-1, SHA-256, SHA-512, else the first by name (stix2: by position)."""
+    for algorithm in _HASH_PREFERENCE:
+        if algorithm in hashes:
+            return {algorithm: hashes[algorithm]}
+    first = min(hashes, default=None)
+    if first is None:
+        raise RecordError("hashes is empty: no identifier can be made from it")
+    return {first: hashes[first]}
+
+
+def _extension_contribution(kind: str, body: Any) -> Any:
+    """An extension as stix2 hashes it: the PE time stamp counts whole seconds."""
+    if kind == "windows-pebinary-ext" and isinstance(body, Mapping) and isinstance(body.get("time_date_stamp"), str):
+        stamp = body["time_date_stamp"]
+        return {**body, "time_date_stamp": stamp.partition(".")[0] + "Z" if "." in stamp else stamp}
+    return body
+
+
+def _dashed(digest: bytes, *, version: int) -> str:
+    octets = bytearray(digest[:16])
+    octets[6] = octets[6] & 0x0F | version << 4
+    octets[8] = octets[8] & 0x3F | 0x80
+    text = octets.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

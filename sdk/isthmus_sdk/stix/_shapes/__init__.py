@@ -1,0 +1,1 @@
+"""What the builder makes, by topic. `Builder` joins the topics; see each module for its shapes."""

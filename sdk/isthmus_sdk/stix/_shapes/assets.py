@@ -1,0 +1,360 @@
+"""Assets: what a source knows of a device or workload, and addresses seen talking that it does not name.
+
+An asset is an infrastructure with our `ASSET` facts, linked by ``consists-of`` to its addresses and software; its zone
+is an infrastructure that consists of the asset. Native ids are scoped by source and connector, never by address scope:
+an operator may correct a scope without minting new ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from isthmus_sdk.errors import RecordError
+from isthmus_sdk.stix import normalise
+from isthmus_sdk.stix._extensions import ASSET
+from isthmus_sdk.stix._ids import sdo_id, value_id
+from isthmus_sdk.stix._json import Json
+from isthmus_sdk.stix._shapes.classes import ASSET_CLASSES
+from isthmus_sdk.stix._shapes.core import SPEC, Origin, Reference, Shape, given, words
+from isthmus_sdk.stix._shapes.observables import Software, address, address_ref, of_value, program
+from isthmus_sdk.stix._time import earliest, latest, timestamp
+
+
+class Interface(msgspec.Struct, frozen=True):
+    """A network interface as the source writes it; normalised when the asset is built."""
+
+    mac: str | None = None
+    ips: Iterable[str] = ()
+    name: str | None = None
+    vlan: str | int | None = None
+    site: str | None = None
+    zone: str | None = None
+    sensor: str | None = None
+
+
+Identifier: TypeAlias = tuple[str, object] | Mapping[str, object]
+"""(kind, value), e.g. ("agent_id", "a-17"), or a mapping of the two."""
+
+
+class AssetShapes(Origin):
+    """Assets, endpoints and zones."""
+
+    def asset_id(self, native_id: object) -> str:
+        """Id of the asset that the source knows as ``native_id``."""
+        key = {
+            "connector": self.connector,
+            "native_id": self.native_key(native_id, "asset"),
+            "source_id": self.source_id,
+        }
+        return sdo_id("infrastructure", key)
+
+    def asset(
+        self,
+        native_id: object,
+        *,
+        name: str | None,
+        asset_class: str | None = None,
+        technology: str | None = None,
+        hostname: str | None = None,
+        vendor: str | None = None,
+        model: str | None = None,
+        serial: str | None = None,
+        os: Software | str | None = None,
+        firmware: Software | str | None = None,
+        software: Iterable[Software | str] = (),
+        interfaces: Iterable[Interface] = (),
+        purdue_level: object = None,
+        level_source: str | None = None,
+        site: str | None = None,
+        zone: str | None = None,
+        criticality: int | None = None,
+        roles: Iterable[str] = (),
+        identifiers: Iterable[Identifier] = (),
+        monitored_by: Iterable[str] = (),
+        first_seen: object = None,
+        last_seen: object = None,
+        created: object = None,
+        modified: object = None,
+        labels: Iterable[str] = (),
+        references: Iterable[Reference | Mapping[str, str]] = (),
+        description: str | None = None,
+    ) -> Shape:
+        """A device or workload.
+
+        ``technology``: ot, it, iot or iomt. ``asset_class``: a name of `ASSET_CLASSES`, or the source's own word.
+        ``criticality``: 0 to 100. Times in any form that `timestamp` reads. A single value that is broken (a MAC, an
+        IP, a CPE, a level) is left out and noted in `Shape.notes`: it does not cost the asset. Raises `RecordError`
+        without a native id or where a time is broken.
+        """
+        key = self.native_key(native_id, "asset")
+        notes: list[str] = []
+        seen = _span(first_seen, last_seen)
+        cards, parts = self._interfaces(interfaces, site, zone, notes)
+        system, firmware_item = _as_software(os), _as_firmware(firmware, vendor, model)
+        installed = [("os", system), ("firmware", firmware_item)]
+        installed += [(f"software[{index}]", _as_software(item)) for index, item in enumerate(software)]
+        for where, item in installed:
+            if item is not None and (made := program(item, notes, where)):
+                parts[made["id"]] = made
+        kind = normalise.text(asset_class)
+        level = _or_note(normalise.purdue_level, purdue_level, "purdue_level", notes)
+        known = given(
+            kind="asset",
+            native_id=key,
+            source_id=self.source_id,
+            connector=self.connector,
+            asset_class=kind,
+            technology=technology,
+            hostname=_or_note(normalise.hostname, hostname, "hostname", notes),
+            vendor=normalise.text(vendor),
+            model=normalise.text(model),
+            serial=normalise.text(serial),
+            operating_system=_described(system),
+            firmware=normalise.text(firmware_item.version) if firmware_item else None,
+            purdue_level=level,
+            level_source=level_source if level else None,
+            site=normalise.text(site),
+            zone=normalise.text(zone),
+            criticality=_percent(criticality, "criticality", notes),
+            roles=words(roles),
+            identifiers=_identifiers(identifiers),
+            monitored_by=words(monitored_by),
+            interfaces=cards,
+            first_seen=seen[0],
+            last_seen=seen[1],
+        )
+        infrastructure_type, attack_id = ASSET_CLASSES.get(kind or "", ("unknown", None))
+        marks = words(["asset", technology, kind, f"purdue:{level}" if level else None, *labels])
+        sources = [Reference(self.connector or self.source_id, external_id=key), *references]
+        if attack_id:
+            sources.append(Reference("mitre-attack", external_id=attack_id))
+        began, changed = self.versions(created, modified, seen[0])
+        shown = normalise.text(name) or known.get("hostname") or key
+        object_ = self._infrastructure(
+            self.asset_id(key), shown, began, changed, known, marks, sources, [infrastructure_type], seen, description
+        )
+        return self._whole(object_, parts, site, zone, notes)
+
+    def endpoint(
+        self,
+        ip: object,
+        *,
+        vantage: str = "",
+        mac: object = None,
+        site: str | None = None,
+        zone: str | None = None,
+        vlan: str | int | None = None,
+        sensor: str | None = None,
+        hostname: str | None = None,
+        first_seen: object = None,
+        last_seen: object = None,
+    ) -> Shape:
+        """An address seen talking, where the source gives no asset id.
+
+        ``vantage``: the source's own context (sensor, capture point) in which the address means one host; it is part of
+        the id, the address scope is not. Raises `RecordError` for what is no address.
+        """
+        value = normalise.ip(ip)
+        if value is None:
+            raise RecordError(f"{ip!r} says nothing: no endpoint")
+        notes: list[str] = []
+        key = f"endpoint:{vantage}:{value}"
+        seen = _span(first_seen, last_seen)
+        card = Interface(mac if isinstance(mac, str) else None, (value,), None, vlan, site, zone, sensor)
+        cards, parts = self._interfaces((card,), site, zone, notes)
+        public = normalise.is_public(value)
+        known = given(
+            kind="endpoint",
+            native_id=key,
+            source_id=self.source_id,
+            connector=self.connector,
+            asset_class="external" if public else None,
+            hostname=_or_note(normalise.hostname, hostname, "hostname", notes),
+            site=normalise.text(site),
+            zone=normalise.text(zone),
+            interfaces=cards,
+            first_seen=seen[0],
+            last_seen=seen[1],
+        )
+        began, changed = self.versions(None, None, seen[0])
+        marks = ["endpoint", "external"] if public else ["endpoint"]
+        object_ = self._infrastructure(
+            self.asset_id(key), value, began, changed, known, marks, (), ["unknown"], seen, None
+        )
+        return self._whole(object_, parts, site, zone, notes)
+
+    def zone(self, name: str, *, site: str | None = None) -> Shape:
+        """A network zone of the source (IEC 62443): an infrastructure that assets are part of."""
+        title = self.native_key(name, "zone")
+        began, changed = self.versions(None, None)
+        known = given(
+            kind="zone",
+            native_id=title,
+            source_id=self.source_id,
+            connector=self.connector,
+            site=normalise.text(site),
+            zone=title,
+        )
+        return Shape(
+            {
+                "type": "infrastructure",
+                "spec_version": SPEC,
+                "id": self._zone_id(title, normalise.text(site)),
+                "created": began,
+                "modified": changed,
+                "name": title,
+                "labels": ["zone"],
+                "extensions": {ASSET: {"extension_type": "property-extension", **known}},
+            }
+        )
+
+    def _zone_id(self, name: str, site: str | None) -> str:
+        key = {"connector": self.connector, "kind": "zone", "name": name, "site": site, "source_id": self.source_id}
+        return sdo_id("infrastructure", key)
+
+    def _infrastructure(
+        self,
+        id: str,
+        name: str,
+        created: str,
+        modified: str,
+        known: Json,
+        labels: list[str],
+        references: Iterable[Reference | Mapping[str, str]],
+        types: list[str],
+        seen: tuple[str | None, str | None],
+        description: str | None,
+    ) -> Json:
+        made: Json = {
+            "type": "infrastructure",
+            "spec_version": SPEC,
+            "id": id,
+            "created": created,
+            "modified": modified,
+            "name": name,
+            "infrastructure_types": types,
+            "labels": labels,
+            "extensions": {ASSET: {"extension_type": "property-extension", **known}},
+        }
+        made.update(
+            given(
+                external_references=self.references(references),
+                first_seen=seen[0],
+                last_seen=seen[1],
+                description=description,
+            )
+        )
+        return made
+
+    def _whole(
+        self, asset: Json, parts: Mapping[str, Json], site: str | None, zone: str | None, notes: list[str]
+    ) -> Shape:
+        """The asset with its parts before it and its edges after it."""
+        own, began, changed = asset["id"], asset["created"], asset["modified"]
+        edges = [self.edge("consists-of", own, part, began, changed) for part in parts]
+        place: tuple[Json, ...] = ()
+        if normalise.text(zone):
+            where = self.zone(str(zone), site=site)
+            place = (where.object,)
+            edges.append(self.edge("consists-of", where.id, own, began, changed))
+        return Shape(asset, (*parts.values(), *place, asset, *edges), notes)
+
+    def _interfaces(
+        self, interfaces: Iterable[Interface], site: str | None, zone: str | None, notes: list[str]
+    ) -> tuple[list[Json], dict[str, Json]]:
+        """Normalised interfaces (one per address scope) and the address observables they name."""
+        cards: dict[str, Json] = {}
+        parts: dict[str, Json] = {}
+        for index, each in enumerate(interfaces):
+            where = f"interfaces[{index}]"
+            mac = _or_note(normalise.mac, each.mac, f"{where}.mac", notes)
+            vlan = normalise.text(each.vlan)
+            there = (each.site or site, each.zone or zone, each.sensor, vlan)
+            by_scope: dict[str, list[str]] = {}
+            for value in (each.ips,) if isinstance(each.ips, str) else each.ips:
+                if ip := _or_note(normalise.ip, value, f"{where}.ips", notes):
+                    by_scope.setdefault(self.scope(*there, ip), []).append(ip)
+            if not by_scope and mac:
+                by_scope[self.scope(*there, None)] = []
+            for scope, ips in by_scope.items():
+                card = self._card(normalise.text(each.name), mac, sorted(set(ips)), vlan, scope)
+                cards[repr(card)] = card
+                parts.update({address_ref(ip): address(ip) for ip in ips})
+            if mac:
+                parts[value_id("mac-addr", mac)] = of_value("mac-addr", mac)
+        return [cards[key] for key in sorted(cards)], parts
+
+    @staticmethod
+    def _card(name: str | None, mac: str | None, ips: list[str], vlan: str | None, scope: str) -> Json:
+        card: Json = {}
+        if name:
+            card["name"] = name
+        if mac:
+            card["mac"] = mac
+            card["mac_ref"] = value_id("mac-addr", mac)
+        if ips:
+            card["ips"] = ips
+            card["ip_refs"] = [address_ref(ip) for ip in ips]
+        if vlan:
+            card["vlan"] = vlan
+        card["scope"] = scope
+        return card
+
+
+def _span(first_seen: object, last_seen: object) -> tuple[str | None, str | None]:
+    """First and last time, in order even where the source swaps them."""
+    first, last = timestamp(first_seen), timestamp(last_seen)
+    return (earliest(first, last), latest(first, last)) if first and last else (first, last)
+
+
+def _or_note(normalised: Any, value: object, where: str, notes: list[str]) -> str | None:
+    """The normalised value; a broken one is noted and counts as unknown."""
+    if value is None:
+        return None
+    try:
+        found: str | None = normalised(value)
+    except RecordError as error:
+        notes.append(f"{where}: {error}")
+        return None
+    return found
+
+
+def _percent(value: object, where: str, notes: list[str]) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+        notes.append(f"{where}: {value!r} is not a number from 0 to 100")
+        return None
+    return round(value)
+
+
+def _identifiers(identifiers: Iterable[Identifier]) -> list[Json]:
+    said = ((each["kind"], each["value"]) if isinstance(each, Mapping) else each for each in identifiers)
+    pairs = {(str(kind), found) for kind, value in said if (found := normalise.text(value))}
+    return [{"kind": kind, "value": value} for kind, value in sorted(pairs)]
+
+
+def _as_software(value: Software | str | None) -> Software | None:
+    return value if value is None or isinstance(value, Software) else Software(value)
+
+
+def _as_firmware(value: Software | str | None, vendor: str | None, model: str | None) -> Software | None:
+    """A bare firmware version becomes a software named after the model it runs on."""
+    if value is None or isinstance(value, Software):
+        return value
+    version = normalise.text(value)
+    return (
+        Software(f"{normalise.text(model) or ''} firmware".strip(), normalise.text(vendor), version)
+        if version
+        else None
+    )
+
+
+def _described(system: Software | None) -> str | None:
+    if system is None:
+        return None
+    name, version = normalise.text(system.name), normalise.text(system.version)
+    return f"{name} {version}" if name and version and version not in name else name

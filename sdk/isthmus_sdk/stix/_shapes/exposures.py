@@ -1,0 +1,102 @@
+"""Exposures:
+
+A vulnerability on an asset. The vulnerability is everybody's, its state on this asset is on the relationship.
+"""
+
+from __future__ import annotations
+
+from isthmus_sdk.errors import RecordError
+from isthmus_sdk.stix import normalise
+from isthmus_sdk.stix._extensions import EXPOSURE
+from isthmus_sdk.stix._shapes.core import Origin, Reference, Referent, Shape, gather, given, id_of, objects_of
+from isthmus_sdk.stix._time import earliest, latest, timestamp
+
+STATES = ("open", "resolved", "accepted")
+LIKELIHOODS = ("confirmed", "likely", "possible")
+
+
+class ExposureShapes(Origin):
+    """Vulnerabilities and what they mean for an asset."""
+
+    def vulnerability(self, name: str, *, description: str | None = None) -> Shape:
+        """A vulnerability by CVE id, or under the source's own name where it has none."""
+        title = normalise.text(name)
+        if not title:
+            raise RecordError("a vulnerability needs a CVE id or a name")
+        began, changed = self.versions(None, None)
+        try:
+            cve = normalise.cve(title)
+        except RecordError:
+            cve = None
+        if cve:
+            key: dict[str, str] = {"name": cve}
+            reference = Reference("cve", external_id=cve)
+        else:
+            key = {"connector": self.connector, "name": title, "source_id": self.source_id}
+            reference = Reference(self.connector or self.source_id, external_id=title)
+        return Shape(
+            self.versioned(
+                "vulnerability",
+                key,
+                began,
+                changed,
+                name=cve or title,
+                description=description,
+                external_references=self.references([reference]),
+            )
+        )
+
+    def exposure(
+        self,
+        asset: Referent,
+        cve: str,
+        *,
+        state: str,
+        likelihood: str | None = None,
+        cvss: float | None = None,
+        epss: float | None = None,
+        kev: bool | None = None,
+        first_seen: object = None,
+        last_seen: object = None,
+        modified: object = None,
+        description: str | None = None,
+        fix: str | None = None,
+    ) -> Shape:
+        """``has`` from the asset to the vulnerability.
+
+        ``state``: open, resolved or accepted. ``likelihood``: confirmed, likely or possible. ``cvss`` 0 to 10, ``epss``
+        0 to 1.
+        """
+        _one_of(state, STATES, "state")
+        if likelihood is not None:
+            _one_of(likelihood, LIKELIHOODS, "likelihood")
+        flaw = self.vulnerability(cve, description=description)
+        first, last = timestamp(first_seen), timestamp(last_seen)
+        began, changed = self.versions(None, modified, earliest(first, last))
+        known = given(
+            state=state,
+            likelihood=likelihood,
+            cvss=_between(cvss, 10, "cvss"),
+            epss=_between(epss, 1, "epss"),
+            kev=kev,
+            first_seen=earliest(first, last),
+            last_seen=latest(first, last),
+            fix=normalise.text(fix),
+            source_id=self.source_id,
+        )
+        edge = self.edge("has", id_of(asset), flaw.id, began, changed)
+        edge["extensions"] = {EXPOSURE: {"extension_type": "property-extension", **known}}
+        return Shape(edge, gather(objects_of(asset), flaw, [edge]))
+
+
+def _one_of(value: str, allowed: tuple[str, ...], what: str) -> None:
+    if value not in allowed:
+        raise RecordError(f"{what} {value!r} is not one of {', '.join(allowed)}")
+
+
+def _between(value: float | None, high: float, what: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= high:
+        raise RecordError(f"{what} {value!r} is not a number from 0 to {high:g}")
+    return value
