@@ -17,13 +17,13 @@ def merge_edge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]
     return stix.coalesce(dict(old), dict(new))
 
 
-def split_window(edge: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def split_windows(edge: Mapping[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The edge without its window counters, and the counters: they live in the compact table, not on the edge."""
     facts = stix.facts(dict(edge), stix.COMMUNICATION)
-    if not facts or "window" not in facts:
-        return dict(edge), None
-    rest = {name: value for name, value in facts.items() if name != "window"}
-    return {**edge, "extensions": {**edge["extensions"], stix.COMMUNICATION: rest}}, dict(facts["window"])
+    if not facts or "windows" not in facts:
+        return dict(edge), []
+    rest = {name: value for name, value in facts.items() if name != "windows"}
+    return {**edge, "extensions": {**edge["extensions"], stix.COMMUNICATION: rest}}, list(facts["windows"])
 
 
 def worth_telling(published: Mapping[str, Any] | None, new: Mapping[str, Any]) -> bool:

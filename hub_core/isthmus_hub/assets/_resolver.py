@@ -11,7 +11,7 @@ import msgspec
 
 from isthmus_hub.assets._asset import resolved_asset
 from isthmus_hub.assets._assign import Assignment, assign
-from isthmus_hub.assets._communication import merge_edge, split_window, worth_telling
+from isthmus_hub.assets._communication import merge_edge, split_windows, worth_telling
 from isthmus_hub.assets._identity import Observation, observation
 from isthmus_hub.assets._index import IdentityIndex
 from isthmus_hub.assets._partition import partition
@@ -144,9 +144,8 @@ class Resolver:
 
     def _incoming(self, step: _Step, body: dict[str, Any], encoded: bytes, meta: Mapping[str, Any], offset: int) -> Incoming:
         if body["type"] == "relationship" and stix.facts(body, stix.COMMUNICATION):
-            body, window = split_window(body)
-            if window:
-                step.windows.append((body["id"], window))
+            body, windows = split_windows(body)
+            step.windows += [(body["id"], window) for window in windows]
             known = step.bodies.get(body["id"]) or self._current(body["id"])
             if known:
                 body = merge_edge(known, body)
