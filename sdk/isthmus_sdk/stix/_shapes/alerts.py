@@ -112,7 +112,8 @@ class AlertShapes(GeneralShapes):
             main = self.versioned(
                 "sighting", identity, began, changed,
                 description=description, first_seen=span[0], last_seen=span[1], count=count,
-                sighting_of_ref=indicator.id,                observed_data_refs=[evidence.id] if evidence else None, where_sighted_refs=[id_of(watcher)],
+                sighting_of_ref=indicator.id,
+                observed_data_refs=[evidence.id] if evidence else None, where_sighted_refs=[id_of(watcher)],
                 external_references=sources, labels=["alert"],
             )  # fmt: skip
             main["extensions"] = {ALERT: known}
