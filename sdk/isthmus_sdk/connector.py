@@ -93,6 +93,7 @@ class Stream(Generic[R, F]):
         default: bool,
         contract: Contract,
         unwrap: Callable[[bytes], bytes] | None,
+        version: int,
     ) -> None:
         if not _NAME.fullmatch(name):
             raise ManifestError(f"stream {name!r}: a name is lower-case letters, digits and _, starting with a letter")
@@ -118,6 +119,7 @@ class Stream(Generic[R, F]):
         self.default = default
         self.contract: Contract = contract
         self.unwrap = unwrap
+        self.version = version
         self.description = (fn.__doc__ or "").strip().split("\n", 1)[0].strip()
         self.mapping: Mapping_[R] | None = None
         self.summary: Summary | None = None
@@ -239,6 +241,7 @@ class Connector(Generic[S]):
         contract: Contract = "evolve",
         unwrap: Callable[[bytes], bytes] | None = None,
         cursor_unit: CursorUnit = "auto",
+        version: int = 1,
     ) -> _StreamDecorator[R]:
         """Declare a stream; the decorated function says which pages to read.
 
@@ -254,6 +257,7 @@ class Connector(Generic[S]):
         ``contract``: fields that the model does not name are fine (``evolve``), send the record to quarantine
         (``quarantine_record``) or end the run (``freeze``).
         ``unwrap``: takes the envelope off the raw bytes of one record.
+        ``version``: raise it when the query changes in a way the model does not show; the stream then starts anew.
         """
 
         def decorate(fn: F) -> Stream[R, F]:
@@ -274,6 +278,7 @@ class Connector(Generic[S]):
                 default=default,
                 contract=contract,
                 unwrap=unwrap,
+                version=version,
             )
             self.streams[name] = made
             return made

@@ -6,7 +6,7 @@ the parameters mean nothing and are ignored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
@@ -45,6 +45,7 @@ class PagesRequest:
     json: Any = None
     headers: Mapping[str, str] | None = None
     error_field: str | None = None
+    tables: Sequence[Any] = ()
 
 
 class Transport(Protocol):
@@ -86,8 +87,6 @@ class Context(Generic[S]):
         self._position = position
         self._calls = 0
         self._log = log
-        self.whole = False
-        """Set once the last page of a walk is known to be the last page of the run."""
 
     @property
     def http(self) -> Http:
@@ -137,13 +136,15 @@ class Context(Generic[S]):
         json: Any = None,
         headers: Mapping[str, str] | None = None,
         error_field: str | None = None,
+        tables: Sequence[Any] = (),
     ) -> Iterator[Page]:
         """Pages of one endpoint, resumed where the last stored page ended.
 
         ``items``: where the records are in the reply, dotted; ``""`` for a bare list. ``next``: the pager; ``None`` where
         one reply is all. ``since``: parameter that takes :meth:`since`, as ``"name"``, ``("name", "ms")``, or a function
         of the ISO text that gives parameters; it is left out on the first run. ``limit``: records per page, for the pager.
-        ``error_field``: where the vendor puts an error in a reply with status 200.
+        ``error_field``: where the vendor puts an error in a reply with status 200. ``tables``: over files, the tables
+        (:class:`isthmus_sdk.files.Table`) that the stream reads.
         """
         if self._transport is None:
             raise ConfigurationError("this context has no transport: pages can be read only while a stream runs")
@@ -157,6 +158,7 @@ class Context(Generic[S]):
             json=json,
             headers=headers,
             error_field=error_field,
+            tables=tables,
         )
         call = self._calls
         self._calls += 1

@@ -37,7 +37,7 @@ class Rejected:
     path: str
     error: str
     stage: str
-    """``unwrap``, ``validate``, ``map`` or ``check``."""
+    """``read``, ``unwrap``, ``validate``, ``map`` or ``check``."""
     raw: bytes
 
 
@@ -84,7 +84,7 @@ class PageMapper:
         """
         fault_point("fetch", kill_parent=self._in_worker)
         out = Outcome(records=len(page.records), raw_bytes=sum(map(len, page.records)))
-        unwrapped, broken = self._unwrap(page.records)
+        unwrapped, broken = self._unwrap(page)
         validated = self.records.validate(unwrapped)
         fault_point("validate", kill_parent=self._in_worker)
         builder = self._make_builder(page.observed_at)
@@ -95,7 +95,7 @@ class PageMapper:
             stage = "validate"
             value = None
             if index in broken:
-                record, stage = broken[index], "unwrap"
+                record, stage = broken[index], "read" if index in page.unreadable else "unwrap"
             elif not isinstance(record, Bad):
                 value = value_of(record) if value_of is not None else None
                 if skip is not None and skip(value, raw):
@@ -157,13 +157,20 @@ class PageMapper:
             self._check(obj)
         staged[identifier] = (obj, self._encode(obj))
 
-    def _unwrap(self, raws: Sequence[bytes]) -> tuple[Sequence[bytes], dict[int, Bad]]:
+    def _unwrap(self, page: Page) -> tuple[Sequence[bytes], dict[int, Bad]]:
+        """Records without their envelope, and those that could not be read or unwrapped (a stand-in takes their place)."""
         unwrap = self.stream.unwrap
-        if unwrap is None:
-            return raws, {}
+        broken = {index: Bad("", cut(why)) for index, why in page.unreadable.items()}
+        if unwrap is None and not broken:
+            return page.records, broken
         inner: list[bytes] = []
-        broken: dict[int, Bad] = {}
-        for index, raw in enumerate(raws):
+        for index, raw in enumerate(page.records):
+            if index in broken:
+                inner.append(b"null")
+                continue
+            if unwrap is None:
+                inner.append(raw)
+                continue
             try:
                 inner.append(unwrap(raw))
             except RecordError as error:

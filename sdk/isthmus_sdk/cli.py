@@ -1,0 +1,245 @@
+"""``isthmus-sdk``: what an author needs without the hub.
+
+Exit codes: 0 ok, 1 fault, 2 configuration, 3 authentication, 4 partial (something was quarantined or is invalid).
+Data on standard output, everything else on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from isthmus_sdk.errors import ConfigurationError, IsthmusError
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The reader has left; so that the interpreter does not complain about it when it flushes at exit:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except IsthmusError as error:
+        _say(f"{type(error).__name__}: {error}")
+        return error.exit_code
+    except OSError as error:
+        _say(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line as ``argparse`` sees it."""
+    top = argparse.ArgumentParser(
+        prog="isthmus-sdk", description="Write and try a connector for Isthmus.", allow_abbrev=False
+    )
+    from isthmus_sdk import __version__
+
+    top.add_argument("--version", action="version", version=f"isthmus-sdk {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _map_command(commands)
+    _preview_command(commands)
+    _manifest_command(commands)
+    _stix_command(commands)
+    return top
+
+
+def _map_command(commands: Any) -> None:
+    command = commands.add_parser("map", help="raw pages in, STIX NDJSON out; no network, no state")
+    _connector_and_stream(command)
+    command.add_argument("files", nargs="*", metavar="FILE", default=["-"], help="input; - is standard input (default)")
+    command.add_argument("--source-id", default="local", help="what native ids belong to (default: local)")
+    command.add_argument("--scope", default="default", help="address scope of every interface (default: default)")
+    command.add_argument("--set", action="append", default=[], metavar="K=V", help="a setting of the connector")
+    command.add_argument("--observed-at", metavar="TIME", help="time of observation instead of the file's own")
+    command.add_argument("--loss", action="store_true", help="report vendor fields that the model does not name")
+    command.add_argument("--report", metavar="FILE", type=Path, help="write the account of all records as JSON")
+    command.add_argument("--json", action="store_true", help="print the account instead of the objects")
+    command.set_defaults(run=_map)
+
+
+def _preview_command(commands: Any) -> None:
+    command = commands.add_parser("preview", help="raw records and their STIX side by side")
+    _connector_and_stream(command)
+    command.add_argument("files", nargs="*", metavar="FILE", help="read files instead of the vendor's API")
+    command.add_argument("--limit", type=int, default=3, metavar="N", help="records to show (default: 3)")
+    command.add_argument("--set", action="append", default=[], metavar="K=V", help="a setting of the connector")
+    command.add_argument(
+        "--secret", action="append", default=[], metavar="NAME=REF", help="a secret: env:VARIABLE or file:PATH, never a value"
+    )
+    command.add_argument("--tls-pin", metavar="sha256:HEX", help="certificate of an appliance that signs its own")
+    command.add_argument("--source-id", default="local")
+    command.add_argument("--scope", default="default")
+    command.add_argument("--json", action="store_true", help="one JSON object per record")
+    command.set_defaults(run=_preview)
+
+
+def _manifest_command(commands: Any) -> None:
+    command = commands.add_parser("manifest", help="show, check or regenerate connector.toml")
+    command.add_argument("connector", metavar="CONNECTOR", help="name, or package.module:object")
+    how = command.add_mutually_exclusive_group()
+    how.add_argument("--write", action="store_true", help="regenerate settings, secrets and streams from the code")
+    how.add_argument("--check", action="store_true", help="exit 2 where the manifest and the code differ")
+    command.add_argument("--json", action="store_true")
+    command.set_defaults(run=_manifest)
+
+
+def _stix_command(commands: Any) -> None:
+    group = commands.add_parser("stix", help="work with STIX objects").add_subparsers(
+        title="commands", metavar="COMMAND", required=True
+    )
+    command = group.add_parser("check", help="objects, a bundle or NDJSON against the rules of STIX 2.1")
+    command.add_argument("file", nargs="?", metavar="FILE", default="-")
+    command.add_argument("--json", action="store_true")
+    command.set_defaults(run=_stix_check)
+
+
+def _connector_and_stream(command: argparse.ArgumentParser) -> None:
+    command.add_argument("connector", metavar="CONNECTOR", help="name of an installed connector, or package.module:object")
+    command.add_argument("stream", metavar="STREAM")
+
+
+def _map(options: argparse.Namespace) -> int:
+    from isthmus_sdk.commands.connectors import key_values, load_connector, stream_of
+    from isthmus_sdk.commands.map import MapOptions, map_files
+
+    connector = load_connector(options.connector)
+    result = map_files(
+        connector,
+        stream_of(connector, options.stream),
+        options.files,
+        MapOptions(
+            source_id=options.source_id,
+            scope=options.scope,
+            settings=key_values(options.set),
+            observed_at=_time(options.observed_at),
+            loss=options.loss or options.report is not None,
+        ),
+        standard_input=sys.stdin.buffer,
+        notice=_say,
+    )
+    if options.report is not None:
+        options.report.write_text(json.dumps(result.report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if options.json:
+        _print_json(result.report)
+    else:
+        sys.stdout.buffer.writelines(line + b"\n" for line in result.objects)
+        sys.stdout.buffer.flush()
+        _summary(result.report, show_loss=options.loss)
+    if result.problem:
+        _say(result.problem)
+    return result.exit_code
+
+
+def _preview(options: argparse.Namespace) -> int:
+    from isthmus_sdk.commands.connectors import key_values, load_connector, stream_of
+    from isthmus_sdk.commands.preview import preview, render, secret_references
+
+    connector = load_connector(options.connector)
+    code = 0
+    for shown in preview(
+        connector,
+        stream_of(connector, options.stream),
+        files=options.files,
+        limit=options.limit,
+        settings=key_values(options.set),
+        secrets=secret_references(options.secret),
+        tls={"pin": options.tls_pin} if options.tls_pin else None,
+        source_id=options.source_id,
+        scope=options.scope,
+        notice=_say,
+    ):
+        print(json.dumps(shown, ensure_ascii=False) if options.json else render(shown))
+        code = 4 if "error" in shown else code
+    return code
+
+
+def _manifest(options: argparse.Namespace) -> int:
+    from isthmus_sdk.commands.connectors import load_connector
+    from isthmus_sdk.commands.manifest import drift, regenerate
+
+    connector = load_connector(options.connector)
+    path = connector.folder / "connector.toml"
+    if options.write:
+        changed = regenerate(connector, path)
+        _say(f"{path}: {'written' if changed else 'is up to date'}")
+        return 0
+    differences = drift(connector)
+    if options.check:
+        for difference in differences:
+            _say(f"{path}: {difference}")
+        return ConfigurationError.exit_code if differences else 0
+    _print_json({**connector.manifest.model_dump(mode="json"), "drift": differences})
+    return 0
+
+
+def _stix_check(options: argparse.Namespace) -> int:
+    from isthmus_sdk.commands.stix_check import check_stix
+
+    data = sys.stdin.buffer.read() if options.file == "-" else Path(options.file).read_bytes()
+    report, code = check_stix(data)
+    if options.json:
+        _print_json(report)
+        return code
+    for kind in ("errors", "warnings"):
+        for problem in report[kind]:
+            print(f"{kind[:-1]}: {problem['id'] or problem['index']}: {problem['path']}: {problem['message']} [{problem['rule']}]")
+    _say(f"{report['objects']} objects, {report['valid']} valid, {len(report['warnings'])} warnings")
+    return code
+
+
+def _time(text: str | None) -> str | None:
+    if text is None:
+        return None
+    from isthmus_sdk import stix
+    from isthmus_sdk.errors import RecordError
+
+    try:
+        value = stix.timestamp(text)
+    except RecordError:
+        value = None
+    if value is None:
+        raise ConfigurationError(f"--observed-at {text!r} is not a time; write 2026-05-01T12:00:00Z")
+    return value
+
+
+def _summary(report: dict[str, Any], *, show_loss: bool) -> None:
+    ignored = sum(report["ignored"].values())
+    _say(
+        f"{report['records']} records: {report['mapped']} mapped, {ignored} ignored, {len(report['quarantined'])} quarantined; "
+        f"{report['objects']} objects"
+    )
+    for reason, count in report["ignored"].items():
+        _say(f"  ignored {count}: {reason}")
+    for bad in report["quarantined"][:20]:
+        _say(f"  quarantined record {bad['index']} {bad['native_id']} at {bad['path'] or 'the record'}: {bad['error']}")
+    if len(report["quarantined"]) > 20:
+        _say(f"  and {len(report['quarantined']) - 20} more; --report FILE lists all")
+    if show_loss:
+        for path, count in report["unused_fields"].items():
+            _say(f"  unused {path}: {count}")
+
+
+def _print_json(data: Any) -> None:
+    print(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def _say(text: str) -> None:
+    # Names and messages may come from a vendor: what a terminal would obey is shown, not sent.
+    print("".join(c if c.isprintable() or c == " " else repr(c)[1:-1] for c in text), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

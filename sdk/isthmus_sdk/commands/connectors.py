@@ -1,0 +1,61 @@
+"""Naming a connector on the command line, and the settings that go with it."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isthmus_sdk.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from isthmus_sdk.connector import Connector, Stream
+
+
+def load_connector(name: str) -> Connector[Any]:
+    """The connector called ``name``, or the one at ``package.module:object``. Imports its code.
+
+    Raises ``ConfigurationError`` where there is none.
+    """
+    from isthmus_sdk import loader
+
+    if ":" in name:
+        here = str(Path.cwd())
+        if here not in sys.path:
+            sys.path.insert(0, here)  # an author's own checkout, not installed yet
+        return loader.load(name)
+    found = loader.find(name)
+    if found.error:
+        raise ConfigurationError(f"connector {name}: {found.error}")
+    return loader.load(found.value)
+
+
+def stream_of(connector: Connector[Any], name: str) -> Stream[Any, Any]:
+    """The stream called ``name``. Raises ``ConfigurationError`` that lists the streams."""
+    stream = connector.streams.get(name)
+    if stream is None:
+        import difflib
+
+        near = difflib.get_close_matches(name, list(connector.streams), n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ConfigurationError(f"no stream {name!r}; {hint}streams: {', '.join(connector.streams) or 'none'}")
+    return stream
+
+
+def key_values(pairs: Iterable[str], *, option: str = "--set") -> dict[str, Any]:
+    """``k=v`` pairs; a value is read as TOML (``5``, ``true``, ``["a"]``), else taken as text."""
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, separator, text = pair.partition("=")
+        if not separator or not name.strip():
+            raise ConfigurationError(f"{option} {pair.split('=')[0]!r}: write {option} name=value")
+        try:
+            values[name.strip()] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            values[name.strip()] = text
+    return values
+
+
+__all__ = ["key_values", "load_connector", "stream_of"]

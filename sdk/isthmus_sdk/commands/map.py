@@ -1,0 +1,207 @@
+"""``map``: raw pages in, STIX NDJSON out; no network, no state.
+
+The same input gives the same bytes, whatever the order of its records: objects of one id are united and the output is
+sorted by id.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from isthmus_sdk.context import Context
+from isthmus_sdk.engine import Outcome, PageMapper
+from isthmus_sdk.errors import ConfigurationError, SourceError
+from isthmus_sdk.page import Page
+from isthmus_sdk.settings import configure
+from isthmus_sdk.transports import FilesTransport
+from isthmus_sdk.unused import Unused
+
+if TYPE_CHECKING:
+    from isthmus_sdk.connector import Connector, Stream
+    from isthmus_sdk.stix import Builder
+
+EPOCH = "1970-01-01T00:00:00.000Z"
+"""``observed_at`` of a pipe, which has no time of its own."""
+PARTIAL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class MapOptions:
+    """How records are mapped offline."""
+
+    source_id: str = "local"
+    scope: str = "default"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    observed_at: str | None = None
+    """Canonical timestamp that replaces the files' own times."""
+    loss: bool = False
+    """Count the vendor fields that the model does not name."""
+    tlp: str | None = None
+    """Marking of unmarked objects; ``None``: the manifest's."""
+
+
+@dataclass(slots=True)
+class Mapped:
+    """Result of a ``map`` run."""
+
+    objects: list[bytes]
+    """Canonical JSON, sorted by id."""
+    report: dict[str, Any]
+    """``{"records", "mapped", "ignored", "quarantined", "objects", "unused_fields"}``."""
+    exit_code: int
+    problem: str | None = None
+    """What could not be read; everything else was mapped."""
+
+
+def map_files(
+    connector: Connector[Any],
+    stream: Stream[Any, Any],
+    files: Sequence[str | Path],
+    options: MapOptions = MapOptions(),  # noqa: B008 - frozen
+    *,
+    standard_input: BinaryIO | None = None,
+    notice: Callable[[str], None] | None = None,
+) -> Mapped:
+    """Map the records of files; ``-`` (or no file) is standard input.
+
+    Raises ``ConfigurationError`` for wrong settings and files that do not exist.
+    """
+    notice = notice or (lambda text: None)
+    settings = configure(connector.settings, options.settings, offline=True)
+    mapper = PageMapper(stream, builder_factory(connector, options.source_id, options.scope), tlp=options.tlp or _tlp(connector))
+    account = _Account(stream, options.loss)
+    problem: str | None = None
+    with _inputs(files or ["-"], standard_input, options, notice) as inputs:
+        for path, observed_at in inputs:
+            transport = FilesTransport(
+                [glob_of(path)], one_pass=True, final=True, summarised=stream.summary is not None, notice=notice
+            )
+            ctx: Context[Any] = Context(settings, stream.name, transport=transport, files=True, items=stream.items)
+            try:
+                for page in stream.fn(ctx):
+                    account.add(page, mapper.map(replace(page, observed_at=observed_at or page.observed_at)))
+            except SourceError as error:
+                problem = str(error) if problem is None else f"{problem}; {error}"
+    return account.result(problem)
+
+
+def builder_factory(connector: Connector[Any], source_id: str, scope: str | Callable[..., str]) -> Callable[[str], Builder]:
+    """Makes the builder of a page from its ``observed_at``."""
+    from isthmus_sdk.stix import Builder
+
+    find = (lambda *_args, **_named: scope) if isinstance(scope, str) else scope
+    name = connector.name
+
+    def make(observed_at: str) -> Builder:
+        return Builder(source_id=source_id, connector=name, observed_at=observed_at, scope=find)
+
+    return make
+
+
+def glob_of(path: str | Path) -> str:
+    """A path as a glob that matches nothing else."""
+    import glob
+
+    return glob.escape(str(path))
+
+
+class _Account:
+    """Counts and objects over the pages of one run."""
+
+    def __init__(self, stream: Stream[Any, Any], loss: bool) -> None:
+        from isthmus_sdk import stix
+
+        self._stix = stix
+        self._stream = stream
+        self._unused = Unused(stream.model) if loss else None
+        self._objects: dict[str, bytes] = {}
+        self._ignored: Counter[str] = Counter()
+        self._quarantined: list[dict[str, Any]] = []
+        self._records = 0
+        self._mapped = 0
+
+    def add(self, page: Page, outcome: Outcome) -> None:
+        """Take the outcome of one page."""
+        for identifier, (obj, encoded) in outcome.objects.items():
+            earlier = self._objects.get(identifier)
+            if earlier is not None and earlier != encoded:
+                encoded = self._stix.encode(self._stix.coalesce(self._stix.decode(earlier), obj))
+            self._objects[identifier] = encoded
+        for bad in outcome.quarantined:
+            self._quarantined.append(
+                {
+                    "index": self._records + bad.index,
+                    "native_id": bad.native_id,
+                    "path": bad.path,
+                    "error": bad.error,
+                    "stage": bad.stage,
+                }
+            )
+        if self._unused is not None:
+            for index, raw in enumerate(page.records):
+                if index not in page.unreadable:
+                    self._unused.add(raw if self._stream.unwrap is None else _unwrapped(self._stream, raw))
+        self._ignored.update(outcome.ignored)
+        self._mapped += outcome.mapped
+        self._records += outcome.records
+
+    def result(self, problem: str | None) -> Mapped:
+        """The whole run."""
+        objects = [self._objects[identifier] for identifier in sorted(self._objects)]
+        report = {
+            "records": self._records,
+            "mapped": self._mapped,
+            "ignored": dict(sorted(self._ignored.items())),
+            "quarantined": self._quarantined,
+            "objects": len(objects),
+            "unused_fields": dict(sorted(self._unused.counts.items())) if self._unused else {},
+        }
+        if problem:
+            report["error"] = problem
+        return Mapped(objects, report, 1 if problem else PARTIAL if self._quarantined else 0, problem)
+
+
+def _unwrapped(stream: Stream[Any, Any], raw: bytes) -> bytes:
+    try:
+        return stream.unwrap(raw) if stream.unwrap else raw
+    except Exception:  # it is in quarantine for that; here it only counts no fields
+        return b""
+
+
+def _tlp(connector: Connector[Any]) -> str | None:
+    return connector.manifest.tlp
+
+
+@contextmanager
+def _inputs(
+    files: Sequence[str | Path], standard_input: BinaryIO | None, options: MapOptions, notice: Callable[[str], None]
+) -> Iterator[list[tuple[Path, str | None]]]:
+    """Paths to read, each with the time that its records get instead of the file's own."""
+    with tempfile.TemporaryDirectory(prefix="isthmus-map-") as folder:
+        inputs: list[tuple[Path, str | None]] = []
+        for name in files:
+            if str(name) != "-":
+                path = Path(name)
+                if not path.exists():
+                    raise ConfigurationError(f"{name}: there is no such file")
+                inputs.append((path, options.observed_at))
+                continue
+            if standard_input is None:
+                raise ConfigurationError("no file is given and there is no standard input to read")
+            spool = Path(folder) / "standard-input"
+            with spool.open("wb") as file:
+                shutil.copyfileobj(standard_input, file)
+            if options.observed_at is None:
+                notice(f"standard input has no time of its own: observed_at is {EPOCH}; give --observed-at to set it")
+            inputs.append((spool, options.observed_at or EPOCH))
+        yield inputs
+
+
+__all__ = ["EPOCH", "MapOptions", "Mapped", "builder_factory", "glob_of", "map_files"]

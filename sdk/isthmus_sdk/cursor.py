@@ -1,0 +1,379 @@
+"""Where a stream goes on: the cursor that travels in each block.
+
+A cursor is JSON and belongs to one partition of one stream of one instance. At rest it holds the high-water mark, the
+greatest value of the cursor field that was stored, and digests of the records near it. In the middle of a walk it also
+holds the transport's own resume token and the mark at which the walk began.
+
+* The filter is inclusive and records that were stored before are recognised by their digest, so rows with equal times are
+  neither lost nor repeated; an update of a record has other bytes and passes.
+* The mark is the value of a record, never the clock; a time in the vendor's future is capped at the time of the page.
+* It advances with each page only while the vendor keeps ascending order, else at the end of the walk.
+* A mark of another query (stream, model, settings) is not continued: the stream starts anew.
+* Each walk has a number, so that two walks over unchanged data never give the same block id.
+"""
+
+from __future__ import annotations
+
+import math
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from isthmus_sdk.context import Position
+from isthmus_sdk.errors import RecordError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from isthmus_sdk.connector import Stream
+
+Mark = datetime | int | float | str
+"""A high-water mark: a time, a sequence number, or an opaque text that grows."""
+SEEN = 2000
+"""Most digests that a cursor keeps; beyond it the oldest are forgotten, and such records are sent once more."""
+
+
+class State(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A cursor, decoded."""
+
+    partition: str = ""
+    query: str = ""
+    walk: int = 0
+    kind: str = ""
+    """``time``, ``number`` or ``text``: what the marks are."""
+    high: Any = None
+    """Everything up to here is stored."""
+    seen: list[str] = msgspec.field(default_factory=list)
+    t: Any = None
+    """Where the walk in progress resumes: ``[call, token]``; over files the position in the file. ``None``: at rest."""
+    since: Any = None
+    """``high`` as it was when the walk in progress began."""
+    top: Any = None
+    """Greatest value met in the walk in progress."""
+    unordered: bool = False
+    """The walk in progress met values out of order, so ``high`` waits for its end."""
+
+
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+_DECODER = msgspec.json.Decoder(State)
+
+
+class Cursor:
+    """Follows one partition of a stream through one run."""
+
+    def __init__(
+        self,
+        stored: bytes | None,
+        *,
+        stream: Stream[Any, Any],
+        fingerprint: str,
+        partition: str = "",
+        since: str | None = None,
+        files: bool = False,
+        warn: Callable[..., None] | None = None,
+    ) -> None:
+        self._stream = stream
+        self._warn = warn or (lambda *_args, **_fields: None)
+        self._files = files
+        self._timed = stream.cursor is not None and not files
+        state = self._read(stored, fingerprint, partition)
+        self.bytes = stored if stored and state.query == fingerprint and self._kept else encode(state)
+        """The cursor as it is stored now: ``cursor_before`` of the next block."""
+        state.walk += 1
+        if self._timed and since is not None and state.high is None:
+            state.kind, state.high = "time", text_of(_time(since))
+        if state.t is None:
+            state.since, state.top, state.unordered = state.high, None, not stream.ordered
+        self._state = state
+        self._seen: dict[str, Any] = dict.fromkeys(state.seen)
+        self._high = _mark(state.kind, state.high)
+        self._since = _mark(state.kind, state.since)
+        self._top = _mark(state.kind, state.top)
+
+    @property
+    def position(self) -> Position | None:
+        """Where an interrupted walk over the network resumes."""
+        t = self._state.t
+        return Position(int(t[0]), t[1]) if not self._files and isinstance(t, list) and len(t) == 2 else None
+
+    @property
+    def file_position(self) -> Any:
+        """Position in a file, as the file transport gave it."""
+        return self._state.t
+
+    @property
+    def since(self) -> Mark | None:
+        """Mark at which the walk began; the lookback is not yet taken off."""
+        return self._since
+
+    @property
+    def high(self) -> str | None:
+        """The high-water mark, for people."""
+        return None if self._high is None else str(text_of(self._high))
+
+    def restart(self) -> None:
+        """The vendor forgot the resume token: the walk begins again at the high-water mark."""
+        self._state.t = None
+        self._since, self._top = self._high, None
+        self._state.unordered = not self._stream.ordered
+
+    def skip(self, value: Any, raw: bytes) -> bool:
+        """Whether exactly this record is stored already."""
+        if not self._seen:
+            return False
+        digest = _digest(raw)
+        if digest not in self._seen:
+            return False
+        mark = self._mark_of(value)
+        if mark is not None:
+            self._seen[digest] = mark  # met again: from now on its value is known, so it can be forgotten in time
+        return True
+
+    def after_page(self, values: Sequence[Any], raws: Sequence[bytes], position: Any, observed_at: str, *, last: bool) -> bytes:
+        """The cursor after a page whose objects are about to be sent; ``last``: it ends the walk."""
+        if self._timed:
+            self._advance(values, raws, observed_at)
+        state = self._state
+        if self._files:
+            state.t = position
+        elif isinstance(position, Position):
+            state.t = [position.call, position.token]
+        else:
+            state.t = [-1, position]
+        return self._end(observed_at) if last else self._encoded()
+
+    def after_walk(self, observed_at: str) -> bytes | None:
+        """The cursor at rest; ``None`` where it is so already."""
+        if self._files or self._state.t is None:
+            return None
+        return self._end(observed_at)
+
+    def stored(self, cursor: bytes) -> None:
+        """A block with this cursor was handed over."""
+        self.bytes = cursor
+
+    def _read(self, stored: bytes | None, fingerprint: str, partition: str) -> State:
+        self._kept = True
+        if not stored:
+            return State(partition=partition, query=fingerprint)
+        try:
+            state = _DECODER.decode(stored)
+        except (msgspec.DecodeError, ValueError):
+            self._kept = False
+            self._warn("cursor unreadable: the stream starts anew", partition=partition)
+            # A number no earlier walk had: block ids must not repeat those of the lost cursor.
+            return State(partition=partition, query=fingerprint, walk=int.from_bytes(blake2b(stored, digest_size=5).digest(), "big"))
+        if state.query != fingerprint or state.partition != partition:
+            self._kept = False
+            self._warn("query changed (stream, model or settings): the stream starts anew", partition=partition)
+            return State(partition=partition, query=fingerprint, walk=state.walk)
+        return state
+
+    def _mark_of(self, value: Any) -> Mark | None:
+        """A record's value in the kind this cursor has; the first value decides the kind."""
+        if value is None:
+            return None
+        if not self._state.kind:
+            self._state.kind = _kind(value, self._stream.cursor_unit)
+        try:
+            return _convert(value, self._state.kind, self._stream.cursor_unit)
+        except (ValueError, OverflowError, RecordError):
+            self._warn(
+                f"a value of the cursor field {self._stream.cursor!r} is not a {self._state.kind}; the cursor does not move past it"
+            )
+            return None
+
+    def _advance(self, values: Sequence[Any], raws: Sequence[bytes], observed_at: str) -> None:
+        marks = [self._mark_of(value) for value in values]
+        known: list[Any] = [mark for mark in marks if mark is not None]
+        top: Any = self._top
+        for mark in known:
+            if top is not None and mark < top:
+                if not self._state.unordered:
+                    self._warn("records do not come in ascending order: the cursor moves at the end of the walk")
+                self._state.unordered = True
+            else:
+                top = mark
+        self._top = top
+        if self._state.unordered:
+            self._high = self._since
+        else:
+            self._high = self._capped(observed_at)
+        edge = self._edge(self._top)
+        for mark, raw in zip(marks, raws, strict=True):
+            if mark is None or edge is None or mark >= edge:
+                self._seen[_digest(raw)] = mark if mark is not None else top
+        if len(self._seen) > 2 * SEEN:
+            self._forget(edge)
+
+    def _capped(self, observed_at: str) -> Mark | None:
+        """The greater of mark and top, but no later than the page."""
+        top: Any = self._top
+        if isinstance(top, datetime):
+            top = min(top, _time(observed_at))
+        high: Any = self._high
+        return high if top is None or (high is not None and high >= top) else top
+
+    def _edge(self, top: Any) -> Any:
+        """Records below this value cannot come again in the next run."""
+        high: Any = self._high
+        least = top if high is None or (top is not None and top < high) else high
+        if isinstance(least, datetime):
+            try:
+                return least - timedelta(seconds=self._stream.lookback)
+            except OverflowError:
+                return None
+        return least
+
+    def _end(self, observed_at: str) -> bytes:
+        before = self._since
+        self._high = self._capped(observed_at) if self._timed else None
+        edge = self._edge(self._high)
+        if self._high != before:
+            # Digests from an earlier run that this walk did not meet again have no value; they cannot come back.
+            self._seen = {d: m for d, m in self._seen.items() if m is not None and (edge is None or m >= edge)}
+        self._forget(edge)
+        self._state.t = self._top = self._since = None
+        self._state.unordered = False
+        return self._encoded()
+
+    def _forget(self, edge: Any) -> None:
+        kept: list[tuple[str, Any]] = [(d, m) for d, m in self._seen.items() if m is None or edge is None or m >= edge]
+        if len(kept) > SEEN:
+            unknown = [entry for entry in kept if entry[1] is None]
+            dated = sorted((entry for entry in kept if entry[1] is not None), key=lambda entry: entry[1])
+            kept = (unknown + dated)[-SEEN:]
+        self._seen = dict(kept)
+
+    def _encoded(self) -> bytes:
+        state = self._state
+        if self._timed:
+            if len(self._seen) > SEEN:
+                self._forget(None)
+            state.high, state.since, state.top = text_of(self._high), text_of(self._since), text_of(self._top)
+            state.seen = sorted(self._seen)
+        return encode(state)
+
+
+def encode(state: State) -> bytes:
+    """A cursor as bytes; equal states give equal bytes."""
+    return _ENCODER.encode(state)
+
+
+def fingerprint(stream: Stream[Any, Any], settings: BaseModel | None, *, files: bool = False) -> str:
+    """Of the query: stream, fields of the model, settings (no secrets). 16 hexadecimal digits.
+
+    Over files the settings do not matter.
+    """
+    from isthmus_sdk.settings import secret_names
+    from isthmus_sdk.unused import named
+
+    values: Mapping[str, Any] = {}
+    if settings is not None and not files:
+        values = settings.model_dump(mode="json", exclude=set(secret_names(type(settings))))
+    query = {
+        "stream": stream.name,
+        "version": stream.version,
+        "cursor": stream.cursor,
+        "fields": named(stream.model),
+        "settings": values,
+        "files": files,
+    }
+    return blake2b(_ENCODER.encode(query), digest_size=8).hexdigest()
+
+
+def text_of(mark: Any) -> Any:
+    """A mark as JSON data: times as ISO text with microseconds, others as they are."""
+    if isinstance(mark, datetime):
+        return mark.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return mark
+
+
+def _mark(kind: str, written: Any) -> Any:
+    return _time(written) if kind == "time" and isinstance(written, str) else written
+
+
+def _digest(raw: bytes) -> str:
+    return urlsafe_b64encode(blake2b(raw, digest_size=8).digest())[:11].decode("ascii")
+
+
+def _kind(value: Any, unit: str) -> str:
+    if isinstance(value, date):
+        return "time"
+    if isinstance(value, str):
+        text = value.strip()
+        if text.lstrip("-").isdigit():
+            return _kind(int(text), unit)
+        try:
+            _time(text)
+        except (ValueError, OverflowError, RecordError):
+            return "text"
+        return "time"
+    if isinstance(value, int | float):
+        if unit == "sequence":
+            return "number"
+        return "time" if unit != "auto" or _guess(value) else "number"
+    return "text"
+
+
+def _convert(value: Any, kind: str, unit: str) -> Mark | None:
+    """A value in the cursor's kind. Raises ``ValueError`` where it cannot be."""
+    if kind == "text":
+        return str(value)
+    if isinstance(value, str):
+        text = value.strip()
+        if not text:
+            return None
+        if text.lstrip("-").isdigit():
+            return _convert(int(text), kind, unit)
+        if kind == "time":
+            return _time(text)
+        raise ValueError("not a number")
+    if kind == "number":
+        if isinstance(value, int | float) and math.isfinite(value):
+            return value
+        raise ValueError("not a number")
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        form = unit if unit in _PER_SECOND else _guess(value)
+        if not form:
+            raise ValueError("not a time")
+        per = _PER_SECOND[form]
+        micro = value * 1_000_000 // per if isinstance(value, int) else math.floor(value * (1_000_000 / per))
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micro)
+    raise ValueError("not a time")
+
+
+_PER_SECOND = {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}
+
+
+def _guess(value: int | float) -> str:
+    """Unit of an epoch by its size: times from 1973 on; ``""`` for what is too small to be one."""
+    size = abs(value)
+    for unit, least in (("ns", 1e17), ("us", 1e14), ("ms", 1e11), ("s", 1e8)):
+        if size >= least:
+            return unit
+    return ""
+
+
+def _time(text: str) -> datetime:
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        from isthmus_sdk import stix
+
+        canonical = stix.timestamp(text)
+        if canonical is None:
+            raise ValueError("not a time") from None
+        value = datetime.fromisoformat(canonical)
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+__all__ = ["SEEN", "Cursor", "Mark", "State", "encode", "fingerprint", "text_of"]

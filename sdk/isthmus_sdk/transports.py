@@ -1,0 +1,129 @@
+"""How a run gets its pages: over HTTP, or from files. Both are loaded only when a run needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from isthmus_sdk.errors import ConfigurationError
+from isthmus_sdk.page import Page
+
+if TYPE_CHECKING:
+    from isthmus_sdk.connector import Connector
+    from isthmus_sdk.context import PagesRequest
+    from isthmus_sdk.http import Http
+
+
+class HttpTransport:
+    """Pages over the guarded HTTP client of the instance."""
+
+    def __init__(self, connect: Callable[[], Http]) -> None:
+        self._connect = connect
+
+    def pages(self, request: PagesRequest, resume: Any) -> Iterator[Page]:
+        """Pages of one endpoint, from the pager's own token on."""
+        from isthmus_sdk.http import pages
+
+        return pages(
+            self._connect(),
+            request.path,
+            items=request.items or "",
+            next=request.next,
+            params=dict(request.params),
+            limit=request.limit,
+            method=request.method,
+            json=request.json,
+            headers=request.headers,
+            resume=resume,
+            error_field=request.error_field,
+        )
+
+
+class FilesTransport:
+    """Pages from files: drop folders, replays, ``map``."""
+
+    def __init__(
+        self,
+        globs: Sequence[str],
+        *,
+        positions: Mapping[str, Any] | None = None,
+        settle: float = 10.0,
+        one_pass: bool = False,
+        final: bool = False,
+        summarised: bool = False,
+        notice: Callable[[str], None] | None = None,
+    ) -> None:
+        self._globs = globs
+        self._positions = {name: position for name, position in (positions or {}).items() if position is not None}
+        self._settle = settle
+        self._one_pass = one_pass
+        self._final = final
+        self._summarised = summarised
+        self._notice = notice
+        self._given = False
+
+    def pages(self, request: PagesRequest, resume: Any) -> Iterator[Page]:
+        """Pages of every file of the stream. A second call of the same run has nothing left to read."""
+        from isthmus_sdk import files
+
+        if self._given:
+            return iter(())
+        self._given = True
+        return files.pages(
+            self._globs,
+            items=request.items,
+            cursors=self._positions,
+            settle=self._settle,
+            one_pass=self._one_pass,
+            final=self._final,
+            log=self._summarised,
+            native=self._summarised,
+            tables=request.tables,
+            notice=self._notice,
+        )
+
+
+def connect(
+    connector: Connector[Any],
+    settings: Any,
+    *,
+    instance: str = "",
+    tls: Mapping[str, Any] | None = None,
+    proxy: str | None = None,
+    rate: Mapping[str, Any] | None = None,
+    on_event: Callable[[Any], None] | None = None,
+    cancel: Callable[[], bool] | None = None,
+) -> Http:
+    """The HTTP client of one instance: base URL and auth of the connector, TLS, proxy and rate of the operator.
+
+    The operator's rate can lower the connector's, never raise it.
+    """
+    from isthmus_sdk import __version__
+    from isthmus_sdk.http import Http, Rate, Tls
+
+    options = dict(connector.http(settings) if callable(connector.http) else connector.http or {})
+    if rate:
+        try:
+            wanted = Rate(**rate)
+        except TypeError as error:
+            raise ConfigurationError(f"rate: {error}; known: requests, per, burst, concurrency") from None
+        declared = options.get("rate")
+        options["rate"] = wanted if declared is None else declared.at_most(wanted)
+    if tls:
+        try:
+            options["tls"] = Tls(**tls)
+        except TypeError as error:
+            raise ConfigurationError(f"tls: {error}; known: pin, ca, cert, key") from None
+    options.setdefault("user_agent", f"isthmus-sdk/{__version__} ({instance or connector.package})")
+    return Http(
+        base_url=str(connector.base_url(settings)),
+        origins=[str(origin) for origin in (connector.origins(settings) if connector.origins else ())],
+        auth=connector.auth(settings) if connector.auth else None,
+        proxy=proxy,
+        on_event=on_event,
+        cancel=cancel,
+        **options,
+    )
+
+
+__all__ = ["FilesTransport", "HttpTransport", "connect"]
