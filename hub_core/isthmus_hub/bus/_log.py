@@ -289,7 +289,8 @@ class Log:
         """
         self._write_position(
             "INSERT INTO cursor VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
-            "SET position = excluded.position, updated_at = excluded.updated_at WHERE ? OR excluded.position > position",
+            "SET position = excluded.position, updated_at = excluded.updated_at "
+            "WHERE ? OR excluded.position > position",
             (group, position, time.time(), back),
         )
 

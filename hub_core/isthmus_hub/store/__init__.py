@@ -1,0 +1,37 @@
+"""Current objects, who reported them, how they hang together, and what the hub has resolved. One SQLite file."""
+
+from isthmus_hub._sqlite import StateTooNew, StorageDamaged, StorageFault, StorageFull
+from isthmus_hub.store._relay import relay
+from isthmus_hub.store._types import (
+    Change,
+    Communication,
+    Edge,
+    Incoming,
+    OutboxBlock,
+    Provenance,
+    Rejected,
+    RetiredError,
+    Stored,
+    StoreError,
+)
+from isthmus_hub.store.store import Store, Transaction
+
+__all__ = [
+    "Change",
+    "Communication",
+    "Edge",
+    "Incoming",
+    "OutboxBlock",
+    "Provenance",
+    "Rejected",
+    "RetiredError",
+    "StateTooNew",
+    "StorageDamaged",
+    "StorageFault",
+    "StorageFull",
+    "Store",
+    "StoreError",
+    "Stored",
+    "Transaction",
+    "relay",
+]

@@ -1,0 +1,135 @@
+"""Numbers for what is written often: ids, types, edge kinds, sources."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Collection, Iterable, Mapping
+from hashlib import blake2b
+from typing import Any
+
+import apsw
+
+Described = tuple[int | None, int | None, int | None]
+"""Number of the type, pinned ``created``, fingerprint of the links."""
+_MENTIONED: Described = (None, None, None)
+
+
+def key(id: str) -> int:
+    """63-bit key of a STIX id: the last 16 digits of its UUID, which are as good as random.
+
+    Two ids may share a key; rows are told apart by the id itself.
+    """
+    try:
+        return int(id[-17:-13] + id[-12:], 16) & 0x7FFFFFFFFFFFFFFF
+    except ValueError:
+        return int.from_bytes(blake2b(id.encode(), digest_size=8).digest()) >> 1
+
+
+def key_array(ids: Iterable[str]) -> Any:
+    """Sorted keys as a table-valued argument: lookups in key order touch each page once."""
+    return apsw.carray(array("q", sorted({key(id) for id in ids}) or [-1]))
+
+
+def number_array(numbers: Iterable[int]) -> Any:
+    """Sorted row numbers as a table-valued argument."""
+    return apsw.carray(array("q", sorted(numbers) or [-1]))
+
+
+class Words:
+    """Short texts by number. Only committed numbers may stay cached: `forget` after a rollback."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._texts: dict[int, str] = {}
+
+    def number(self, connection: apsw.Connection, text: str) -> int:
+        """Number of ``text``, given now if it has none."""
+        number = self._numbers.get(text)
+        if number is None:
+            connection.execute("INSERT OR IGNORE INTO word (text) VALUES (?)", (text,))
+            number = self.known(connection, text)
+            assert number is not None
+        return number
+
+    def known(self, connection: apsw.Connection, text: str) -> int | None:
+        """Number of ``text`` if it has one."""
+        number = self._numbers.get(text)
+        if number is None:
+            number = connection.execute("SELECT no FROM word WHERE text = ?", (text,)).get
+            if number is not None:
+                self._numbers[text] = number
+        return number
+
+    def text(self, connection: apsw.Connection, number: int) -> str:
+        """The text with ``number``."""
+        text = self._texts.get(number)
+        if text is None:
+            text = connection.execute("SELECT text FROM word WHERE no = ?", (number,)).get
+            assert text is not None
+            self._texts[number] = text
+        return text
+
+    def forget(self) -> None:
+        """Drop what is cached."""
+        self._numbers.clear()
+        self._texts.clear()
+
+
+class Sources:
+    """Numbers of ``(instance, stream, source_id)``."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[str, str, str], int] = {}
+
+    def number(self, connection: apsw.Connection, source: tuple[str, str, str]) -> int:
+        """Number of ``source``, given now if it has none."""
+        number = self._numbers.get(source)
+        if number is None:
+            connection.execute("INSERT OR IGNORE INTO source (instance, stream, source_id) VALUES (?, ?, ?)", source)
+            number = connection.execute(
+                "SELECT no FROM source WHERE instance = ? AND stream = ? AND source_id = ?", source
+            ).get
+            assert number is not None
+            self._numbers[source] = number
+        return number
+
+    def forget(self) -> None:
+        """Drop what is cached."""
+        self._numbers.clear()
+
+
+class Idents:
+    """Numbers of ids inside one transaction of the writer."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._next = int(connection.execute("SELECT coalesce(max(no), 0) + 1 FROM ident").get)
+
+    def find(self, ids: Iterable[str]) -> dict[str, int]:
+        """Numbers of those ids that have one."""
+        wanted = set(ids)
+        rows: Any = self._connection.execute(
+            "SELECT i.id, i.no FROM carray(?) AS c CROSS JOIN ident AS i ON i.key = c.value", (key_array(wanted),)
+        )
+        return {id: no for id, no in rows if id in wanted}
+
+    def all(self, ids: Collection[str], objects: Mapping[str, Described] | None = None) -> dict[str, int]:
+        """Numbers of all ``ids``; new ones are given in the order of ``ids`` and written at once.
+
+        ``objects`` describes those new ids whose objects are being stored, so that one write does.
+        """
+        found = self.find(ids)
+        fresh = [id for id in ids if id not in found]
+        if fresh:
+            rows = []
+            described = objects or {}
+            for number, id in enumerate(fresh, self._next):
+                found[id] = number
+                rows.append((number, key(id), id, *described.get(id, _MENTIONED)))
+            self._next += len(fresh)
+            self._connection.executemany("INSERT INTO ident VALUES (?, ?, ?, ?, ?, ?)", rows)
+        return found
+
+    def one(self, id: str) -> int:
+        """Number of one id."""
+        return self.all((id,))[id]

@@ -1,0 +1,98 @@
+"""What can be looked up about an object without reading it: its values and its edges. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import blake2b
+
+import msgspec
+
+from isthmus_hub.store._types import Json
+from isthmus_sdk import stix
+
+Value = tuple[str, str]
+Link = tuple[str, str, str]
+"""Source id, kind, target id."""
+
+_SCO_VALUES = {
+    "ipv4-addr": "ipv4",
+    "ipv6-addr": "ipv6",
+    "mac-addr": "mac",
+    "domain-name": "hostname",
+    "url": "url",
+    "email-addr": "email",
+}
+_NOT_EDGES = frozenset({"created_by_ref", "object_marking_refs", "marking_ref"})
+_EXACT = frozenset({"native_id", "url"})
+_order = msgspec.msgpack.Encoder().encode
+
+
+def normal(kind: str, value: str) -> str:
+    """The form in which a value of ``kind`` is compared."""
+    value = value.strip()
+    return value if kind in _EXACT else value.lower()
+
+
+def values(obj: Json) -> set[Value]:
+    """``(kind, value)`` under which the object is found: addresses, names, serials, CVEs, native ids, identifiers."""
+    kind = _SCO_VALUES.get(obj["type"])
+    found = list(_named(kind, obj.get("value"))) if kind else []
+    if obj["type"] == "vulnerability":
+        found += _cves(obj)
+    if "extensions" in obj:
+        found += _fact_values(obj)
+    return {(kind, normal(kind, value)) for kind, value in found}
+
+
+def links(obj: Json) -> set[Link]:
+    """Edges that exist because of this object: a relationship's own, or its references."""
+    if obj["type"] == "relationship":
+        edge = (obj.get("source_ref"), obj.get("relationship_type"), obj.get("target_ref"))
+        return {edge} if all(isinstance(part, str) for part in edge) else set()  # type: ignore[arg-type]
+    id = obj["id"]
+    found = set()
+    for path, target in stix.refs(obj):
+        name = path.rpartition(".")[2].partition("[")[0]
+        if name not in _NOT_EDGES:
+            found.add((id, name, target))
+    return found
+
+
+def fingerprint(values: set[Value], links: set[Link]) -> int:
+    """64 bits that tell whether values or edges changed; 0 for none."""
+    if not values and not links:
+        return 0
+    packed = _order((sorted(values), sorted(links)))
+    return int.from_bytes(blake2b(packed, digest_size=8).digest(), signed=True)
+
+
+def _cves(obj: Json) -> Iterator[Value]:
+    yield from _named("cve", obj.get("name") if str(obj.get("name", "")).upper().startswith("CVE-") else None)
+    for reference in _dicts(obj.get("external_references")):
+        if reference.get("source_name") == "cve":
+            yield from _named("cve", reference.get("external_id"))
+
+
+def _fact_values(obj: Json) -> Iterator[Value]:
+    asset = stix.facts(obj, stix.ASSET)
+    if asset:
+        for kind in ("native_id", "hostname", "serial"):
+            yield from _named(kind, asset.get(kind))
+        for interface in _dicts(asset.get("interfaces")):
+            yield from _named("mac", interface.get("mac"))
+            for ip in interface.get("ips") or ():
+                yield from _named("ipv6" if ":" in str(ip) else "ipv4", ip)
+        for identifier in _dicts(asset.get("identifiers")):
+            yield from _named(identifier.get("kind"), identifier.get("value"))
+    alert = stix.facts(obj, stix.ALERT)
+    if alert:
+        yield from _named("native_id", alert.get("native_id"))
+
+
+def _dicts(value: object) -> Iterator[Json]:
+    return (item for item in value if isinstance(item, dict)) if isinstance(value, list | tuple) else iter(())
+
+
+def _named(kind: object, value: object) -> Iterator[Value]:
+    if isinstance(kind, str) and isinstance(value, str) and kind and value.strip():
+        yield kind, value

@@ -1,0 +1,144 @@
+"""Merging what sources say about one object, so that neither order nor repetition matters.
+
+Per source the greatest ``(modified, observed_at, hash)`` wins, and among sources the greatest of those: both are maxima
+of a total order, so any sequence of the same statements ends in the same state. The rest is minima (``created``, first
+observation), maxima (last observation) and unions (markings of every source's current version).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from isthmus_hub.store import _times
+from isthmus_hub.store._types import Incoming, Json
+
+
+class Claim:
+    """One source's current statement about one object."""
+
+    __slots__ = (
+        "capped",
+        "digest",
+        "first_observed",
+        "first_offset",
+        "hash",
+        "last_observed",
+        "markings",
+        "modified",
+        "observed",
+    )
+
+    def __init__(
+        self,
+        modified: int,
+        observed: int,
+        hash: bytes,
+        digest: int | None,
+        first_observed: int,
+        last_observed: int,
+        first_offset: int,
+        markings: str,
+        capped: int,
+    ) -> None:
+        self.modified = modified
+        self.observed = observed
+        self.hash = hash
+        self.digest = digest
+        self.first_observed = first_observed
+        self.last_observed = last_observed
+        self.first_offset = first_offset
+        self.markings = markings
+        self.capped = capped
+
+    @property
+    def key(self) -> tuple[int, int, bytes]:
+        """The merge order."""
+        return self.modified, self.observed, self.hash
+
+    def row(self, object: int, source: int) -> tuple[Any, ...]:
+        """As a row of ``provenance``."""
+        return (
+            object,
+            source,
+            self.modified,
+            self.observed,
+            self.hash,
+            self.digest,
+            self.first_observed,
+            self.last_observed,
+            self.first_offset,
+            self.markings,
+            self.capped,
+        )
+
+    def absorb(self, other: Claim) -> bool:
+        """Take in another statement of the same source; true if anything changed."""
+        changed = False
+        if other.first_observed < self.first_observed:
+            self.first_observed = other.first_observed
+            changed = True
+        if other.last_observed > self.last_observed:
+            self.last_observed = other.last_observed
+            changed = True
+        if other.first_offset < self.first_offset:
+            self.first_offset = other.first_offset
+            changed = True
+        if other.key > self.key:
+            self.modified, self.observed, self.hash = other.key
+            self.digest, self.markings, self.capped = other.digest, other.markings, other.capped
+            changed = True
+        return changed
+
+
+def claim(item: Incoming, hash: bytes, digest: int) -> tuple[Claim, int | None]:
+    """The statement in ``item``, and its ``created``; times ahead of the observation by more than a day are capped."""
+    body = item.body
+    observed = _times.micros(item.observed_at)
+    given = body.get("modified")
+    modified = 0 if given is None else _times.micros(given)
+    capped = modified > observed + _times.DAY
+    if capped:
+        modified = observed + _times.DAY
+    given = body.get("created")
+    created = None if given is None else _times.micros(given)
+    if created is not None and given is not None and modified:
+        created = min(created, modified)
+    refs = body.get("object_marking_refs")
+    markings = " ".join(sorted(set(refs))) if refs else ""
+    return Claim(modified, observed, hash, digest, observed, observed, item.offset, markings, int(capped)), created
+
+
+def winner(claims: dict[int, Claim]) -> Claim:
+    """The claim whose content the store believes."""
+    if len(claims) == 1:
+        return next(iter(claims.values()))
+    return max(claims.values(), key=lambda claim: claim.key)
+
+
+def united_markings(claims: dict[int, Claim]) -> str:
+    """Markings of every source's current version."""
+    if len(claims) == 1:
+        return next(iter(claims.values())).markings
+    texts = {claim.markings for claim in claims.values()}
+    return texts.pop() if len(texts) == 1 else " ".join(sorted({ref for text in texts for ref in text.split()}))
+
+
+def effective(body: Json, created: int | None, modified: int, markings: str) -> Json:
+    """``body`` with what comes from all sources laid over it; the same object where nothing differs.
+
+    ``valid_from`` follows ``created`` where it merely repeated it, as it does in the content hash.
+    """
+    changes: Json = {}
+    given = body.get("created")
+    if created is not None:
+        pinned = _times.text(created)
+        if given != pinned:
+            changes["created"] = pinned
+        if given is not None and body.get("valid_from") == given and given != pinned:
+            changes["valid_from"] = pinned
+    if modified and body.get("modified") != (text := _times.text(modified)):
+        changes["modified"] = text
+    refs = body.get("object_marking_refs")
+    if markings and (not refs or " ".join(refs) != markings):
+        changes["object_marking_refs"] = markings.split()
+    return {**body, **changes} if changes else body

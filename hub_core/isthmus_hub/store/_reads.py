@@ -1,0 +1,299 @@
+"""Questions the store answers: inside a transaction with its changes, outside from the committed state."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import apsw
+
+from isthmus_hub.store import _links, _merge, _times
+from isthmus_hub.store._bodies import Bodies
+from isthmus_hub.store._intern import Words, key
+from isthmus_hub.store._schema import COUNTERS
+from isthmus_hub.store._types import Communication, Direction, Edge, Json, Provenance, Rejected, Side, Stored
+from isthmus_sdk import stix
+
+_PAGE = 1_000
+_PROVENANCE = """
+    SELECT p.object, s.instance, s.stream, s.source_id, p.modified, p.observed, p.hash, p.digest, p.first_observed,
+           p.last_observed, p.first_offset, p.markings, p.capped
+    FROM provenance AS p JOIN source AS s ON s.no = p.source WHERE p.object
+"""
+_EDGES = """
+    SELECT e.inward, w.text, other.id, via.id FROM edge AS e JOIN word AS w ON w.no = e.kind
+    JOIN ident AS other ON other.no = e.b JOIN ident AS via ON via.no = e.via WHERE e.a = ? AND e.inward BETWEEN ? AND ?
+"""
+
+
+class Reads(ABC):
+    """Reading methods of `Store` and `Transaction`."""
+
+    @abstractmethod
+    def _reading(self) -> AbstractContextManager[apsw.Connection]:
+        """A connection for one question."""
+
+    @property
+    @abstractmethod
+    def _bodies(self) -> Bodies:
+        """Of the store file."""
+
+    @property
+    @abstractmethod
+    def _words(self) -> Words:
+        """Words that readers may cache."""
+
+    # -- objects ---------------------------------------------------------------------------------------------------
+
+    def get(self, id: str) -> Stored | None:
+        """An observed object and who reported it."""
+        with self._reading() as connection:
+            row: Any = connection.execute(
+                "SELECT i.no, i.created, o.dictionary, o.body FROM ident AS i JOIN object AS o ON o.no = i.no "
+                "WHERE i.key = ? AND i.id = ?",
+                (key(id), id),
+            ).get
+            if row is None:
+                return None
+            claims = connection.execute(f"{_PROVENANCE} = ?", (row[0],)).fetchall()
+        return self._stored(id, row[1], row[2], row[3], claims)
+
+    def resolved(self, id: str) -> Stored | None:
+        """A resolved object in its newest version, revoked ones included."""
+        with self._reading() as connection:
+            row: Any = connection.execute(
+                "SELECT r.dictionary, r.body FROM ident AS i JOIN resolved AS r ON r.no = i.no "
+                "WHERE i.key = ? AND i.id = ?",
+                (key(id), id),
+            ).get
+        return None if row is None else Stored(id, self._decoded(row[0], row[1]))
+
+    def iterate(self, type: str | None = None, stream: Side = "observed") -> Iterator[Stored]:
+        """Objects of one side, all or of one type, in the order in which they became known.
+
+        Read a thousand at a time: what changes meanwhile may be seen before or after the change.
+        """
+        last = 0
+        while True:
+            with self._reading() as connection:
+                page = self._page(connection, type, stream, last)
+            for no, stored in page:
+                last = no
+                yield stored
+            if len(page) < _PAGE:
+                return
+
+    def _page(self, connection: apsw.Connection, type: str | None, side: Side, after: int) -> list[tuple[int, Stored]]:
+        word = None if type is None else self._words.known(connection, type)
+        if type is not None and word is None:
+            return []
+        if side == "resolved":
+            wanted = "" if word is None else "AND r.type = ?3"
+            rows: Any = connection.execute(
+                "SELECT i.no, i.id, r.dictionary, r.body FROM resolved AS r JOIN ident AS i ON i.no = r.no "  # noqa: S608
+                f"WHERE r.no > ?1 {wanted} ORDER BY r.no LIMIT ?2",
+                (after, _PAGE) if word is None else (after, _PAGE, word),
+            ).fetchall()
+            return [(no, Stored(id, self._decoded(dictionary, body))) for no, id, dictionary, body in rows]
+        wanted = "o.no > ?1" if word is None else "i.type = ?3 AND i.no > ?1"
+        rows = connection.execute(
+            "SELECT i.no, i.id, i.created, o.dictionary, o.body FROM ident AS i JOIN object AS o ON o.no = i.no "  # noqa: S608
+            f"WHERE {wanted} ORDER BY {'o' if word is None else 'i'}.no LIMIT ?2",
+            (after, _PAGE) if word is None else (after, _PAGE, word),
+        ).fetchall()
+        if not rows:
+            return []
+        claims: dict[int, list[Any]] = {}
+        for claim in (
+            connection.execute(f"{_PROVENANCE} BETWEEN ? AND ?", (rows[0][0], rows[-1][0]))
+            if word is None
+            else self._claims_of(connection, [row[0] for row in rows])
+        ):
+            claims.setdefault(claim[0], []).append(claim)
+        return [
+            (no, self._stored(id, created, dictionary, body, claims.get(no, [])))
+            for no, id, created, dictionary, body in rows
+        ]
+
+    @staticmethod
+    def _claims_of(connection: apsw.Connection, numbers: list[int]) -> Iterator[Any]:
+        for no in numbers:
+            yield from connection.execute(f"{_PROVENANCE} = ?", (no,))
+
+    def _stored(self, id: str, created: int | None, dictionary: int, body: bytes, rows: Collection[Any]) -> Stored:
+        claims = {number: _merge.Claim(*row[4:]) for number, row in enumerate(rows)}
+        best = _merge.winner(claims)
+        markings = _merge.united_markings(claims)
+        said = sorted(zip(claims.values(), rows, strict=True), key=lambda pair: pair[0].key, reverse=True)
+        provenance = tuple(
+            Provenance(
+                instance=row[1],
+                stream=row[2],
+                source_id=row[3],
+                modified=_times.text(claim.modified) if claim.modified else None,
+                observed_at=_times.text(claim.observed),
+                first_observed=_times.text(claim.first_observed),
+                last_observed=_times.text(claim.last_observed),
+                first_offset=claim.first_offset,
+                capped=bool(claim.capped),
+            )
+            for claim, row in said
+        )
+        decoded = self._decoded(dictionary, body)
+        return Stored(id, _merge.effective(decoded, created, best.modified, markings), provenance)
+
+    def _decoded(self, dictionary: int, body: bytes) -> Json:
+        return stix.decode(self._bodies.unpack(dictionary, body))
+
+    # -- by value, by edge -------------------------------------------------------------------------------------------
+
+    def by_value(self, kind: str, value: str) -> list[str]:
+        """Ids of observed objects that carry a value.
+
+        Kinds: ``ipv4 ipv6 mac hostname cve serial native_id url email`` and the kinds of asset identifiers. Case does
+        not matter, except in native ids and URLs.
+        """
+        with self._reading() as connection:
+            return [
+                id
+                for (id,) in connection.execute(
+                    "SELECT i.id FROM value AS v JOIN ident AS i ON i.no = v.object "
+                    "WHERE v.kind = (SELECT no FROM word WHERE text = ?) AND v.value = ? ORDER BY v.object",
+                    (kind, _links.normal(kind, value)),
+                )
+            ]
+
+    def edges(self, id: str, direction: Direction = "both", types: Collection[str] | None = None) -> list[Edge]:
+        """Connections of an observed object: relationships, and references by property name.
+
+        ``types`` restricts the kinds. Authors and markings are no edges.
+        """
+        inward = {"out": (0, 0), "in": (1, 1), "both": (0, 1)}[direction]
+        with self._reading() as connection:
+            no = self._number(connection, id)
+            rows: Any = [] if no is None else connection.execute(_EDGES, (no, *inward)).fetchall()
+        return [
+            Edge(other, kind, id, via) if inwards else Edge(id, kind, other, via)
+            for inwards, kind, other, via in rows
+            if types is None or kind in types
+        ]
+
+    @staticmethod
+    def _number(connection: apsw.Connection, id: str) -> int | None:
+        no: int | None = connection.execute("SELECT no FROM ident WHERE key = ? AND id = ?", (key(id), id)).get
+        return no
+
+    # -- identity ----------------------------------------------------------------------------------------------------
+
+    def asset_of(self, observed_id: str) -> str | None:
+        """The asset an observed object is assigned to; aliases are not followed."""
+        with self._reading() as connection:
+            asset: str | None = connection.execute(
+                "SELECT asset.id FROM ident AS i JOIN assignment AS a ON a.observed = i.no "
+                "JOIN ident AS asset ON asset.no = a.asset WHERE i.key = ? AND i.id = ?",
+                (key(observed_id), observed_id),
+            ).get
+        return asset
+
+    def members(self, asset_id: str) -> list[str]:
+        """Observed objects assigned to an asset, in the order in which they became known."""
+        with self._reading() as connection:
+            no = self._number(connection, asset_id)
+            rows: Any = connection.execute(
+                "SELECT i.id FROM assignment AS a JOIN ident AS i ON i.no = a.observed WHERE a.asset = ? ORDER BY i.no",
+                (no,),
+            ).fetchall()
+        return [id for (id,) in rows]
+
+    def alias_of(self, id: str) -> str | None:
+        """The survivor of a retired id, through as many mergers as there were; ``None`` if it was never retired."""
+        survivors = self._survivors(id)
+        return survivors[-1] if survivors else None
+
+    def _survivors(self, id: str) -> list[str]:
+        with self._reading() as connection:
+            rows: Any = connection.execute(
+                "WITH RECURSIVE step (no, depth) AS ("
+                " SELECT a.survivor, 1 FROM ident AS i JOIN alias AS a ON a.retired = i.no WHERE i.key = ? AND i.id = ?"
+                " UNION ALL SELECT a.survivor, step.depth + 1 FROM step JOIN alias AS a ON a.retired = step.no"
+                ") SELECT i.id FROM step JOIN ident AS i ON i.no = step.no ORDER BY step.depth",
+                (key(id), id),
+            ).fetchall()
+        return [survivor for (survivor,) in rows]
+
+    def assignments(self) -> Iterator[tuple[str, str]]:
+        """All ``(observed id, asset id)``."""
+        with self._reading() as connection:
+            rows: Any = connection.execute(
+                "SELECT o.id, t.id FROM assignment AS a JOIN ident AS o ON o.no = a.observed "
+                "JOIN ident AS t ON t.no = a.asset ORDER BY a.observed"
+            ).fetchall()
+        yield from rows
+
+    def aliases(self) -> Iterator[tuple[str, str]]:
+        """All ``(retired id, survivor id)`` as they were recorded."""
+        with self._reading() as connection:
+            rows: Any = connection.execute(
+                "SELECT r.id, s.id FROM alias AS a JOIN ident AS r ON r.no = a.retired "
+                "JOIN ident AS s ON s.no = a.survivor ORDER BY a.retired"
+            ).fetchall()
+        yield from rows
+
+    # -- the rest ----------------------------------------------------------------------------------------------------
+
+    def communications(self, edge_id: str | None = None) -> list[Communication]:
+        """Counters per edge, window and part; of one edge or of all."""
+        columns = ", ".join(f"c.{name}" for name in COUNTERS)
+        where, bindings = ("", ()) if edge_id is None else ("WHERE i.key = ? AND i.id = ?", (key(edge_id), edge_id))
+        with self._reading() as connection:
+            rows: Any = connection.execute(
+                f"SELECT i.id, c.start, c.seconds, c.part, {columns} FROM communication AS c "  # noqa: S608
+                f"JOIN ident AS i ON i.no = c.edge {where} ORDER BY c.edge, c.start, c.seconds, c.part",
+                bindings,
+            ).fetchall()
+        return [
+            Communication(edge, start, seconds, part, dict(zip(COUNTERS, counters, strict=True)))
+            for edge, start, seconds, part, *counters in rows
+        ]
+
+    def offset(self, stream: str) -> int:
+        """Offset of the last entry of a bus stream whose effect is in the store; 0 for none."""
+        with self._reading() as connection:
+            return connection.execute("SELECT offset FROM position WHERE stream = ?", (stream,)).get or 0
+
+    def rejected(self, limit: int = 1_000) -> list[Rejected]:
+        """The newest entries that the store could not use."""
+        with self._reading() as connection:
+            rows: Any = connection.execute(
+                "SELECT offset, entry, id, reason FROM rejected ORDER BY offset DESC, entry DESC LIMIT ?", (limit,)
+            ).fetchall()
+        return [Rejected(*row) for row in rows]
+
+    def counts(self) -> dict[str, Any]:
+        """``observed`` and ``resolved`` objects by type; how many are ``revoked``, ``outbox`` entries, and so on."""
+        with self._reading() as connection:
+
+            def one(sql: str) -> int:
+                return int(connection.execute(sql).get or 0)
+
+            observed: Any = connection.execute(
+                "SELECT w.text, count(*) FROM ident AS i JOIN word AS w ON w.no = i.type "
+                "WHERE i.type IS NOT NULL GROUP BY i.type ORDER BY w.text"
+            ).fetchall()
+            resolved: Any = connection.execute(
+                "SELECT w.text, count(*) FROM resolved AS r JOIN word AS w ON w.no = r.type "
+                "GROUP BY r.type ORDER BY w.text"
+            ).fetchall()
+            return {
+                "observed": dict(observed),
+                "resolved": dict(resolved),
+                "revoked": one("SELECT count(*) FROM resolved WHERE revoked"),
+                "outbox": one("SELECT sum(entries) FROM outbox"),
+                "assignments": one("SELECT count(*) FROM assignment"),
+                "aliases": one("SELECT count(*) FROM alias"),
+                "communications": one("SELECT count(*) FROM communication"),
+                "edges": one("SELECT count(*) FROM edge WHERE inward = 0"),
+                "rejected": one("SELECT count(*) FROM rejected"),
+            }
