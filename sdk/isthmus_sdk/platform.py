@@ -31,11 +31,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import sleep
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
-from isthmus_sdk.errors import ConfigurationError, RecordError, SettingsError
+from isthmus_sdk.errors import ConfigurationError, Interrupted, RecordError
+from isthmus_sdk.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    import threading
+
     from pydantic import BaseModel
 
     from isthmus_sdk.http import Http
@@ -118,6 +122,11 @@ class BatchRejected(RecordError):
     """The platform refused a whole call because of some record in it; nothing of the call may be counted as taken."""
 
 
+def _wait(cancel: threading.Event, seconds: float) -> None:
+    if cancel.wait(seconds):
+        raise Interrupted("delivery was asked to stop while it waited; nothing is lost")
+
+
 def _nothing(_id: str) -> dict[str, Any] | None:
     return None
 
@@ -137,6 +146,8 @@ class PlatformContext:
     """Resolved object by id, or ``None`` where it is unknown or above what this platform may see."""
     memory: dict[str, Any] = field(default_factory=dict)
     """Facts a platform learned in this session (limits, paths); gone with the process."""
+    sleep: Callable[[float], Any] = sleep
+    """Waits so many seconds, for a platform that decides later; ends early with ``Interrupted`` when the hub stops."""
     _connect: Callable[[], Http] | None = None
     _http: Http | None = None
 
@@ -212,20 +223,10 @@ class Platform:
         return function
 
     def configure(self, settings: Mapping[str, Any], secrets: Mapping[str, str] | None = None) -> BaseModel:
-        """Check settings and secrets against the model.
+        """Check settings and secrets against the model; raises ``SettingsError`` or ``SecretError``."""
+        from isthmus_sdk.settings import configure
 
-        Raises :class:`~isthmus_sdk.errors.SettingsError` that names every wrong field and no value.
-        """
-        from pydantic import ValidationError
-
-        try:
-            return self.settings.model_validate({**settings, **(secrets or {})})
-        except ValidationError as error:
-            wrong = "; ".join(
-                f"{'.'.join(str(part) for part in item['loc']) or 'settings'}: {item['msg']}"
-                for item in error.errors(include_url=False, include_input=False, include_context=False)
-            )
-            raise SettingsError(f"platform settings of {self.package or 'platform'}: {wrong}") from None
+        return configure(self.settings, settings, secrets)
 
     def open(
         self,
@@ -236,28 +237,27 @@ class Platform:
         hub: str = "",
         tls: Any = None,
         proxy: str | None = None,
+        cancel: threading.Event | None = None,
     ) -> Session:
-        """A session of the configured platform ``name``; contacts nothing yet."""
+        """A session of the configured platform ``name``; contacts nothing yet. ``cancel`` ends every wait of it."""
         if self._encode is None or self._send is None:
             raise ConfigurationError(f"platform {self.package!r} lacks an @encodes or @sends function")
         checked = self.configure(settings, secrets)
-        connect = None if self.base_url is None else lambda: self._connect(checked, name, tls, proxy)
-        return Session(self, PlatformContext(name, checked, self.profile, hub=hub, _connect=connect))
+        context = PlatformContext(name, checked, self.profile, hub=hub)
+        if cancel is not None:
+            context.sleep = lambda seconds: _wait(cancel, seconds)
+        if self.base_url is not None:
+            context._connect = lambda: self._client(checked, tls=tls, proxy=proxy, cancel=cancel)
+        return Session(self, context)
 
-    def _connect(self, settings: Any, name: str, tls: Any, proxy: str | None) -> Http:
+    def _client(self, settings: Any, **options: Any) -> Http:
         from isthmus_sdk.http import Http
 
         assert self.base_url is not None
-        url = self.base_url(settings)
-        return Http(
-            base_url=url,
-            origins=[url],
-            auth=self.auth(settings) if self.auth else None,
-            tls=tls,
-            proxy=proxy,
-            user_agent=f"isthmus-platform/{name}",
-        )
+        auth = self.auth(settings) if self.auth else None
+        return Http(base_url=self.base_url(settings), auth=auth, user_agent="isthmus/1", **options)
 
+    @hookimpl
     def isthmus_platform(self) -> Platform:
         """The plugin hook: a platform object is its own plugin."""
         return self

@@ -1,0 +1,1 @@
+"""Any TAXII 2.1 server."""
