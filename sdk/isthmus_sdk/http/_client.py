@@ -15,7 +15,9 @@ from isthmus_sdk.errors import (
     DeadlineExceeded,
     Interrupted,
     OriginRefused,
+    RateLimited,
     SettingsError,
+    TooLarge,
     UnexpectedReply,
     Unreachable,
 )
@@ -26,6 +28,7 @@ from isthmus_sdk.http._message import Headers, Request, Response, checked_header
 from isthmus_sdk.http._origins import AllowedOrigins
 from isthmus_sdk.http._policy import Limits, Rate, Retry, Tls
 from isthmus_sdk.http._rate import Limiter
+from isthmus_sdk.http._redirects import redirected
 from isthmus_sdk.http._retry import Again, retrying
 from isthmus_sdk.http._tls import PinMismatch
 from isthmus_sdk.http._verdict import Scrubber, judge, tidy
@@ -34,9 +37,7 @@ from isthmus_sdk.url import InvalidUrl, Url
 if TYPE_CHECKING:
     from isthmus_sdk.http._transport import Incoming, WireFault
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_ERROR_BODY = 256 * 1024  # bytes read of a reply that is going to be an error
-_KEPT_ACROSS_ORIGINS = frozenset({"accept", "accept-encoding", "accept-language", "user-agent"})
+_ERROR_BODY = 1 << 20  # bytes; more than a megabyte of explanation is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Event:
     """What the client did, for metrics and logs. ``url`` has no query; nothing here is secret."""
 
     kind: str
-    """``request`` (an exchange ended), ``retry`` (another try follows), ``limited`` (waited for the rate), ``login``."""
+    """``request`` (an exchange ended), ``retry`` (another follows), ``limited`` (waited for the rate), ``login``."""
     method: str
     url: str
     status: int = 0
@@ -83,10 +84,8 @@ class Http:
         cancel: Cancel | None = None,
         transport: Any = None,
     ) -> None:
-        from isthmus_sdk.http._transport import (  # httpx is loaded when the first client is made, never by importing the SDK
-            Proxy,
-            Wire,
-        )
+        # httpx is loaded when the first client is made, never by importing the SDK.
+        from isthmus_sdk.http._transport import Proxy, Wire
 
         try:
             self.base_url = Url(base_url)
@@ -190,6 +189,7 @@ class Http:
                 before=lambda failure, seconds: self._announce(request, failure, seconds),
             )(attempt)
         except Again as failure:
+            self._limiter.hold(failure.after or 0.0)
             raise failure.error from None
         except Stopped:
             raise Interrupted(f"{_what(request)}: given up because the run was asked to stop") from None
@@ -236,9 +236,12 @@ class Http:
         accept: Collection[int],
         check: Callable[[Response], None] | None,
     ) -> Response:
-        def wait(seconds: float) -> None:
-            if time.monotonic() + seconds >= until:
-                raise DeadlinePassed
+        def wait(seconds: float, held: bool) -> None:
+            if time.monotonic() + seconds >= until or (held and seconds > self._retry.budget):
+                raise RateLimited(
+                    f"{_what(request)}: the rate allows the next request in {seconds:.0f} s, longer than this run may wait",
+                    not_before=seconds,
+                )
             self._sleep(seconds)
 
         with self._limiter.turn(wait) as waited:
@@ -263,37 +266,15 @@ class Http:
         for _ in range(self.limits.redirects + 1):
             authorised = with_credentials and self._allowed.takes_credential(request.url)
             reply = self._authorised(request, clock) if authorised else self._exchange(request, clock)
-            location = reply.headers.get("location")
-            if reply.status not in _REDIRECTS or location is None:
+            following = redirected(request, reply)
+            if following is None:
                 return reply
-            request = self._redirected(request, reply, location)
-            if request.url in visited:
+            self._allowed.require(following.url, because=f"{_what(request)} redirects to it")
+            if following.url in visited:
                 raise UnexpectedReply(f"{_what(request)}: redirects in a circle; check the base URL")
-            visited.add(request.url)
+            visited.add(following.url)
+            request = following
         raise UnexpectedReply(f"{_what(request)}: more than {self.limits.redirects} redirects; check the base URL")
-
-    def _redirected(self, request: Request, reply: Response, location: str) -> Request:
-        try:
-            url = request.url.resolve(location)
-        except InvalidUrl as error:
-            raise OriginRefused(f"{_what(request)}: redirects to something that is no usable URL: {error}") from None
-        if request.url.origin.scheme == "https" and url.origin.scheme == "http":
-            raise OriginRefused(
-                f"{_what(request)}: redirects from https to http ({url.without_query}); that is never followed"
-            )
-        self._allowed.require(url, because=f"{_what(request)} redirects to it")
-        reads = request.method in ("GET", "HEAD")
-        moved = url.origin != request.url.origin
-        if reply.status == 303 and not reads:
-            request = replace(request, method="GET", content=None, headers=_without(request.headers, "content-type"))
-        elif not reads and (moved or reply.status in (301, 302)):
-            raise UnexpectedReply(
-                f"{_what(request)}: redirects a {request.method} to {url.without_query}; set the base URL to the final address"
-            )
-        if moved:  # nothing that was meant for one place goes to another
-            kept = [(name, value) for name, value in request.headers.pairs() if name.lower() in _KEPT_ACROSS_ORIGINS]
-            request = replace(request, headers=Headers(kept))
-        return replace(request, url=url)
 
     def _authorised(self, request: Request, clock: Clock) -> Response:
         """Run the auth's conversation; the last reply is the caller's."""
@@ -332,8 +313,8 @@ class Http:
             raise self._wire_error(request, fault) from None
         except PinMismatch as mismatch:
             raise Unreachable(
-                f"{request.url.origin}: the server's certificate is not the pinned one (it shows sha256:{mismatch.presented.hex()}); "
-                "if it was renewed on purpose, set tls.pin to that value"
+                f"{_what(request)}: the certificate is not the pinned one; the server shows sha256:{mismatch.presented.hex()}. "
+                "If it was renewed on purpose, compare this with the appliance itself and set tls.pin to it"
             ) from None
         except OriginRefused as error:
             raise OriginRefused(f"{_what(request)}: {error}") from None
@@ -357,13 +338,19 @@ class Http:
             raise UnexpectedReply(f"{_what(request)}: the reply has more than {self.limits.headers} header fields")
         if request.method == "HEAD" or incoming.status in (204, 304):
             return b"", 0
-        limits = self.limits
-        if incoming.status >= 400:
-            limits = replace(limits, wire=min(limits.wire, _ERROR_BODY), decoded=min(limits.decoded, _ERROR_BODY))
-        body = Body(incoming.headers.get("content-encoding", ""), limits, f"the reply to {_what(request)}")
-        for chunk in incoming.body:
-            body.feed(chunk)
-        return body.finish(), body.received
+        failed = incoming.status >= 400
+        limits = replace(self.limits, wire=_ERROR_BODY, decoded=_ERROR_BODY) if failed else self.limits
+        received = 0
+        try:
+            body = Body(incoming.headers.get("content-encoding", ""), limits, f"the reply to {_what(request)}")
+            for chunk in incoming.body:
+                body.feed(chunk)
+                received = body.received
+            return body.finish(), received
+        except (TooLarge, UnexpectedReply, Truncated):
+            if failed:  # the status says enough; the words beside it are worth no second fault
+                return b"", received
+            raise
 
     def _wire_error(self, request: Request, fault: WireFault) -> Exception:
         if fault.proxy_status == 407:
@@ -394,10 +381,6 @@ class Http:
 
 def _what(request: Request) -> str:
     return f"{request.method} {request.url.without_query}"
-
-
-def _without(headers: Headers, name: str) -> Headers:
-    return Headers([(key, value) for key, value in headers.pairs() if key.lower() != name])
 
 
 __all__ = ["Event", "Http"]

@@ -58,7 +58,7 @@ class Body:
             self._decoded += len(chunk)
             if self._decoded > self._limits.decoded:
                 raise TooLarge(
-                    f"{self._what} inflates to more than {self._limits.decoded} bytes; ask for smaller pages or raise the limit"
+                    f"{self._what} inflates to more than {self._limits.decoded} bytes; ask for smaller pages"
                 )
             self._chunks.append(chunk)
 
@@ -76,7 +76,7 @@ class Body:
         for chunk in layer.inflate(data):
             if layer.produced > _RATIO_FROM and layer.produced > self._limits.ratio * self._received:
                 raise TooLarge(
-                    f"{self._what} inflates more than {self._limits.ratio} times ({self._received} to {layer.produced} bytes so far)"
+                    f"{self._what} inflates more than {self._limits.ratio} times, from {self._received} bytes"
                 )
             yield from self._through(chunk, depth + 1)
 
@@ -112,7 +112,7 @@ class _Layer:
                 self.produced += len(chunk)
                 if self.produced > self._limits.decoded:
                     raise TooLarge(
-                        f"{self._what} inflates to more than {self._limits.decoded} bytes; ask for smaller pages or raise the limit"
+                        f"{self._what} inflates to more than {self._limits.decoded} bytes; ask for smaller pages"
                     )
                 yield chunk
             if not data and len(chunk) < _CHUNK:

@@ -16,7 +16,10 @@ class AllowedOrigins:
         exact, self._domains = {base_url.origin}, set[Origin]()
         for text in origins:
             if "://*." in text:
-                self._domains.add(_parse(text.replace("://*.", "://", 1)))
+                domain = _parse(text.replace("://*.", "://", 1))
+                if "." not in domain.host:
+                    raise SettingsError(f"origins: {text} would allow a whole top-level domain; name the vendor's own")
+                self._domains.add(domain)
             else:
                 exact.add(_parse(text))
         self._logins = frozenset(url.origin for url in auth.logins)
@@ -42,9 +45,17 @@ class AllowedOrigins:
             return
         reason = f" ({because})" if because else ""
         raise OriginRefused(
-            f"{url.without_query}{reason} is outside the origins of this instance; nothing was sent to it. "
-            f"If it is right, add {origin} to the origins"
+            f"{url.without_query}{reason} is outside the origins of this instance; nothing was sent to it. {self._advice(origin)}"
         )
+
+    def _advice(self, origin: Origin) -> str:
+        if any(known.host == origin.host and known.scheme != origin.scheme for known in self._exact):
+            if origin.scheme == "https":
+                return f"If the product has moved to TLS, set the base URL to {origin}"
+            return (
+                "A link from https to plain http is never followed: the product or a proxy before it builds wrong links"
+            )
+        return f"If it is right, add {origin} to the origins"
 
     def require_login(self, url: Url) -> None:
         """Raise ``OriginRefused`` unless tokens are fetched there."""

@@ -228,7 +228,8 @@ class Keyset:
         if limit is not None and len(reply.records) < limit:
             return None  # only the border came again
         raise PagingLoop(
-            f"a whole page shares the same {' and '.join(names)}; raise the page size or add a field to the key that tells records apart"
+            f"a whole page shares the same {' and '.join(names)}; raise the page size "
+            "or add a field to the key that tells records apart"
         )
 
 

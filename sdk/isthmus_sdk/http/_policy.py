@@ -25,7 +25,7 @@ class Limits:
     idle: float = 30.0
     """Longest silence between two bytes."""
     request: float = 120.0
-    """One exchange in total, redirects and a token refresh included: a server that drips one byte a second ends here."""
+    """One exchange in total, redirects and a token refresh included: where a server that drips bytes ends."""
     run: float | None = None
     """All requests of one run, from ``Http.start_run()`` on."""
     wire: int = 64 * MIB

@@ -13,7 +13,8 @@ from isthmus_sdk.http._policy import Rate
 class Limiter:
     """Shared by all threads that use one credential.
 
-    ``wait(seconds)`` is how it sleeps: it raises when the run is stopped or its deadline has passed.
+    ``wait(seconds, held)`` is how it sleeps; it raises when the run is stopped or must not wait that long. ``held``:
+    not our own rate but the far side asks for it.
     """
 
     def __init__(self, rate: Rate | None) -> None:
@@ -30,35 +31,37 @@ class Limiter:
             self._held_until = max(self._held_until, time.monotonic() + seconds)
 
     @contextmanager
-    def turn(self, wait: Callable[[float], None]) -> Iterator[float]:
+    def turn(self, wait: Callable[[float, bool], None]) -> Iterator[float]:
         """One request's turn; gives the seconds waited for it."""
         started = time.monotonic()
         if self._slots is not None:
             while not self._slots.acquire(timeout=0.25):
-                wait(0.0)
+                wait(0.0, False)
         try:
-            while (seconds := self._reserve()) > 0:
-                wait(seconds)
+            while (pause := self._reserve()) is not None:
+                wait(*pause)
             yield time.monotonic() - started
         finally:
             if self._slots is not None:
                 self._slots.release()
 
-    def _reserve(self) -> float:
-        """Take one token and return 0, or return how long to wait before asking again."""
+    def _reserve(self) -> tuple[float, bool] | None:
+        """Take one token and return ``None``, or return how long to wait before asking again, and whether we are
+        held.
+        """
         with self._lock:
             now = time.monotonic()
             if now < self._held_until:
-                return self._held_until - now
+                return self._held_until - now, True
             if self._rate is None:
-                return 0.0
+                return None
             per_second = self._rate.requests / self._rate.per
             self._allowance = min(self._rate.burst, self._allowance + (now - self._counted_at) * per_second)
             self._counted_at = now
             if self._allowance >= 1.0 - 1e-9:
                 self._allowance -= 1.0
-                return 0.0
-            return (1.0 - self._allowance) / per_second
+                return None
+            return (1.0 - self._allowance) / per_second, False
 
 
 __all__ = ["Limiter"]

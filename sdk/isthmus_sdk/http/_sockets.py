@@ -7,7 +7,9 @@ address that is used; and the pin is compared right after the handshake, before 
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import os
 import queue
 import select
 import socket
@@ -209,23 +211,29 @@ def _open(address: IPAddress, port: int, clock: Clock, until: float) -> socket.s
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if sock.connect_ex((str(address), port)) not in (0, 115):  # EINPROGRESS
-            raise httpcore.ConnectError("cannot connect")
-        poll = select.poll()
-        poll.register(sock, select.POLLOUT)
-        while not poll.poll(clock.slice(max(until - time.monotonic(), 0.0)) * 1000):
-            if time.monotonic() >= until:
-                raise httpcore.ConnectTimeout(f"no connection within {clock.connect:g} s")
-        problem = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if problem:
-            raise httpcore.ConnectError(_reason(OSError(problem, "")))
+        problem = sock.connect_ex((str(address), port))
+        if problem == errno.EINPROGRESS:
+            problem = _outcome(sock, clock, until)
     except OSError as error:
         sock.close()
         raise httpcore.ConnectError(_reason(error)) from None
     except BaseException:
         sock.close()
         raise
+    if problem:
+        sock.close()
+        raise httpcore.ConnectError(os.strerror(problem))
     return sock
+
+
+def _outcome(sock: socket.socket, clock: Clock, until: float) -> int:
+    """Error number of a connection attempt under way, 0 once it stands."""
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
+    while not poll.poll(clock.slice(max(until - time.monotonic(), 0.0)) * 1000):
+        if time.monotonic() >= until:
+            raise httpcore.ConnectTimeout(f"no connection within {clock.connect:g} s")
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
 def _resolve(host: str, port: int, clock: Clock, until: float) -> list[IPAddress]:
@@ -261,8 +269,6 @@ def _resolve(host: str, port: int, clock: Clock, until: float) -> list[IPAddress
 
 
 def _reason(error: OSError) -> str:
-    import os
-
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"certificate: {error.verify_message}"
     if isinstance(error, ssl.SSLError):

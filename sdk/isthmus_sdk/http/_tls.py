@@ -63,7 +63,7 @@ def _own_context(
             context.load_cert_chain(cert, key, password=lambda: b"")
         except (OSError, ssl.SSLError) as error:
             raise ConfigurationError(
-                f"tls.cert / tls.key: cannot load {cert} ({_reason(error)}); give PEM files, the key without a passphrase"
+                f"tls.cert: cannot load {cert} ({_reason(error)}); give PEM files, the key without a passphrase"
             ) from None
     return context
 

@@ -7,8 +7,10 @@ whole URLs.
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +21,8 @@ import h11
 import httpcore
 import httpx
 
-from isthmus_sdk.errors import ConfigurationError
+from isthmus_sdk.errors import ConfigurationError, OriginRefused
+from isthmus_sdk.http._addresses import refusal
 from isthmus_sdk.http._clock import Clock
 from isthmus_sdk.http._message import Headers, Request
 from isthmus_sdk.http._policy import Limits, Tls
@@ -209,8 +212,11 @@ class Wire:
         self._proxy = proxy
         self._limits = limits
         self._substitute: httpx.BaseTransport | None = transport
+        self._lock = threading.Lock()
         self._own: GuardedTransport | None = None
         self._other: GuardedTransport | None = None
+        if tls is not None and tls.digests and own.scheme != "https":
+            raise ConfigurationError("tls.pin is set, but the base URL is plain http; write it with https")
         if transport is None:
             self._own = self._pool(own_context(tls), tls.digests if tls else frozenset())
 
@@ -224,15 +230,18 @@ class Wire:
             return self._substitute
         if origin == self._own_origin and self._own is not None:
             return self._own
-        if self._other is None:
-            self._other = self._pool(other_context(self._tls), frozenset())
-        return self._other
+        with self._lock:
+            if self._other is None:
+                self._other = self._pool(other_context(self._tls), frozenset())
+            return self._other
 
     @contextmanager
     def exchange(self, request: Request, clock: Clock) -> Iterator[Incoming]:
         """Send and yield the reply with its body unread; the connection is freed or closed at the end. Raises
         ``WireFault``.
         """
+        if self._proxy is not None:
+            self._check_literal(request.url)
         with _faults():
             reply = self._transport_for(request.url.origin).handle_request(_httpx_request(request, clock))
         try:
@@ -241,6 +250,16 @@ class Wire:
             yield Incoming(reply.status_code, Headers(pairs), len(pairs), _chunks(reply.stream))
         finally:
             reply.close()
+
+    def _check_literal(self, url: Url) -> None:
+        """Names are resolved by the proxy, out of our sight; an address written out can be judged here."""
+        try:
+            address = ipaddress.ip_address(url.host)
+        except ValueError:
+            return
+        reason = refusal(address, configured=url.origin in self._configured)
+        if reason is not None:
+            raise OriginRefused(f"{url.host} is not contacted: it is {reason}")
 
     def close(self) -> None:
         for transport in (self._own, self._other):

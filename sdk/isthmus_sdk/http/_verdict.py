@@ -103,10 +103,12 @@ def judge(
 
 
 def _final(what: str, status: int, said: str, *, login: bool) -> IsthmusError:
-    if status == 401 or (login and 300 <= status < 500):
+    if status == 401 or (login and status in (400, 403)):
         return AuthenticationError(
             f"{what}: the credential is not accepted ({status}){said}; renew it or check which account it belongs to"
         )
+    if login and status < 500:
+        return UnexpectedReply(f"{what}: no login there (status {status}){said}; check the login URL and the tenant")
     if status == 403:
         return PermissionDenied(
             f"{what}: the credential lacks a permission (403){said}; grant the right that this stream needs"
