@@ -1,4 +1,4 @@
-"""A small plant for both vendors' simulators: two cells with the same addresses, an engineering station, an office PC."""
+"""A small plant for both vendors' simulators: two cells alike, an engineering station, an office PC."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Connector for Defender for Endpoint; the object is ``isthmus_connectors.microsoft_defender.connector:defender``."""

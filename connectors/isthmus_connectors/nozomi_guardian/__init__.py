@@ -1,0 +1,1 @@
+"""Connector for Nozomi Guardian and CMC; the object is ``isthmus_connectors.nozomi_guardian.connector:nozomi``."""

@@ -26,7 +26,7 @@ from isthmus_connectors.simulation import Plant, Reply, Request, epoch_ms, run
 PRODUCT = "nozomi-guardian"
 PATH = "/api/open/query/do"
 _TYPES = {
-    "plc": "controller", "rtu": "RTU", "ied": "IED", "safety_controller": "controller", "dcs_controller": "controller",
+    "plc": "PLC", "rtu": "RTU", "ied": "IED", "safety_controller": "controller", "dcs_controller": "controller",
     "hmi": "HMI", "engineering_station": "computer", "historian": "historian", "scada_server": "server",
     "io": "IO module", "gateway": "gateway", "switch": "switch", "router": "router",
     "firewall": "firewall", "jump_host": "computer", "server": "server", "workstation": "computer",

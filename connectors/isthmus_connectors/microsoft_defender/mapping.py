@@ -1,0 +1,210 @@
+"""Defender for Endpoint's records as STIX. Pure: the same record always gives the same objects; nothing is made up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+from typing import Any
+
+from isthmus_connectors.fields import says
+from isthmus_connectors.microsoft_defender.models import Alert, Evidence, Machine, MachineVulnerability, NetworkAddress
+from isthmus_sdk import stix as core
+from isthmus_sdk.errors import RecordError
+from isthmus_sdk.stix import Builder, Interface, Rule, Shape, Subject, normalise
+
+PRODUCT = "Microsoft Defender for Endpoint"
+_SERVERS = re.compile(r"windows ?server", re.IGNORECASE)
+_CLIENTS = re.compile(r"windows ?(?:7|8|8\.?1|10|11)|macos", re.IGNORECASE)
+_MOBILES = re.compile(r"android|ios|ipados", re.IGNORECASE)
+_CRITICALITY = {"low": 25, "high": 75}
+"""``deviceValue`` where somebody set it: "Normal" is what every machine starts with and says nothing."""
+_STATUSES = {"new": "open", "inprogress": "acknowledged", "resolved": "closed"}
+_HASHES = (("SHA-1", "sha1", re.compile(r"[0-9a-f]{40}")), ("SHA-256", "sha256", re.compile(r"[0-9a-f]{64}")))
+_GROUP_MACS = ("01:00:5e", "33:33:", "01:80:c2", "01:00:0c", "ff:ff:ff:ff:ff:ff")
+"""Multicast and broadcast: listed by some agents as an adapter's address, which it never is."""
+
+
+def machine_to_stix(machine: Machine, stix: Builder) -> Iterator[Any]:
+    """A machine with the addresses of its adapters; loopback and link-local ones identify nothing and are left out."""
+    shape = stix.asset(
+        machine.id,
+        name=machine.name or machine.id,
+        asset_class=_asset_class(machine.os_platform),
+        hostname=says(normalise.hostname, machine.name),
+        os=" ".join(part for part in (machine.os_platform, machine.os_version) if part) or None,
+        interfaces=_interfaces(machine),
+        criticality=_CRITICALITY.get((machine.value or "").lower()),
+        identifiers=_identifiers(machine),
+        first_seen=machine.first_seen,
+        last_seen=machine.last_seen,
+        created=machine.first_seen,
+        labels=_labels(machine),
+    )
+    yield shape
+    if machine.merged_into:
+        yield stix.relationship("duplicate-of", shape.id, stix.asset_id(machine.merged_into))
+
+
+def alert_to_stix(alert: Alert, stix: Builder) -> Iterator[Any]:
+    """An alert on a machine with the evidence it names. Its later states are versions of the same objects."""
+    first = core.earliest(alert.first_event, alert.created)
+    if first is None:
+        raise RecordError("the alert has no time", path="alertCreationTime")
+    subjects = [Subject(stix.asset_id(alert.machine_id), "host")] if alert.machine_id else []
+    if alert.user and alert.user.name:
+        subjects.append(Subject(_account(alert.user.name, alert.user.domain, None, stix), "user"))
+    yield stix.alert(
+        alert.id,
+        title=alert.title or alert.category or alert.id,
+        description=alert.description,
+        severity=says(normalise.severity, alert.severity),
+        vendor_severity=alert.severity,
+        status=_STATUSES.get((alert.status or "").lower()),
+        vendor_status=alert.status,
+        category=alert.category,
+        rule=Rule(alert.detector, f"{PRODUCT} detector {alert.detector}") if alert.detector else None,
+        first_seen=first,
+        last_seen=core.latest(first, alert.last_event),
+        modified=core.latest(alert.updated, alert.resolved),
+        sensor=stix.system(PRODUCT),
+        subjects=subjects,
+        observables=[shape for evidence in alert.evidence for shape in _evidence(evidence, alert, stix)],
+        techniques=alert.techniques,
+    )
+
+
+def vulnerability_to_stix(finding: MachineVulnerability, stix: Builder) -> Iterator[Any]:
+    """A CVE on a machine, which is known by its id alone, and the product it is in."""
+    asset = stix.asset_id(finding.machine_id)
+    if finding.product:
+        product = stix.software(finding.product, vendor=finding.vendor, version=finding.version)
+        yield product
+        yield stix.relationship("consists-of", asset, product.id)
+    yield stix.exposure(
+        asset,
+        finding.cve,
+        state="open",
+        likelihood="confirmed",
+        fix=f"KB{finding.fixing_kb}" if finding.fixing_kb and finding.fixing_kb.isdecimal() else finding.fixing_kb,
+    )
+
+
+def _asset_class(platform: str | None) -> str | None:
+    if not platform:
+        return None
+    for pattern, found in ((_SERVERS, "server"), (_CLIENTS, "workstation"), (_MOBILES, "mobile")):
+        if pattern.match(platform):
+            return found
+    return None
+
+
+def _interfaces(machine: Machine) -> list[Interface]:
+    """Adapters by MAC, each with its addresses; the last address where no adapter lists it."""
+    adapters: dict[str, list[str]] = {}
+    for row in machine.addresses:
+        mac, ip = _mac(row), _own_address(row.address)
+        if mac or ip:
+            adapters.setdefault(mac or "", []).extend([ip] if ip else [])
+    listed = {ip for ips in adapters.values() for ip in ips}
+    last = _own_address(machine.last_address)
+    if last and last not in listed:
+        adapters.setdefault("", []).append(last)
+    return [
+        Interface(mac=mac or None, ips=tuple(dict.fromkeys(ips)), site=machine.group) for mac, ips in adapters.items()
+    ]
+
+
+def _mac(row: NetworkAddress) -> str | None:
+    mac = says(normalise.mac, row.mac)
+    return None if mac is None or mac.startswith(_GROUP_MACS) else mac
+
+
+def _own_address(text: str | None) -> str | None:
+    """An address by which the machine can be met in its network."""
+    address = says(normalise.ip, text)
+    if address is None:
+        return None
+    parsed = ip_address(address)
+    return None if parsed.is_loopback or parsed.is_link_local or parsed.is_multicast else address
+
+
+def _identifiers(machine: Machine) -> list[tuple[str, str | None]]:
+    cloud = machine.virtual.resource_id or machine.virtual.id if machine.virtual else None
+    return [("agent_id", machine.id), ("directory_id", machine.directory_id), ("cloud_id", cloud)]
+
+
+def _labels(machine: Machine) -> list[str]:
+    """Whether the agent really works here: a machine can be known and not be covered."""
+    labels = [f"tag:{tag}" for tag in machine.tags]
+    labels += [
+        f"{name}:{value.lower()}"
+        for name, value in (("health", machine.health), ("onboarding", machine.onboarding), ("group", machine.group))
+        if value
+    ]
+    return [*labels, "excluded"] if machine.excluded else labels
+
+
+def _evidence(evidence: Evidence, alert: Alert, stix: Builder) -> Iterator[Shape]:
+    """The object that one row of evidence names; none for a kind that STIX has no object for."""
+    kind = (evidence.entity or "").lower()
+    if kind == "process" and evidence.process_id is not None:
+        yield _process(evidence, alert, stix)
+    elif kind in ("file", "process"):
+        if file := _file(evidence.file_name, evidence.file_path, evidence, stix):
+            yield file
+    elif kind == "ip" and (address := says(normalise.ip, evidence.address)):
+        yield stix.ip(address)
+    elif kind == "url" and evidence.url:
+        yield stix.url(evidence.url)
+    elif kind in ("user", "mailbox") and (login := evidence.account or evidence.principal or evidence.sid):
+        yield _account(login, evidence.domain, evidence.sid, stix)
+
+
+def _file(name: str | None, folder: str | None, evidence: Evidence | None, stix: Builder) -> Shape | None:
+    """A file by name and hashes. A hash of the wrong length ("111") is left out and noted."""
+    hashes, notes = _hashes(evidence) if evidence else ({}, [])
+    if not name and not hashes:
+        return None
+    made = stix.file(name, hashes=hashes, directory=folder)
+    return Shape(made.object, made, [*made.notes, *notes])
+
+
+def _hashes(evidence: Evidence) -> tuple[dict[str, str], list[str]]:
+    hashes: dict[str, str] = {}
+    notes: list[str] = []
+    for algorithm, field, form in _HASHES:
+        value: str | None = getattr(evidence, field)
+        if value and form.fullmatch(value.lower()):
+            hashes[algorithm] = value.lower()
+        elif value:
+            notes.append(f"evidence.{field}: {value[:80]!r} is not a {algorithm} hash")
+    return hashes, notes
+
+
+def _process(evidence: Evidence, alert: Alert, stix: Builder) -> Shape:
+    """A process of the machine, with its image and its parent. A process id alone is used again; its start tells it."""
+    parent = None
+    if evidence.parent_id is not None:
+        parent = stix.process(
+            _process_key(alert, evidence.parent_id, evidence.parent_created),
+            pid=evidence.parent_id,
+            created=evidence.parent_created,
+            image=_file(evidence.parent_name, evidence.parent_path, None, stix),
+        )
+    return stix.process(
+        _process_key(alert, evidence.process_id, evidence.process_created),
+        pid=evidence.process_id,
+        command_line=evidence.command_line,
+        created=evidence.process_created,
+        image=_file(evidence.file_name, evidence.file_path, evidence, stix),
+        parent=parent,
+    )
+
+
+def _process_key(alert: Alert, pid: int | None, started: str | None) -> str:
+    return f"{alert.machine_id or alert.id}:{pid}:{started or alert.id}"
+
+
+def _account(login: str, domain: str | None, sid: str | None, stix: Builder) -> Shape:
+    return stix.user_account(login, domain=domain, user_id=sid, account_type="windows-domain" if domain else None)

@@ -1,0 +1,112 @@
+"""Defender for Endpoint's records: only the fields that the mapping uses, with the values that tenants really send."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from isthmus_connectors.fields import Flag, Many, Moment, NativeId, Text, Texts, Whole
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+class NetworkAddress(_Record):
+    """One row of a machine's ``ipAddresses``. The MAC has no separators; loopback rows have zeros or null."""
+
+    address: Text = Field(default=None, alias="ipAddress")
+    mac: Text = Field(default=None, alias="macAddress")
+
+
+class VirtualMachine(_Record):
+    """A machine's ``vmMetadata``: what the cloud calls it."""
+
+    id: Text = Field(default=None, alias="vmId")
+    resource_id: Text = Field(default=None, alias="resourceId")
+
+
+class Machine(_Record):
+    """A row of ``/api/machines``. Rows of one id may differ in their addresses: they are one machine."""
+
+    id: NativeId
+    merged_into: Text = Field(default=None, alias="mergedIntoMachineId")
+    name: Text = Field(default=None, alias="computerDnsName")
+    first_seen: Moment = Field(default=None, alias="firstSeen")
+    last_seen: Moment = Field(default=None, alias="lastSeen")
+    os_platform: Text = Field(default=None, alias="osPlatform")
+    os_version: Text = Field(default=None, alias="version")
+    last_address: Text = Field(default=None, alias="lastIpAddress")
+    addresses: Annotated[list[NetworkAddress], Many] = Field(default_factory=list, alias="ipAddresses")
+    health: Text = Field(default=None, alias="healthStatus")
+    onboarding: Text = Field(default=None, alias="onboardingStatus")
+    value: Text = Field(default=None, alias="deviceValue")
+    group: Text = Field(default=None, alias="rbacGroupName")
+    directory_id: Text = Field(default=None, alias="aadDeviceId")
+    tags: Texts = Field(default=(), alias="machineTags")
+    virtual: VirtualMachine | None = Field(default=None, alias="vmMetadata")
+    excluded: Flag = Field(default=None, alias="isExcluded")
+
+
+class Evidence(_Record):
+    """One thing that an alert names: a file, a process, a user, an address, a URL."""
+
+    entity: Text = Field(default=None, alias="entityType")
+    sha1: Text = None
+    sha256: Text = None
+    file_name: Text = Field(default=None, alias="fileName")
+    file_path: Text = Field(default=None, alias="filePath")
+    process_id: Whole = Field(default=None, alias="processId")
+    command_line: Text = Field(default=None, alias="processCommandLine")
+    process_created: Moment = Field(default=None, alias="processCreationTime")
+    parent_id: Whole = Field(default=None, alias="parentProcessId")
+    parent_created: Moment = Field(default=None, alias="parentProcessCreationTime")
+    parent_name: Text = Field(default=None, alias="parentProcessFileName")
+    parent_path: Text = Field(default=None, alias="parentProcessFilePath")
+    address: Text = Field(default=None, alias="ipAddress")
+    url: Text = None
+    account: Text = Field(default=None, alias="accountName")
+    domain: Text = Field(default=None, alias="domainName")
+    sid: Text = Field(default=None, alias="userSid")
+    principal: Text = Field(default=None, alias="userPrincipalName")
+
+
+class RelatedUser(_Record):
+    """The user an alert is about."""
+
+    name: Text = Field(default=None, alias="userName")
+    domain: Text = Field(default=None, alias="domainName")
+
+
+class Alert(_Record):
+    """A row of ``/api/alerts``, with evidence where it was asked for."""
+
+    id: NativeId
+    severity: Text = None
+    status: Text = None
+    category: Text = None
+    detector: Text = Field(default=None, alias="detectorId")
+    title: Text = None
+    description: Text = None
+    created: Moment = Field(default=None, alias="alertCreationTime")
+    first_event: Moment = Field(default=None, alias="firstEventTime")
+    last_event: Moment = Field(default=None, alias="lastEventTime")
+    updated: Moment = Field(default=None, alias="lastUpdateTime")
+    resolved: Moment = Field(default=None, alias="resolvedTime")
+    machine_id: Text = Field(default=None, alias="machineId")
+    techniques: Texts = Field(default=(), alias="mitreTechniques")
+    user: RelatedUser | None = Field(default=None, alias="relatedUser")
+    evidence: Annotated[list[Evidence], Many] = Field(default_factory=list)
+
+
+class MachineVulnerability(_Record):
+    """A row of ``/api/vulnerabilities/machinesVulnerabilities``: one CVE in one product on one machine."""
+
+    id: NativeId
+    cve: NativeId = Field(alias="cveId")
+    machine_id: NativeId = Field(alias="machineId")
+    fixing_kb: Text = Field(default=None, alias="fixingKbId")
+    product: Text = Field(default=None, alias="productName")
+    vendor: Text = Field(default=None, alias="productVendor")
+    version: Text = Field(default=None, alias="productVersion")

@@ -1,0 +1,122 @@
+"""Guardian's records: only the fields that the mapping uses, with the kinds of values that appliances really send."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from isthmus_connectors.fields import Flag, Listed, Moment, NativeId, Number, Port, Text, TextByKey, Texts
+from isthmus_sdk.stix import latest
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+
+
+class Asset(_Record):
+    """A row of ``assets``. ``level:info`` says where the level was learned (``passive``, ``manual``, …)."""
+
+    id: NativeId
+    name: Text = None
+    ip: Texts = ()
+    mac_address: Texts = ()
+    mac_address_level: TextByKey = Field(default_factory=dict)
+    """``confirmed``, ``likely`` or ``unconfirmed`` by MAC: a MAC seen behind a router is not the asset's own."""
+    vlan_id: Texts = ()
+    os: Text = None
+    vendor: Text = None
+    product_name: Text = None
+    serial_number: Text = None
+    firmware_version: Text = None
+    type: Text = None
+    level: Text = None
+    level_info: TextByKey = Field(default_factory=dict, alias="level:info")
+    roles: Listed = ()
+    zones: Texts = ()
+    technology_category: Text = None
+    end_of_support_date: Moment = None
+    tags: Texts = ()
+    appliance_hosts: Texts = ()
+    created_at: Moment = None
+    last_activity_time: Moment = None
+
+
+class Alert(_Record):
+    """A row of ``alerts``. The same id comes again when the alert is acknowledged or closed."""
+
+    id: NativeId
+    type_id: Text = None
+    type_name: Text = None
+    name: Text = None
+    description: Text = None
+    risk: Number = None
+    status: Text = None
+    ack: Flag = None
+    ip_src: Text = None
+    ip_dst: Text = None
+    mac_src: Text = None
+    mac_dst: Text = None
+    zone_src: Text = None
+    zone_dst: Text = None
+    label_src: Text = None
+    label_dst: Text = None
+    mitre_attack_techniques: Listed = ()
+    trigger_id: Text = None
+    trigger_type: Text = None
+    threat_name: Text = None
+    appliance_host: Text = None
+    appliance_site: Text = None
+    time: Moment = None
+    created_time: Moment = None
+    closed_time: Moment = None
+    record_created_at: Moment = None
+
+    @property
+    def changed_at(self) -> str | None:
+        """The last change that the appliance gives a time for: its record, or its closing."""
+        return latest(self.record_created_at or self.created_time or self.time, self.closed_time)
+
+
+class Link(_Record):
+    """A row of ``links``, which have no id: who talked to whom, with which protocol."""
+
+    source: Text = Field(alias="from")
+    target: Text = Field(alias="to")
+    protocol: Text = None
+    transport_protocol: Text = None
+    transport_protocols: Texts = ()
+    to_port: Port = None
+    ports: list[TextByKey] = Field(default_factory=list, alias="_ports")
+    function_codes: Texts = ()
+    from_zone: Text = None
+    to_zone: Text = None
+    vlan_id: Texts = ()
+    is_broadcast: Flag = None
+    appliance_host: Text = None
+    appliance_site: Text = None
+    first_activity_time: Moment = None
+    last_activity_time: Moment = None
+
+
+class Session(Link):
+    """A row of ``sessions``: a link with its id and ports."""
+
+    id: NativeId
+
+
+class NodeCve(_Record):
+    """A row of ``node_cves``: one CVE that was matched to one asset."""
+
+    id: NativeId
+    cve: NativeId
+    asset_id: NativeId
+    cve_score: Number = None
+    cve_epss_score: Number = None
+    is_kev: Flag = None
+    cve_summary: Text = None
+    probability: Text = None
+    likelihood: Number = None
+    resolved: Flag = None
+    resolution_reason: Text = None
+    minimum_hotfix: Text = None
+    time: Moment = None
+    record_created_at: Moment = None
