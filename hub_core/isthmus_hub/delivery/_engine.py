@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 import msgspec
 import tenacity
@@ -33,8 +33,9 @@ from ._sharing import DEFAULT_CEILING, Sharing
 
 if TYPE_CHECKING:
     from isthmus_hub.bus import StoredBlock
+    from isthmus_hub.store import Stored
 
-STREAM = "resolved"
+STREAM: Final = "resolved"
 WINDOW = 5_000
 """Most objects of one platform in the queue: what a platform that is down holds of the rest stays on the bus."""
 _PLATFORM_FAULTS = (ServerFault, UnexpectedReply, DeadlineExceeded)
@@ -56,21 +57,22 @@ class ResolvedLog(Protocol):
 class ResolvedObjects(Protocol):
     """What delivery needs of the store."""
 
-    def resolved(self, id: str) -> Mapping[str, Any] | None:
-        """The object as the hub now believes it."""
+    def resolved(self, id: str) -> Stored | None: ...
 
-    def everything(self) -> Iterable[bytes]:
-        """Every resolved object, encoded, referents before referrers where the store knows."""
+    def iterate(self, type: str | None = None, stream: Literal["observed", "resolved"] = ...) -> Iterator[Stored]: ...
 
-    def current(self, id: str) -> str:
-        """The id that now stands for ``id``: the asset of an observed thing, the survivor of a merge, else itself."""
+    def asset_of(self, observed_id: str) -> str | None: ...
+
+    def alias_of(self, id: str) -> str | None: ...
+
+    def author_object(self) -> dict[str, Any]: ...
 
 
 class Deliverer:
     """Delivers the resolved stream to one platform; one run at a time, whichever thread asks.
 
-    ``max_tlp`` is the platform's sharing ceiling. ``referents`` are objects that no resolved entry brings but that
-    delivered ones refer to (the hub's identity); TLP markings and the hub's extension definitions are known.
+    ``max_tlp`` is the platform's sharing ceiling. TLP markings, our extension definitions and the hub's identity are
+    delivered before the first object that refers to them.
     """
 
     def __init__(
@@ -82,7 +84,6 @@ class Deliverer:
         ledger: Ledger,
         max_tlp: str = DEFAULT_CEILING,
         primary: bool = False,
-        referents: Iterable[Mapping[str, Any]] = (),
         patience: Patience | None = None,
         window: int = WINDOW,
     ) -> None:
@@ -95,9 +96,10 @@ class Deliverer:
         self._patience = patience or Patience()
         self._window = window
         self._cache: dict[str, dict[str, Any] | None] = {}
-        self._sharing = Sharing(max_tlp, self._resolved, store.current)
+        self._current: dict[str, str] = {}
+        self._sharing = Sharing(max_tlp, self._resolved, self._current_id)
         session.context.lookup = self._sharing.lookup
-        self._catalogue = {**_published(), **{str(obj["id"]): dict(obj) for obj in referents}}
+        self._catalogue = {obj["id"]: obj for obj in (*_published(), store.author_object())}
         self._settled: set[str] = set()
         self._one_run = threading.Lock()
 
@@ -192,6 +194,7 @@ class Deliverer:
                 break
             done = rows[-1].seq
             self._cache.clear()
+            self._current.clear()
             self._session.prepare()
             courier.deliver(self._parcels(rows))
             self._acknowledge()
@@ -224,8 +227,8 @@ class Deliverer:
         intake = self._bus.end(STREAM)
         self._ledger.forget(self.name, intake=self._ledger.intake(self.name) or 0)
         chunk: list[Entry] = []
-        for body in self._store.everything():
-            chunk.append(read_entry(body))
+        for stored in self._store.iterate(stream=STREAM):
+            chunk.append(read_entry(stix.encode(stored.body)))
             if len(chunk) >= WINDOW:
                 self._ledger.take(self.name, chunk)
                 chunk = []
@@ -305,8 +308,15 @@ class Deliverer:
     def _resolved(self, id: str) -> dict[str, Any] | None:
         if id not in self._cache:
             found = self._store.resolved(id)
-            self._cache[id] = None if found is None else dict(found)
+            self._cache[id] = None if found is None else found.body
         return self._cache[id]
+
+    def _current_id(self, id: str) -> str:
+        """The id that now stands for ``id``: the asset of an observed thing, the survivor of a merge, else itself."""
+        if id not in self._current:
+            asset = self._store.asset_of(id) or id
+            self._current[id] = self._store.alias_of(asset) or asset
+        return self._current[id]
 
     def _backlog(self, end: int) -> int:
         """Entries up to ``end`` that still lie on the bus."""
@@ -320,7 +330,6 @@ def _entries(block: StoredBlock) -> Iterable[Entry]:
     return [read_entry(body, block.first + n) for n, body in enumerate(block.entries)]
 
 
-def _published() -> dict[str, dict[str, Any]]:
-    """Objects that everybody's copies of are equal: TLP markings and the hub's extension definitions."""
-    objects = [*(stix.tlp_object(name) for name in stix.TLP_ORDER), *stix.extension_objects()]
-    return {obj["id"]: obj for obj in objects}
+def _published() -> list[dict[str, Any]]:
+    """Objects that are the same in every hub: TLP markings and our extension definitions."""
+    return [*(stix.tlp_object(name) for name in stix.TLP_ORDER), *stix.extension_objects()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from isthmus_hub.bus import SqliteBus
 from isthmus_hub.delivery import Deliverer, Ledger, Patience
+from isthmus_hub.store import Stored
 from isthmus_sdk.errors import TooLarge
 from isthmus_sdk.platform import (
     ACCEPTED,
@@ -25,6 +26,16 @@ from isthmus_sdk.platform import (
 from isthmus_sdk.settings import Settings
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+HUB = {
+    "type": "identity",
+    "spec_version": "2.1",
+    "id": "identity--00000000-0000-5000-8000-00000000000a",
+    "created": "2026-01-01T00:00:00.000Z",
+    "modified": "2026-01-01T00:00:00.000Z",
+    "name": "north-works",
+}
 
 
 class NoSettings(Settings):
@@ -70,15 +81,23 @@ class Objects:
     def __init__(self, objects: Iterable[dict[str, Any]] = ()) -> None:
         self.objects = {obj["id"]: obj for obj in objects}
         self.aliases: dict[str, str] = {}
+        self.assets: dict[str, str] = {}
 
-    def resolved(self, id: str) -> dict[str, Any] | None:
-        return self.objects.get(id)
+    def resolved(self, id: str) -> Stored | None:
+        return Stored(id, self.objects[id]) if id in self.objects else None
 
-    def everything(self) -> Iterable[bytes]:
-        return [encoded(obj) for obj in self.objects.values()]
+    def iterate(self, type: str | None = None, stream: str = "observed") -> Iterator[Stored]:
+        assert stream == "resolved"
+        return iter([Stored(id, obj) for id, obj in self.objects.items()])
 
-    def current(self, id: str) -> str:
-        return self.aliases.get(id, id)
+    def asset_of(self, observed_id: str) -> str | None:
+        return self.assets.get(observed_id)
+
+    def alias_of(self, id: str) -> str | None:
+        return self.aliases.get(id)
+
+    def author_object(self) -> dict[str, Any]:
+        return HUB
 
 
 Behaviour = Callable[[Sequence[Encoded]], Sequence[Verdict]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.hub.delivery.doubles import Toy, asset, link
+from tests.hub.delivery.doubles import HUB, Toy, asset, link
 
 from isthmus_sdk import stix
 from isthmus_sdk.errors import AuthenticationError, SettingsError, Unreachable
@@ -142,24 +142,16 @@ def test_referents_come_before_what_refers_to_them_across_batches(room):
 
 
 def test_markings_definitions_and_the_hub_are_delivered_once_before_first_use(room):
-    hub = {
-        "type": "identity",
-        "spec_version": "2.1",
-        "id": "identity--00000000-0000-5000-8000-00000000000a",
-        "created": "2026-01-01T00:00:00.000Z",
-        "modified": "2026-01-01T00:00:00.000Z",
-        "name": "north-works",
-    }
     facts = {stix.ASSET: {"extension_type": "property-extension", "asset_class": "plc"}}
-    here = room(referents=[hub])
-    here.publish(asset(1, created_by_ref=hub["id"], extensions=facts, **GREEN))
+    here = room()
+    here.publish(asset(1, created_by_ref=HUB["id"], extensions=facts, **GREEN))
     report = here.deliverer.run_once()
     definitions = [obj["id"] for obj in stix.extension_objects() if obj["id"] == stix.ASSET]
     assert here.toy.order[-1] == asset(1)["id"]
-    assert {hub["id"], stix.TLP["green"], *definitions} <= set(here.toy.order[:-1])
+    assert {HUB["id"], stix.TLP["green"], *definitions} <= set(here.toy.order[:-1])
     assert report.referents == len(here.toy.order) - 1
     assert report.incoming == report.accepted == len(here.toy.order)
-    here.publish(asset(2, created_by_ref=hub["id"], extensions=facts, **GREEN))
+    here.publish(asset(2, created_by_ref=HUB["id"], extensions=facts, **GREEN))
     assert here.start().run_once().referents == 0
 
 
@@ -173,7 +165,8 @@ def test_types_the_platform_has_no_place_for_are_dropped_by_type(room):
 
 def test_references_are_rewritten_to_the_ids_the_hub_now_uses(room):
     here = room()
-    here.store.aliases = {asset(8)["id"]: asset(1)["id"]}
+    here.store.assets = {asset(8)["id"]: asset(7)["id"]}
+    here.store.aliases = {asset(7)["id"]: asset(1)["id"]}
     facts = {stix.ALERT: {"extension_type": "property-extension", "subjects": [{"ref": asset(8)["id"], "role": "x"}]}}
     here.publish(asset(1), asset(2), link(1, asset(8)["id"], asset(2)["id"], extensions=facts))
     here.deliverer.run_once()
