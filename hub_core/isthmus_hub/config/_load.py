@@ -29,8 +29,21 @@ _TYPES = {
     "tuple_type": "must be a list",
     "model_type": "must be a table",
     "string_too_short": "must not be empty",
+    "greater_than": "must be above 0",
 }
 """Pydantic's kinds of error in the operator's words; the others are worded from pydantic's own message."""
+
+
+_SYNTAX = {
+    "Cannot declare": "a table is declared twice",
+    "Cannot mutate": "a table is extended after it was closed",
+    "Cannot overwrite": "a key is set twice",
+    "Duplicate inline table key": "a key stands twice in an inline table",
+    **dict.fromkeys(
+        ("Expected", "Invalid", "Unclosed", "Unterminated", "Illegal", "Found", "Unescaped", "Escaped"), ""
+    ),
+}
+"""The TOML parser's messages by their beginning; those without own words quote at most one character of the file."""
 
 
 def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None) -> Config:
@@ -102,10 +115,10 @@ def _syntax(file: Path, text: str, message: str) -> Problem:
     where = re.search(r"\(at (?:line (\d+), column (\d+)|end of document)\)$", message)
     line = int(where[1]) if where and where[1] else text.count("\n") + 1
     column = f", column {where[2]}" if where and where[2] else ""
-    kind = re.sub(r"\s*\(at [^()]*\)$", "", message)
-    kind = re.sub(r"[:]?\s*('[^']*'|\"[^\"]*\"|\(.*\)).*$", "", kind).strip()
+    kind = next((told for start, told in _SYNTAX.items() if message.startswith(start)), None)
+    kind = re.sub(r"\s*\(at [^()]*\)$", "", message) if kind == "" else kind or "syntax error"
     hint = "; the file begins with a byte order mark, save it without" if text.startswith("\ufeff") else ""
-    return Problem(f"{file}:{line}", "", f"is not valid TOML{column}: {kind or 'syntax error'}{hint}")
+    return Problem(f"{file}:{line}", "", f"is not valid TOML{column}: {kind}{hint}")
 
 
 def _problem(entry: Any, document: Any, places: Mapping[KeyPath, str], file: Path) -> Problem:

@@ -219,7 +219,7 @@ Globs = Annotated[
 ]
 Pins = Annotated[tuple[str, ...], BeforeValidator(_pins), WithJsonSchema(_TEXT_OR_TEXTS)]
 Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1, max_length=256)]
 OneOrMore = Annotated[Any, WithJsonSchema(_TEXT_OR_TEXTS)]
 Vlan = Annotated[
     Any,
@@ -325,11 +325,11 @@ class ConnectorConfig(Section):
 
     use: Text
     """Name of the connector (`isthmus connector list`)."""
-    source_id: Name | None = None
+    source_id: Text | None = None
     """Vendor tenant or appliance that native ids belong to: set once, unique across hubs. Else the instance's name."""
     enabled: bool = True
     """`false` keeps the instance and its state but does not run it."""
-    every: Duration = 300.0
+    every: Annotated[Duration, Field(gt=0)] = 300.0
     """Time between two runs."""
     quiet: Quiet = ()
     """Daily window or windows without requests, on the machine's clock; may run over midnight."""

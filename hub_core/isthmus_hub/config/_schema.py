@@ -10,7 +10,7 @@ from typing import Any
 
 from isthmus_hub.config._model import Config
 
-SCHEMA_ID = "https://isthmus.dev/schema/configuration-1.json"
+SCHEMA_ID = "urn:isthmus:configuration:1"
 
 
 def schema() -> dict[str, Any]:
@@ -26,8 +26,16 @@ def schema() -> dict[str, Any]:
 
 
 def _plain(node: Any) -> None:
-    """Without the titles that only repeat the keys, and without defaults of whole tables."""
+    """Without titles that only repeat the keys, defaults of whole tables, and ``null``, which TOML does not have."""
     if isinstance(node, dict):
+        if {"type": "null"} in node.get("anyOf", ()):
+            node["anyOf"].remove({"type": "null"})
+            if len(node["anyOf"]) == 1:
+                node.update(node.pop("anyOf")[0])
+        if "patternProperties" in node:
+            node.setdefault("additionalProperties", False)
+        if "default" in node and node["default"] is None:
+            del node["default"]
         for key in ("properties", "$defs"):
             for name, entry in node.get(key, {}).items():
                 if isinstance(entry, dict):

@@ -336,8 +336,8 @@ _SELECT = """SELECT id, instance, stream, state, position, native_id, path, erro
 
 
 def _record(row: tuple[Any, ...]) -> Quarantined:
-    identity, *values = row
-    return Quarantined(identity.hex(), *values)
+    identity, *values, masked, raw = row
+    return Quarantined(*(identity.hex(), *values, bool(masked), raw))
 
 
 def _binary(ids: Sequence[str]) -> list[bytes]:

@@ -41,7 +41,8 @@ class KeySource:
         raise SecretError(
             f"the vault has no key: no systemd credential {self.credential!r}, no [vault] key_file in the "
             f"configuration and no environment variable {self.env}. Make one with: "
-            '(umask 077; head -c 32 /dev/urandom | base64 > vault.key), then set [vault] key_file = "vault.key", and keep a copy: without it the secrets are lost'
+            "(umask 077; head -c 32 /dev/urandom | base64 > vault.key), "
+            'then set [vault] key_file = "vault.key", and keep a copy: without it the secrets are lost'
         )
 
     def _checked(self, key: str, place: str) -> str:
