@@ -79,12 +79,13 @@ class Cursor:
         self._stream = stream
         self._warn = warn or (lambda *_args, **_fields: None)
         self._files = files
-        self._timed = stream.cursor is not None and not files
+        self.timed = stream.cursor is not None and not files
+        """Whether there is a high-water mark: not over files, whose order says nothing, and not for snapshots."""
         state = self._read(stored, fingerprint, partition)
         self.bytes = stored if stored and state.query == fingerprint and self._kept else encode(state)
         """The cursor as it is stored now: ``cursor_before`` of the next block."""
         state.walk += 1
-        if self._timed and since is not None and state.high is None:
+        if self.timed and since is not None and state.high is None:
             state.kind, state.high = "time", text_of(_time(since))
         if state.t is None:
             state.since, state.top, state.unordered = state.high, None, not stream.ordered
@@ -135,7 +136,7 @@ class Cursor:
 
     def after_page(self, values: Sequence[Any], raws: Sequence[bytes], position: Any, observed_at: str, *, last: bool) -> bytes:
         """The cursor after a page whose objects are about to be sent; ``last``: it ends the walk."""
-        if self._timed:
+        if self.timed:
             self._advance(values, raws, observed_at)
         state = self._state
         if self._files:
@@ -151,6 +152,12 @@ class Cursor:
         if self._files or self._state.t is None:
             return None
         return self._end(observed_at)
+
+    def same_rest(self, after: bytes) -> bool:
+        """Whether a cursor says what the stored one says, but for the number of the walk."""
+        state, stored = _DECODER.decode(after), _DECODER.decode(self.bytes)
+        state.walk = stored.walk
+        return state == stored
 
     def stored(self, cursor: bytes) -> None:
         """A block with this cursor was handed over."""
@@ -231,7 +238,7 @@ class Cursor:
 
     def _end(self, observed_at: str) -> bytes:
         before = self._since
-        self._high = self._capped(observed_at) if self._timed else None
+        self._high = self._capped(observed_at) if self.timed else None
         edge = self._edge(self._high)
         if self._high != before:
             # Digests from an earlier run that this walk did not meet again have no value; they cannot come back.
@@ -251,7 +258,7 @@ class Cursor:
 
     def _encoded(self) -> bytes:
         state = self._state
-        if self._timed:
+        if self.timed:
             if len(self._seen) > SEEN:
                 self._forget(None)
             state.high, state.since, state.top = text_of(self._high), text_of(self._since), text_of(self._top)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from isthmus_sdk.block import BLOCK_BYTES
 from isthmus_sdk.errors import Ignored, RecordError, SourceError
 from isthmus_sdk.faults import fault_point
 from isthmus_sdk.records import Bad, Records, cut
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 MakeBuilder = Callable[[str], "Builder"]
 """From the page's ``observed_at`` to the builder its mappings get."""
 _NO_MARKING = frozenset({"marking-definition", "extension-definition"})
+RECORD_BYTES = 8 * 1024 * 1024
+"""A record above this goes to quarantine unread."""
 NOTHING = "the mapping yielded nothing"
 ALREADY_READ = "already read"
 
@@ -37,7 +40,7 @@ class Rejected:
     path: str
     error: str
     stage: str
-    """``read``, ``unwrap``, ``validate``, ``map`` or ``check``."""
+    """``read``, ``validate``, ``map`` or ``check``."""
     raw: bytes
 
 
@@ -54,6 +57,12 @@ class Outcome:
     raw_bytes: int = 0
     values: list[Any] = field(default_factory=list)
     """Value of the cursor field of each record, ``None`` where there is none; only for streams with a cursor."""
+
+    def add(self, other: Outcome) -> None:
+        """Take over the counts of a page that brought neither objects nor bad records."""
+        self.records += other.records
+        self.ignored.update(other.ignored)
+        self.raw_bytes += other.raw_bytes
 
     def encoded(self) -> list[bytes]:
         """The encoded objects, in order of appearance."""
@@ -95,7 +104,7 @@ class PageMapper:
             stage = "validate"
             value = None
             if index in broken:
-                record, stage = broken[index], "read" if index in page.unreadable else "unwrap"
+                record, stage = broken[index], "read"
             elif not isinstance(record, Bad):
                 value = value_of(record) if value_of is not None else None
                 if skip is not None and skip(value, raw):
@@ -127,8 +136,7 @@ class PageMapper:
             out.ignored[cut(verdict.reason)] += 1
             return
         except RecordError as error:
-            path = error.path
-            self._reject(out, index, raw, Bad(path, cut(f"{type(error).__name__}: {error}")), stage)
+            self._reject(out, index, raw, Bad(error.path, cut(str(error))), stage)
             return
         except RecursionError:
             self._reject(out, index, raw, Bad("", "nested too deeply"), stage)
@@ -155,12 +163,18 @@ class PageMapper:
             obj = self._coalesce(earlier[0], obj)
         else:
             self._check(obj)
-        staged[identifier] = (obj, self._encode(obj))
+        encoded = self._encode(obj)
+        if len(encoded) > BLOCK_BYTES:
+            raise RecordError(f"{identifier} has {len(encoded)} bytes; the largest object may have {BLOCK_BYTES}")
+        staged[identifier] = (obj, encoded)
 
     def _unwrap(self, page: Page) -> tuple[Sequence[bytes], dict[int, Bad]]:
         """Records without their envelope, and those that could not be read or unwrapped (a stand-in takes their place)."""
         unwrap = self.stream.unwrap
         broken = {index: Bad("", cut(why)) for index, why in page.unreadable.items()}
+        for index, raw in enumerate(page.records):
+            if len(raw) > RECORD_BYTES:
+                broken[index] = Bad("", f"has {len(raw)} bytes; the largest record may have {RECORD_BYTES}")
         if unwrap is None and not broken:
             return page.records, broken
         inner: list[bytes] = []

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class HttpTransport:
     """Pages over the guarded HTTP client of the instance."""
 
-    def __init__(self, connect: Callable[[], Http]) -> None:
+    def __init__(self, connect: Callable[[], Http], *, keep_raw: bool = False) -> None:
         self._connect = connect
+        self._keep_raw = keep_raw
 
     def pages(self, request: PagesRequest, resume: Any) -> Iterator[Page]:
         """Pages of one endpoint, from the pager's own token on."""
@@ -27,7 +28,7 @@ class HttpTransport:
         return pages(
             self._connect(),
             request.path,
-            items=request.items or "",
+            items=request.items,
             next=request.next,
             params=dict(request.params),
             limit=request.limit,
@@ -36,6 +37,7 @@ class HttpTransport:
             headers=request.headers,
             resume=resume,
             error_field=request.error_field,
+            keep_raw=self._keep_raw,
         )
 
 

@@ -1,0 +1,40 @@
+"""``check``: settings, reachability, sign-in and permissions of one instance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from isthmus_sdk.context import Context
+from isthmus_sdk.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from isthmus_sdk.connector import Connector
+    from isthmus_sdk.run import Instance
+
+
+def check_instance(connector: Connector[Any], instance: Instance) -> list[str]:
+    """Findings for the operator. Raises the error that stands in the way."""
+    if instance.files is not None:
+        return _check_files(connector, instance)
+    if connector.checker is None:
+        return ["settings are valid; the connector has no check of its own"]
+    ctx: Context[Any] = Context(instance.settings, connect=instance.connect)
+    found = connector.checker(ctx)
+    if found is None:
+        return ["ok"]
+    return [found] if isinstance(found, str) else [str(line) for line in found]
+
+
+def _check_files(connector: Connector[Any], instance: Instance) -> list[str]:
+    from glob import glob
+
+    lines: list[str] = []
+    for name, globs in (instance.files or {}).items():
+        if name not in connector.streams:
+            raise ConfigurationError(f"files: no stream {name!r}; streams: {', '.join(connector.streams)}")
+        count = sum(len(glob(pattern, recursive=True)) for pattern in globs)
+        lines.append(f"{name}: {count} file{'' if count == 1 else 's'} match")
+    return lines
+
+
+__all__ = ["check_instance"]

@@ -1,0 +1,318 @@
+"""The wire between hub and worker.
+
+A frame is an unsigned 32-bit big-endian length and that many bytes of MessagePack: a map whose ``type`` names it. Frames
+travel over two inherited descriptors; standard output and error of a worker are never part of it. A frame has at most
+16 MiB, and at most four blocks are unacknowledged.
+
+Order of events::
+
+    worker: hello (or error, and exit, where the connector cannot be loaded)
+    hub:    configure                        once, before anything else; secrets travel only here
+    hub:    run / check                      several streams may run at a time
+    worker: quarantine*, block, log*, metric*, state*        the quarantine frames of a page come before its block
+    hub:    ack(block_id)                    once the block is durable; a duplicate is acknowledged too
+    worker: error?, done                     every run ends with exactly one ``done``, an ``error`` of that stream before it
+                                             where it failed; ``done`` follows the ack of the run's last block
+    hub:    cancel                           running streams stop at once (their ``done`` has ``complete = false``)
+    hub:    drain                            running streams stop after the page in hand, then the worker exits
+
+Everything a worker sends is untrusted: it is bounded here and checked when it is decoded.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+import msgspec
+
+from isthmus_sdk.block import Block
+from isthmus_sdk.errors import ProtocolError
+
+VERSION = 1
+ACCEPTED_VERSIONS = (1,)
+"""Versions a hub of this release understands: the current one and, from version 2 on, the one before."""
+FRAME_BYTES = 16 * 1024 * 1024
+WINDOW = 4
+"""Blocks that may be unacknowledged."""
+
+
+class Frame(msgspec.Struct, tag_field="type", kw_only=True):
+    """Parent of all frames."""
+
+
+# From the worker
+
+
+class Hello(Frame, tag="hello"):
+    """The connector is loaded."""
+
+    protocol: int
+    sdk: str
+    connector: str
+    streams: list[str]
+    version: str = ""
+    """Of the connector."""
+
+
+class BlockFrame(Block, tag_field="type", tag="block", kw_only=True):
+    """Objects of a page; see :class:`~isthmus_sdk.block.Block`."""
+
+
+class Quarantine(Frame, tag="quarantine"):
+    """A record that did not map; ``raw`` exactly as it came."""
+
+    stream: str
+    index: int
+    """Position in its page, from 0."""
+    native_id: str
+    path: str
+    error: str
+    stage: str
+    raw: bytes
+    connector_version: str
+    observed_at: str
+    partition: str = ""
+    page: int = 0
+
+
+class Log(Frame, tag="log"):
+    """A line for the operator; no secret in it."""
+
+    level: str
+    event: str
+    stream: str | None = None
+    fields: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Metric(Frame, tag="metric"):
+    """A count or a measurement."""
+
+    name: str
+    value: float
+    stream: str | None = None
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class StateFrame(Frame, tag="state"):
+    """What a stream is doing: ``running``, ``restarted`` (the vendor forgot the position), ``stopping``."""
+
+    stream: str
+    state: str
+
+
+class Done(Frame, tag="done"):
+    """A run is over and everything it sent is durable (unless ``complete`` is false). Counts cover the whole run."""
+
+    stream: str
+    pages: int = 0
+    records: int = 0
+    mapped: int = 0
+    ignored: dict[str, int] = msgspec.field(default_factory=dict)
+    quarantined: int = 0
+    objects: int = 0
+    cursor: str | None = None
+    """High-water mark, for people."""
+    complete: bool = True
+    """The walk reached its end."""
+    resumed: bool = False
+    """The walk began in the middle, where an earlier run was interrupted."""
+    error: str | None = None
+
+
+class Checked(Frame, tag="checked"):
+    """Answer to ``check``."""
+
+    ok: bool
+    findings: list[str] = msgspec.field(default_factory=list)
+
+
+class Error(Frame, tag="error"):
+    """A run, a check or the worker itself failed. ``kind`` is the class, ``group`` says what to do (see ``errors``)."""
+
+    kind: str
+    group: str
+    message: str
+    stream: str | None = None
+    not_before: float | None = None
+    """Seconds to wait that the vendor asked for."""
+
+
+# From the hub
+
+
+class Configure(Frame, tag="configure"):
+    """Everything an instance needs. The only frame that holds secrets."""
+
+    hub: str
+    instance: str
+    protocol: int = VERSION
+    source_id: str = ""
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)
+    secrets: dict[str, str] = msgspec.field(default_factory=dict)
+    tls: dict[str, Any] | None = None
+    proxy: str | None = None
+    tlp: str | None = None
+    """Marking of unmarked objects; ``None``: the manifest's."""
+    scopes: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    """``{"name", "when"}``, first match wins."""
+    files: dict[str, list[str]] | None = None
+    """Stream -> absolute globs; ``None``: over the network."""
+    settle: float = 10.0
+    one_pass: bool = False
+    snapshot: str = "none"
+    record_dir: str | None = None
+    rate: dict[str, Any] | None = None
+
+
+class Run(Frame, tag="run"):
+    """Read one stream to its end."""
+
+    stream: str
+    cursors: dict[str, bytes] = msgspec.field(default_factory=dict)
+    """Partition -> cursor of its newest stored block."""
+    since: str | None = None
+    """Where a stream without a cursor begins; ISO time."""
+
+
+class Check(Frame, tag="check"):
+    """Ask the connector's own check."""
+
+
+class AckFrame(Frame, tag="ack"):
+    """A block is durable."""
+
+    block_id: bytes
+
+
+class Cancel(Frame, tag="cancel"):
+    """Stop what runs, now."""
+
+
+class Drain(Frame, tag="drain"):
+    """Stop after the page in hand, then exit."""
+
+
+WorkerFrame = Hello | BlockFrame | Quarantine | Log | Metric | StateFrame | Done | Checked | Error
+HubFrame = Configure | Run | Check | AckFrame | Cancel | Drain
+
+_encoder = msgspec.msgpack.Encoder()
+_worker_decoder: msgspec.msgpack.Decoder[WorkerFrame] = msgspec.msgpack.Decoder(WorkerFrame)
+_hub_decoder: msgspec.msgpack.Decoder[HubFrame] = msgspec.msgpack.Decoder(HubFrame)
+
+
+def encode(frame: WorkerFrame | HubFrame) -> bytes:
+    """A frame with its length. Raises ``ProtocolError`` above 16 MiB."""
+    body = _encoder.encode(frame)
+    if len(body) > FRAME_BYTES:
+        raise ProtocolError(f"a {frame_type(frame)} frame has {len(body)} bytes; the most is {FRAME_BYTES}")
+    return len(body).to_bytes(4, "big") + body
+
+
+def decode_worker(body: bytes) -> WorkerFrame:
+    """A frame that a worker sent. Raises ``ProtocolError``; the message holds nothing of the frame."""
+    try:
+        return _worker_decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolError(f"a worker sent a broken frame: {_reason(error)}") from None
+
+
+def decode_hub(body: bytes) -> HubFrame:
+    """A frame that the hub sent. Raises ``ProtocolError``; the message holds nothing of the frame."""
+    try:
+        return _hub_decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolError(f"the hub sent a broken frame: {_reason(error)}") from None
+
+
+def frame_type(frame: Any) -> str:
+    """The ``type`` of a frame."""
+    return str(frame.__struct_config__.tag)
+
+
+def read_frame(descriptor: int) -> bytes | None:
+    """The body of the next frame; ``None`` where the other side closed between two frames.
+
+    Raises ``ProtocolError`` for a frame above the cap or cut short.
+    """
+    head = _read(descriptor, 4)
+    if not head:
+        return None
+    if len(head) < 4:
+        raise ProtocolError("the other side closed in the middle of a frame")
+    size = int.from_bytes(head, "big")
+    if size > FRAME_BYTES:
+        raise ProtocolError(f"a frame announces {size} bytes; the most is {FRAME_BYTES}")
+    body = _read(descriptor, size)
+    if len(body) < size:
+        raise ProtocolError("the other side closed in the middle of a frame")
+    return body
+
+
+class FrameWriter:
+    """Writes whole frames from several threads."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._lock = threading.Lock()
+
+    def write(self, frame: WorkerFrame | HubFrame) -> None:
+        """Send one frame; blocks while the other side does not read. Raises ``OSError`` where it is gone."""
+        self.write_encoded(encode(frame))
+
+    def write_encoded(self, data: bytes) -> None:
+        """Send one encoded frame."""
+        view = memoryview(data)
+        with self._lock:
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    """Up to ``size`` bytes; fewer only at the end. Memory grows with what really arrives."""
+    parts: list[bytes] = []
+    while size:
+        part = os.read(descriptor, min(size, 1 << 20))
+        if not part:
+            break
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def _reason(error: Exception) -> str:
+    # A ValidationError names types and paths only; other decoding errors may quote what they met.
+    return str(error) if isinstance(error, msgspec.ValidationError) else type(error).__name__
+
+
+__all__ = [
+    "ACCEPTED_VERSIONS",
+    "FRAME_BYTES",
+    "VERSION",
+    "WINDOW",
+    "AckFrame",
+    "BlockFrame",
+    "Cancel",
+    "Check",
+    "Checked",
+    "Configure",
+    "Done",
+    "Drain",
+    "Error",
+    "Frame",
+    "FrameWriter",
+    "Hello",
+    "HubFrame",
+    "Log",
+    "Metric",
+    "Quarantine",
+    "Run",
+    "StateFrame",
+    "WorkerFrame",
+    "decode_hub",
+    "decode_worker",
+    "encode",
+    "frame_type",
+    "read_frame",
+]

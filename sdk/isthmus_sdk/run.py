@@ -1,0 +1,253 @@
+"""One run of one stream: pages in, quarantined records and blocks out, the cursor in step with them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isthmus_sdk.block import Block, block_id, parts
+from isthmus_sdk.context import Context, Position, Walk
+from isthmus_sdk.cursor import Cursor, fingerprint
+from isthmus_sdk.engine import ALREADY_READ, MakeBuilder, Outcome, PageMapper, Rejected
+from isthmus_sdk.errors import CursorExpired
+from isthmus_sdk.transports import FilesTransport, HttpTransport
+
+if TYPE_CHECKING:
+    from isthmus_sdk.connector import Stream
+    from isthmus_sdk.http import Http
+    from isthmus_sdk.page import Page
+
+KNOWN_PAGES = 20
+"""Pages without anything new after which the position is stored."""
+Log = Callable[..., None]
+"""``log(level, event, **fields)``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """A configured connector, as far as its runs need it."""
+
+    hub: str
+    name: str
+    settings: Any
+    make_builder: MakeBuilder
+    tlp: str | None = None
+    connect: Callable[[], Http] | None = None
+    """Gives the HTTP client; ``None`` where files are read."""
+    files: Mapping[str, Sequence[str]] | None = None
+    """Stream -> absolute globs."""
+    settle: float = 10.0
+    one_pass: bool = False
+    record_dir: Path | None = None
+    """Where pages are kept as they came."""
+    mask: Callable[[bytes], bytes] = bytes
+    """Takes secrets out of pages that are kept."""
+    in_worker: bool = False
+
+
+@dataclass(kw_only=True)
+class Totals:
+    """The account of a run."""
+
+    pages: int = 0
+    records: int = 0
+    mapped: int = 0
+    ignored: Counter[str] = field(default_factory=Counter)
+    quarantined: int = 0
+    objects: int = 0
+    cursor: str | None = None
+    complete: bool = False
+    resumed: bool = False
+
+
+class StreamRun:
+    """Reads one stream to its end, or until it is asked to stop.
+
+    ``send`` gets each block and returns when it may be followed by another; ``reject`` gets each quarantined record,
+    before the block of its page. Nothing is kept between runs: the cursors come from the blocks that were stored.
+    """
+
+    def __init__(
+        self,
+        stream: Stream[Any, Any],
+        instance: Instance,
+        *,
+        cursors: Mapping[str, bytes],
+        send: Callable[[Block], None],
+        reject: Callable[[Rejected, Page], None],
+        since: str | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+        log: Log = lambda *_args, **_fields: None,
+    ) -> None:
+        self.stream = stream
+        self.totals = Totals()
+        self._instance = instance
+        self._stored = cursors
+        self._send = send
+        self._reject = reject
+        self._from = since
+        self._stopped = stopped
+        self._log = log
+        self._files = instance.files is not None
+        self._fingerprint = fingerprint(stream, instance.settings, files=self._files)
+        self._mapper = PageMapper(stream, instance.make_builder, tlp=instance.tlp, in_worker=instance.in_worker)
+        self._cursors: dict[str, Cursor] = {}
+        self._known, self._known_pages = Outcome(), 0
+
+    def run(self) -> Totals:
+        """Read, map and send everything. The errors of the transport and of the stream function pass through."""
+        try:
+            try:
+                self._walk()
+            except CursorExpired as error:
+                cursor = self._cursor("")
+                if self._files or cursor.position is None:
+                    raise
+                self._log("warning", "position expired, the walk starts anew", reason=str(error))
+                cursor.restart()
+                self._walk()
+        finally:
+            highs = [cursor.high for cursor in self._cursors.values() if cursor.high is not None]
+            self.totals.cursor = max(highs, default=None)
+        return self.totals
+
+    def _walk(self) -> None:
+        """One walk over the pages of the stream function."""
+        made = self.stream.fn(self._context())
+        single = isinstance(made, Walk)
+        observed_at = ""
+        for page in self._pages(made):
+            ended = single and isinstance(page.after, Position) and page.after.token is None and page.after.call > 0
+            self._page(page, last=ended)
+            observed_at = page.observed_at
+            if self._stopped():
+                return
+        if not self._files:
+            self._rest(observed_at or _now())
+        self.totals.complete = True
+
+    def _context(self) -> Context[Any]:
+        instance, stream = self._instance, self.stream
+        if instance.files is not None:
+            positions = {partition: self._cursor(partition).file_position for partition in self._stored}
+            transport = FilesTransport(
+                instance.files.get(stream.name, ()),
+                positions=positions,
+                settle=instance.settle,
+                one_pass=instance.one_pass,
+                summarised=stream.summary is not None,
+                notice=lambda text: self._log("info", text),
+            )
+            return Context(
+                instance.settings, stream.name, transport=transport, files=True, items=stream.items, log=self._log
+            )
+        assert instance.connect is not None
+        cursor = self._cursor("")
+        self.totals.resumed = cursor.position is not None
+        return Context(
+            instance.settings,
+            stream.name,
+            transport=HttpTransport(instance.connect, keep_raw=instance.record_dir is not None),
+            connect=instance.connect,
+            since=cursor.since,
+            lookback=stream.lookback,
+            position=cursor.position,
+            items=stream.items,
+            log=self._log,
+        )
+
+    def _pages(self, made: Iterable[Page]) -> Iterator[Page]:
+        for page in made:
+            self.totals.pages += 1
+            if self._instance.record_dir is not None:
+                self._record(self._instance.record_dir, page)
+            yield page
+
+    def _cursor(self, partition: str) -> Cursor:
+        cursor = self._cursors.get(partition)
+        if cursor is None:
+            cursor = self._cursors[partition] = Cursor(
+                self._stored.get(partition),
+                stream=self.stream,
+                fingerprint=self._fingerprint,
+                partition=partition,
+                since=self._from,
+                files=self._files,
+                warn=lambda event, **fields: self._log("warning", event, **fields),
+            )
+        return cursor
+
+    def _page(self, page: Page, *, last: bool) -> None:
+        cursor = self._cursor(page.partition)
+        outcome = self._mapper.map(page, cursor.skip if cursor.timed else None)
+        for bad in outcome.quarantined:
+            self._reject(bad, page)
+        after = cursor.after_page(outcome.values, page.records, page.after, page.observed_at, last=last)
+        self._count(outcome)
+        if cursor.timed and not outcome.objects and outcome.records == outcome.ignored[ALREADY_READ]:
+            # Nothing new: a poll that finds what it knows leaves no trace. Now and then the position is stored all the same.
+            self._known.add(outcome)
+            self._known_pages += 1
+            if cursor.same_rest(after) if last else self._known_pages < KNOWN_PAGES:
+                return
+            outcome = Outcome()
+        self._emit(cursor, page.partition, page.observed_at, after, outcome)
+
+    def _rest(self, observed_at: str) -> None:
+        """Say that the walk is over, where no page could say so."""
+        cursor = self._cursor("")
+        after = cursor.after_walk(observed_at)
+        if after is not None:
+            self._emit(cursor, "", observed_at, after, Outcome())
+
+    def _emit(self, cursor: Cursor, partition: str, observed_at: str, after: bytes, outcome: Outcome) -> None:
+        """Send a page as one block, or as several of which the last has the counts and moves the cursor."""
+        outcome.add(self._known)
+        self._known, self._known_pages = Outcome(), 0
+        cut = parts(outcome.encoded())
+        for number, objects in enumerate(cut):
+            before, final = cursor.bytes, number == len(cut) - 1
+            block = Block(
+                block_id=block_id(
+                    self._instance.hub, self._instance.name, self.stream.name, self._fingerprint, before, objects
+                ),
+                stream=self.stream.name,
+                partition=partition,
+                fingerprint=self._fingerprint,
+                cursor_before=before,
+                cursor_after=after if final else before,
+                observed_at=observed_at,
+                objects=objects,
+                page=self.totals.pages,
+            )
+            if final:
+                block.records, block.mapped = outcome.records, outcome.mapped
+                block.ignored, block.quarantined = dict(outcome.ignored), len(outcome.quarantined)
+                block.raw_bytes = outcome.raw_bytes
+            self._send(block)
+        cursor.stored(after)
+
+    def _record(self, folder: Path, page: Page) -> None:
+        """Keep a page as it came, so that ``map`` can read it again."""
+        folder.mkdir(parents=True, exist_ok=True)
+        body = page.raw if page.raw is not None else b"[" + b",".join(page.records) + b"]"
+        (folder / f"{self.stream.name}-{self.totals.pages:06d}.json").write_bytes(self._instance.mask(body))
+
+    def _count(self, outcome: Outcome) -> None:
+        totals = self.totals
+        totals.records += outcome.records
+        totals.mapped += outcome.mapped
+        totals.ignored.update(outcome.ignored)
+        totals.quarantined += len(outcome.quarantined)
+        totals.objects += len(outcome.objects)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+__all__ = ["Instance", "StreamRun", "Totals"]

@@ -1,0 +1,457 @@
+"""The process a connector runs in: ``python -I -m isthmus_sdk.worker package.module:object --read FD --write FD``.
+
+It holds one connector instance, speaks :mod:`isthmus_sdk.protocol` over two inherited descriptors and keeps no state: what
+it knows comes in ``configure`` and ``run``, what it finds goes out in frames. It ends when the hub does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import queue
+import select
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from isthmus_sdk import SDK_API, __version__, protocol
+from isthmus_sdk.errors import ConfigurationError, Interrupted, IsthmusError, ProtocolError
+from isthmus_sdk.masking import Masking
+
+if TYPE_CHECKING:
+    from isthmus_sdk.block import Block
+    from isthmus_sdk.connector import Connector
+    from isthmus_sdk.engine import Rejected
+    from isthmus_sdk.http import Event, Http
+    from isthmus_sdk.page import Page
+    from isthmus_sdk.run import Instance, Totals
+
+PARENT_EVERY = 2.0
+"""Seconds between looks at whether the parent is still there."""
+LONGEST_EVENT = 2000
+
+
+class Window:
+    """The blocks that are sent and not yet acknowledged: at most four at a time, over all streams."""
+
+    def __init__(self, size: int = protocol.WINDOW) -> None:
+        self._size = size
+        self._waiting: list[tuple[bytes, str]] = []
+        self._changed = threading.Condition()
+
+    def enter(self, block_id: bytes, stream: str, stopped: Callable[[], bool]) -> None:
+        """Wait for room and take it. Raises ``Interrupted`` where the run is cancelled meanwhile."""
+        with self._changed:
+            while len(self._waiting) >= self._size:
+                if stopped():
+                    raise Interrupted("cancelled while blocks wait for their acknowledgement")
+                self._changed.wait(0.5)
+            self._waiting.append((block_id, stream))
+
+    def ack(self, block_id: bytes) -> None:
+        """A block is durable."""
+        with self._changed:
+            for index, (waiting, _) in enumerate(self._waiting):
+                if waiting == block_id:
+                    del self._waiting[index]
+                    self._changed.notify_all()
+                    return
+        raise ProtocolError("the hub acknowledged a block that is not waiting")
+
+    def wait_empty(self, stream: str, stopped: Callable[[], bool]) -> bool:
+        """Wait until every block of a stream is acknowledged; false where the run is cancelled before."""
+        with self._changed:
+            while any(waiting == stream for _, waiting in self._waiting):
+                if stopped():
+                    return False
+                self._changed.wait(0.5)
+        return True
+
+    def leave(self, stream: str) -> None:
+        """Forget what a cancelled stream still waits for."""
+        with self._changed:
+            self._waiting = [entry for entry in self._waiting if entry[1] != stream]
+            self._changed.notify_all()
+
+
+class Worker:
+    """One connector instance."""
+
+    def __init__(self, connector: Connector[Any], writer: protocol.FrameWriter) -> None:
+        self.connector = connector
+        self.masking = Masking()
+        self._writer = writer
+        self._window = Window()
+        self._instance: Instance | None = None
+        self._configuration: protocol.Configure | None = None
+        self._http: Http | None = None
+        self._http_lock = threading.Lock()
+        self._cancelled = threading.Event()
+        self._draining = threading.Event()
+        self._running: dict[str, threading.Thread] = {}
+
+    def hello(self) -> None:
+        """Say who this is."""
+        self.send(
+            protocol.Hello(
+                protocol=protocol.VERSION,
+                sdk=__version__,
+                connector=self.connector.name,
+                streams=list(self.connector.streams),
+                version=self.connector.manifest.version,
+            )
+        )
+
+    def send(self, frame: protocol.WorkerFrame) -> None:
+        """Send one frame."""
+        self._writer.write(frame)
+
+    def handle(self, frame: protocol.HubFrame) -> bool:
+        """Act on a frame from the hub; false once the worker shall exit. Acks and stops are taken by :meth:`at_once`."""
+        if isinstance(frame, protocol.Configure):
+            self._configure(frame)
+        elif isinstance(frame, protocol.Run):
+            self._start(frame.stream, lambda: self._run(frame))
+        elif isinstance(frame, protocol.Check):
+            self._start("", self._check)
+        elif isinstance(frame, protocol.Drain):
+            for thread in list(self._running.values()):
+                thread.join()
+            return False
+        elif isinstance(frame, protocol.Cancel):
+            for thread in list(self._running.values()):
+                thread.join()
+            self._cancelled.clear()
+        return True
+
+    def at_once(self, frame: protocol.HubFrame) -> None:
+        """What must not wait behind another frame: acknowledgements and the wish to stop."""
+        if isinstance(frame, protocol.AckFrame):
+            try:
+                self._window.ack(frame.block_id)
+            except ProtocolError as error:
+                self.log("warning", str(error))
+        elif isinstance(frame, protocol.Cancel):
+            self._cancelled.set()
+        elif isinstance(frame, protocol.Drain):
+            self._draining.set()
+
+    def log(self, level: str, event: str, stream: str | None = None, **fields: Any) -> None:
+        """A log frame, without secrets and of bounded size."""
+        clean = self.masking.text(event)
+        if len(clean) > LONGEST_EVENT:
+            clean = clean[: LONGEST_EVENT - 1] + "…"
+        values = self.masking.value(fields)
+        self.send(protocol.Log(level=level, event=clean, stream=stream, fields=values))
+
+    def fail(self, error: BaseException, stream: str | None = None) -> str:
+        """An error frame; returns the message."""
+        frame = error_frame(error, stream, self.masking)
+        self.send(frame)
+        return frame.message
+
+    def _configure(self, frame: protocol.Configure) -> None:
+        """Take settings and secrets; an error frame says what is wrong with them."""
+        self.masking = Masking(
+            [*frame.secrets.values(), *_strings(frame.proxy)], [v for v in frame.settings.values() if isinstance(v, str)]
+        )
+        try:
+            if frame.protocol not in protocol.ACCEPTED_VERSIONS:
+                raise ProtocolError(f"the hub speaks protocol {frame.protocol}, this worker {protocol.VERSION}")
+            self._configuration = frame
+            self._instance = self._make_instance(frame)
+        except Exception as error:  # settings validators are connector code
+            self._instance = None
+            self.fail(error)
+
+    def _make_instance(self, frame: protocol.Configure) -> Instance:
+        from isthmus_sdk.commands.map import builder_factory
+        from isthmus_sdk.run import Instance
+        from isthmus_sdk.scope import ScopeRule, scope_finder
+        from isthmus_sdk.settings import configure
+
+        settings = configure(self.connector.settings, frame.settings, frame.secrets, offline=frame.files is not None)
+        rules = [ScopeRule.parse(str(rule.get("name", "")), rule.get("when")) for rule in frame.scopes]
+        source_id = frame.source_id or frame.instance
+        return Instance(
+            hub=frame.hub,
+            name=frame.instance,
+            settings=settings,
+            make_builder=builder_factory(self.connector, source_id, scope_finder(rules, frame.instance)),
+            tlp=frame.tlp or self.connector.manifest.tlp,
+            connect=self._connect if frame.files is None else None,
+            files=frame.files,
+            settle=frame.settle,
+            one_pass=frame.one_pass,
+            record_dir=Path(frame.record_dir) if frame.record_dir else None,
+            mask=self.masking.data,
+            in_worker=True,
+        )
+
+    def _connect(self) -> Http:
+        """The HTTP client of the instance, shared by its streams: one connection pool, one rate, one token."""
+        with self._http_lock:
+            if self._http is None:
+                from isthmus_sdk.transports import connect
+
+                assert self._instance is not None
+                assert self._configuration is not None
+                self._http = connect(
+                    self.connector,
+                    self._instance.settings,
+                    instance=self._instance.name,
+                    tls=self._configuration.tls,
+                    proxy=self._configuration.proxy,
+                    rate=self._configuration.rate,
+                    on_event=self._http_event,
+                    cancel=self._cancelled.is_set,
+                )
+            return self._http
+
+    def _http_event(self, event: Event) -> None:
+        labels = {"kind": event.kind, "status": str(event.status)} if event.status else {"kind": event.kind}
+        self.send(protocol.Metric(name="http", value=event.seconds, labels=labels))
+        if event.kind == "retry":
+            self.log("warning", f"{event.method} {event.url} is tried again: {event.reason}", seconds=event.seconds)
+
+    def _start(self, name: str, work: Callable[[], None]) -> None:
+        """Run a stream, or the check (``""``), beside the others."""
+        stream = name or None
+        earlier = self._running.get(name)
+        if self._instance is None:
+            self.fail(ConfigurationError("the worker has no valid configuration"), stream)
+        elif earlier is not None and earlier.is_alive():
+            self.fail(ProtocolError(f"stream {name!r} is running already"), stream)
+            return
+        elif name and name not in self.connector.streams:
+            self.fail(ConfigurationError(f"no stream {name!r}; streams: {', '.join(self.connector.streams)}"), stream)
+        else:
+            thread = threading.Thread(target=work, name=f"stream {name}" if name else "check", daemon=True)
+            self._running[name] = thread
+            thread.start()
+            return
+        if name:
+            self.send(protocol.Done(stream=name, complete=False, error="not started"))
+
+    def _run(self, frame: protocol.Run) -> None:
+        from isthmus_sdk.run import StreamRun, Totals
+
+        assert self._instance is not None
+        name = frame.stream
+        totals, message = Totals(), None
+        self.send(protocol.StateFrame(stream=name, state="running"))
+        try:
+            run = StreamRun(
+                self.connector.streams[name],
+                self._instance,
+                cursors=frame.cursors,
+                since=frame.since,
+                send=self._send_block,
+                reject=lambda bad, page: self._send_rejected(name, bad, page),
+                stopped=self._stopped,
+                log=lambda level, event, **fields: self.log(level, event, name, **fields),
+            )
+            totals = run.totals
+            run.run()
+        except Exception as error:  # stream functions are connector code
+            totals.complete = False
+            message = self.fail(error, name)
+        if not self._window.wait_empty(name, self._cancelled.is_set):
+            totals.complete = False
+            self._window.leave(name)
+        self.send(_done(name, totals, message))
+
+    def _check(self) -> None:
+        from isthmus_sdk.commands.check import check_instance
+
+        assert self._instance is not None
+        try:
+            findings = check_instance(self.connector, self._instance)
+            self.send(protocol.Checked(ok=True, findings=[self.masking.text(line) for line in findings]))
+        except Exception as error:  # the check is connector code
+            message = self.fail(error)
+            self.send(protocol.Checked(ok=False, findings=[message]))
+
+    def _send_block(self, block: Block) -> None:
+        self._window.enter(block.block_id, block.stream, self._cancelled.is_set)
+        values = {name: getattr(block, name) for name in block.__struct_fields__}
+        self.send(protocol.BlockFrame(**values))
+
+    def _send_rejected(self, stream: str, bad: Rejected, page: Page) -> None:
+        from isthmus_sdk.engine import RECORD_BYTES
+
+        self.send(
+            protocol.Quarantine(
+                stream=stream,
+                index=bad.index,
+                native_id=bad.native_id,
+                path=bad.path,
+                error=self.masking.text(bad.error),
+                stage=bad.stage,
+                raw=bad.raw[:RECORD_BYTES],
+                connector_version=self.connector.manifest.version,
+                observed_at=page.observed_at,
+                partition=page.partition,
+                page=page.number,
+            )
+        )
+
+    def _stopped(self) -> bool:
+        return self._cancelled.is_set() or self._draining.is_set()
+
+
+class FrameHandler(logging.Handler):
+    """Sends what libraries log as frames."""
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__(logging.INFO)
+        self._worker = worker
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One record; a traceback becomes part of the text, masked like the rest."""
+        try:
+            text = record.getMessage()
+            if record.exc_info and record.exc_info[1] is not None:
+                text += f" ({type(record.exc_info[1]).__name__}: {record.exc_info[1]})"
+            self._worker.log(record.levelname.lower(), text, logger=record.name)
+        except Exception:
+            self.handleError(record)
+
+
+def error_frame(error: BaseException, stream: str | None, masking: Masking) -> protocol.Error:
+    """An error as a frame: its class, what to do, its words without secrets."""
+    if isinstance(error, IsthmusError):
+        message, group = str(error), error.group
+    else:
+        message, group = f"{type(error).__name__}: {error}{_place(error)}", "fault"
+    return protocol.Error(
+        kind=type(error).__name__,
+        group=group,
+        message=masking.text(message)[:LONGEST_EVENT],
+        stream=stream,
+        not_before=getattr(error, "not_before", None),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve one hub until it closes the pipe or asks to drain."""
+    options = _options(arguments)
+    for descriptor in (options.read, options.write):
+        os.set_inheritable(descriptor, False)
+    _no_standard_input()
+    sys.path[:0] = options.path
+    writer = protocol.FrameWriter(options.write)
+    parent = os.getppid()
+    try:
+        worker = _load(options.connector, writer)
+    except IsthmusError as error:
+        writer.write(error_frame(error, None, Masking()))
+        return error.exit_code
+    logging.basicConfig(level=logging.INFO, handlers=[FrameHandler(worker)], force=True)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # its request lines hold whole URLs
+    worker.hello()
+    frames: queue.Queue[protocol.HubFrame] = queue.Queue()
+    threading.Thread(target=_listen, args=(options.read, worker, frames, parent), name="hub", daemon=True).start()
+    while worker.handle(frames.get()):
+        pass
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="isthmus_sdk.worker", allow_abbrev=False, description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("connector", metavar="package.module:object")
+    parser.add_argument("--read", type=int, required=True, metavar="FD")
+    parser.add_argument("--write", type=int, required=True, metavar="FD")
+    parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a folder to import the connector from")
+    return parser.parse_args(arguments)
+
+
+def _load(value: str, writer: protocol.FrameWriter) -> Worker:
+    from isthmus_sdk import loader
+
+    connector = loader.load(value)
+    unmapped = [s.name for s in connector.streams.values() if s.mapping is None and s.summary is None]
+    if unmapped:
+        from isthmus_sdk.errors import ManifestError
+
+        raise ManifestError(f"{value}: streams without @maps or @summarises: {', '.join(unmapped)}")
+    return Worker(connector, writer)
+
+
+def _listen(descriptor: int, worker: Worker, frames: queue.Queue[protocol.HubFrame], parent: int) -> None:
+    """Read frames until the hub is gone, and then be gone at once: nothing here is worth keeping."""
+    try:
+        while True:
+            while not select.select([descriptor], [], [], PARENT_EVERY)[0]:
+                if os.getppid() != parent:
+                    os._exit(0)
+            body = protocol.read_frame(descriptor)
+            if body is None:
+                os._exit(0)
+            frame = protocol.decode_hub(body)
+            worker.at_once(frame)
+            if not isinstance(frame, protocol.AckFrame):
+                frames.put(frame)
+    except ProtocolError as error:
+        worker.fail(error)
+        os._exit(1)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+
+
+def _done(name: str, totals: Totals, message: str | None) -> protocol.Done:
+    return protocol.Done(
+        stream=name,
+        pages=totals.pages,
+        records=totals.records,
+        mapped=totals.mapped,
+        ignored=dict(totals.ignored),
+        quarantined=totals.quarantined,
+        objects=totals.objects,
+        cursor=totals.cursor,
+        complete=totals.complete,
+        resumed=totals.resumed,
+        error=message,
+    )
+
+
+def _no_standard_input() -> None:
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+
+
+def _strings(proxy: str | None) -> list[str]:
+    """The password in a proxy's URL."""
+    from urllib.parse import unquote, urlsplit
+
+    if not proxy:
+        return []
+    try:
+        password = urlsplit(proxy).password
+    except ValueError:
+        return []
+    return [unquote(password)] if password else []
+
+
+def _place(error: BaseException) -> str:
+    """Where in the code an unforeseen error arose; the last place outside this package tells an author most."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return ""
+    home = str(Path(__file__).parent)
+    foreign = [frame for frame in frames if not frame.filename.startswith(home)]
+    last = (foreign or frames)[-1]
+    return f" ({Path(last.filename).name}:{last.lineno})"
+
+
+# SDK_API is what `sdk_api` in manifests is compared with; a worker of another one refuses the connector in `_load`.
+__all__ = ["SDK_API", "FrameHandler", "Window", "Worker", "error_frame", "main"]
+
+if __name__ == "__main__":
+    raise SystemExit(main())
