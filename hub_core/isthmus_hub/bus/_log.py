@@ -22,6 +22,7 @@ CHECKPOINT_PAGES = 4000
 KEEP_IDS = 1_000_000
 """Block ids outlive their blocks, up to this many of them."""
 _RETAIN_AT_ONCE = 500
+_RETAIN_WHEN_FULL = 10
 _POLL_FIRST, _POLL_LAST = 0.002, 0.1
 
 KIND = FileKind(
@@ -78,7 +79,7 @@ class Log:
         self._vfs = vfs
         self._writer = connect(path, KIND, vfs=vfs)
         self._writer.set_busy_timeout(10_000)
-        self._writer.wal_autocheckpoint(CHECKPOINT_PAGES)
+        self._writer.wal_autocheckpoint(self._checkpoint_pages())
         self._positions = connect(path, KIND, flush=False, cache_kib=64, vfs=vfs)
         self._positions.wal_autocheckpoint(0)
         self._readers = Readers(path, KIND, vfs)
@@ -87,6 +88,11 @@ class Log:
         self._queue: list[Pending] = []
         self._news = threading.Condition()
         self._gaps: dict[tuple[int, int], str] = {}
+
+    def _checkpoint_pages(self) -> int:
+        """How long the write-ahead log may get: on a full disk the reserve has to be enough to fold it."""
+        affordable = self.space.reserve // (2 * KIND.page_size)
+        return min(CHECKPOINT_PAGES, max(affordable, 64)) if affordable else CHECKPOINT_PAGES
 
     # -- in ------------------------------------------------------------------------------------------------------
 
@@ -163,8 +169,10 @@ class Log:
                         (last, blocks, stored_bytes, stored_at),
                     )
                 writer.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 rollback(writer)
+                if isinstance(error, apsw.FullError):
+                    self._fold()
                 raise
         return acks
 
@@ -229,7 +237,7 @@ class Log:
     def latest(self, prefix: str) -> dict[str, tuple[int, bytes]]:
         """Newest block of each key; a damaged row is rebuilt from the blocks."""
         with self.reading() as reader:
-            rows: list[Any] = reader.execute(
+            rows: Any = reader.execute(
                 "SELECT key, last, meta, checksum FROM latest WHERE key >= ? AND substr(key, 1, ?) = ?",
                 (prefix, len(prefix), prefix),
             ).fetchall()
@@ -301,34 +309,49 @@ class Log:
     def _write_position(self, sql: str, bindings: tuple[Any, ...]) -> int:
         with self._commit_lock, storage_errors(self.path):
             before = self._positions.total_changes()
-            self._positions.execute(sql, bindings)
+            try:
+                self._positions.execute(sql, bindings)
+            except apsw.FullError:
+                # consumers have to get on while the disk is full, or nothing can ever be removed
+                self._make_room()
+                self._positions.execute(sql, bindings)
             return self._positions.total_changes() - before
 
     # -- retention and end ---------------------------------------------------------------------------------------
 
     def retain(self, max_age: float | None, max_bytes: int | None) -> Retained:
         """Remove oldest blocks, a few hundred per transaction so that publishers hardly notice."""
-        removed = 0
+        removed, at_once = 0, _RETAIN_AT_ONCE
         while True:
             with self._commit_lock, storage_errors(self.path):
-                dropped, first = self._drop_oldest(max_age, max_bytes)
+                try:
+                    dropped, first = self._drop_oldest(max_age, max_bytes, at_once)
+                except apsw.FullError:
+                    if at_once < _RETAIN_AT_ONCE:
+                        raise
+                    self._make_room()
+                    at_once = _RETAIN_WHEN_FULL
+                    continue
+                if dropped:
+                    self._shrink()
             removed += dropped
-            if dropped < _RETAIN_AT_ONCE:
+            if dropped < at_once:
                 return Retained(removed, first)
 
-    def _drop_oldest(self, max_age: float | None, max_bytes: int | None) -> tuple[int, int]:
+    def _drop_oldest(self, max_age: float | None, max_bytes: int | None, at_once: int) -> tuple[int, int]:
         writer = self._writer
         try:
             writer.execute("BEGIN IMMEDIATE")
             first, last, blocks, size = _row(writer, "SELECT first, last, blocks, bytes FROM head WHERE one = 1")
-            floor = writer.execute("SELECT min(position) FROM cursor").get
+            floor: Any = writer.execute("SELECT min(position) FROM cursor").get
             limit = last if floor is None else floor
             horizon = None if max_age is None else time.time() - max_age
             dropped = freed = 0
-            for end, stored_at, length in writer.execute(
+            rows: Any = writer.execute(
                 "SELECT last, stored_at, length(body) FROM block WHERE last <= ? ORDER BY first LIMIT ?",
-                (limit, _RETAIN_AT_ONCE),
-            ):
+                (limit, at_once),
+            )
+            for end, stored_at, length in rows:
                 too_old = horizon is not None and stored_at < horizon
                 too_much = max_bytes is not None and size - freed > max_bytes
                 if not (too_old or too_much):
@@ -343,12 +366,18 @@ class Log:
                     (first, blocks - dropped, size - freed),
                 )
                 self._drop_old_ids(writer, first)
-                writer.execute("PRAGMA incremental_vacuum(4000)").fetchall()
             writer.execute("COMMIT")
         except BaseException:
             rollback(writer)
             raise
         return dropped, first
+
+    def _shrink(self) -> None:
+        """Give freed pages back to the disk; where that fails they are used again by later blocks."""
+        try:
+            self._writer.execute("PRAGMA incremental_vacuum(2000)").fetchall()
+        except apsw.Error:
+            rollback(self._writer)
 
     @staticmethod
     def _drop_old_ids(writer: apsw.Connection, first: int) -> None:
@@ -359,15 +388,23 @@ class Log:
                 (first, surplus),
             )
 
+    def _make_room(self) -> None:
+        """On a full disk: give up the reserve, and the space of the write-ahead log."""
+        self.space.release_reserve()
+        self._fold()
+
+    def _fold(self) -> None:
+        try:
+            self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.Error:
+            pass  # a reader elsewhere or a full disk: a later one does it
+
     def close(self) -> None:
         """Fold the write-ahead log into the file and close it."""
         with self._commit_lock:
             self._readers.close()
             self._positions.close()
-            try:
-                self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-            except apsw.Error:
-                pass  # a reader elsewhere or a full disk: the next opening does it
+            self._fold()
             self._writer.close()
 
 

@@ -8,68 +8,81 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import apsw
 
+from isthmus_hub._sqlite import StorageDamaged, rollback
 from isthmus_hub.bus import _codec
 from isthmus_hub.bus._log import READ_BYTES, Log
 from isthmus_hub.bus.api import CheckReport, Gap, OffsetExpired, StoredBlock
 
 _COLUMNS = "first, last, count, stored_at, size, checksum, id, key, meta, body"
+_UNREADABLE = (apsw.CorruptError, UnicodeDecodeError)
 _FROM = f"SELECT {_COLUMNS} FROM block WHERE first >= ? ORDER BY first"  # noqa: S608
 
 
 def read(log: Log, offset: int, limit: int) -> list[StoredBlock]:
     """Blocks from ``offset`` on; see `Bus.read`."""
-    with log.reading() as reader:
-        reader.execute("BEGIN")
-        try:
-            first, last = reader.execute("SELECT first, last FROM head WHERE one = 1").get
-            if offset <= 0:
-                offset = first
-            elif offset < first:
-                raise OffsetExpired(log.name, offset, first)
-            if offset > last:
-                return []
-            found: list[StoredBlock] = []
-            size = 0
-            for block, length in _walk(reader, log, offset, last):
-                found.append(block)
-                size += length
-                if len(found) >= limit or size >= READ_BYTES:
-                    break
-            return found
-        finally:
-            reader.execute("COMMIT")
+    with log.reading() as reader, _snapshot(reader):
+        first, last = _ends(reader)
+        if offset <= 0:
+            offset = first
+        elif offset < first:
+            raise OffsetExpired(log.name, offset, first)
+        found: list[StoredBlock] = []
+        size = 0
+        for block, length in _walk(reader, log, offset, last):
+            found.append(block)
+            size += length
+            if len(found) >= limit or size >= READ_BYTES:
+                break
+        return found
 
 
 def check(log: Log) -> CheckReport:
     """Read and verify every block of the stream, and the structure of its file."""
-    problems: list[str] = []
     blocks = entries = 0
-    with log.reading() as reader:
-        reader.execute("BEGIN")
+    with log.reading() as reader, _snapshot(reader):
         try:
-            for (line,) in reader.execute("PRAGMA quick_check(20)"):
-                if line != "ok":
-                    problems.append(f"{log.path.name}: {line}")
-        except apsw.CorruptError as error:
-            problems.append(f"{log.path.name}: {error}")
-        try:
-            first, last, expected = reader.execute("SELECT first, last, blocks FROM head WHERE one = 1").get
-            gaps = []
-            for block, _ in _walk(reader, log, first, last):
-                if block.damage:
-                    gaps.append(Gap(log.name, block.first, block.last, block.damage))
-                else:
-                    blocks += 1
-                    entries += len(block.entries)
-            if blocks != expected and not gaps:
-                problems.append(f"{log.path.name}: {blocks} blocks found, {expected} counted")
-        finally:
-            reader.execute("COMMIT")
+            lines = [str(line) for (line,) in reader.execute("PRAGMA quick_check(20)")]
+        except _UNREADABLE as error:
+            lines = [str(error)]
+        problems = [f"{log.path.name}: {line}" for line in lines if line != "ok"]
+        first, last = _ends(reader)
+        gaps = []
+        for block, _ in _walk(reader, log, first, last):
+            if block.damage:
+                gaps.append(Gap(log.name, block.first, block.last, block.damage))
+            else:
+                blocks += 1
+                entries += len(block.entries)
+        counted = reader.execute("SELECT blocks FROM head WHERE one = 1").get
+        if blocks != counted and not gaps:
+            problems.append(f"{log.path.name}: {blocks} blocks found, {counted} counted")
     return CheckReport(blocks, entries, tuple(gaps), tuple(problems))
+
+
+@contextmanager
+def _snapshot(reader: apsw.Connection) -> Iterator[None]:
+    """One state of the file for several statements."""
+    reader.execute("BEGIN")
+    try:
+        yield
+    finally:
+        try:
+            rollback(reader)
+        except apsw.Error:
+            pass  # the statement that hit a broken page reports it a second time; its transaction is over
+
+
+def _ends(reader: apsw.Connection) -> tuple[int, int]:
+    """First retained and last offset."""
+    row: Any = reader.execute("SELECT first, last FROM head WHERE one = 1").get
+    if row is None or not isinstance(row[0], int) or not isinstance(row[1], int):
+        raise StorageDamaged("the head of the stream is damaged")
+    return row[0], row[1]
 
 
 def _walk(reader: apsw.Connection, log: Log, offset: int, last: int) -> Iterator[tuple[StoredBlock, int]]:
@@ -109,7 +122,7 @@ def _rows(reader: apsw.Connection, offset: int, last: int) -> Iterator[Any]:
                 yield row
                 position = max(position, row[0]) + 1
             return
-        except apsw.CorruptError as error:
+        except _UNREADABLE as error:
             yield f"the file's structure is broken ({error})"
             readable = _next_readable(reader, position, last)
             if readable is None:
@@ -137,7 +150,7 @@ def _next_readable(reader: apsw.Connection, position: int, last: int) -> int | N
 def _readable(reader: apsw.Connection, position: int) -> bool:
     try:
         return bool(reader.execute(f"{_FROM} LIMIT 1", (position,)).fetchall())
-    except apsw.CorruptError:
+    except _UNREADABLE:
         return False
 
 
