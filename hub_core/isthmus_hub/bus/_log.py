@@ -332,11 +332,13 @@ class Log:
                     self._make_room()
                     at_once = _RETAIN_WHEN_FULL
                     continue
+                removed += dropped
                 if dropped:
                     self._shrink()
-            removed += dropped
-            if dropped < at_once:
-                return Retained(removed, first)
+                if dropped < at_once:
+                    if removed:
+                        self._fold()  # only now the file gets smaller
+                    return Retained(removed, first)
 
     def _drop_oldest(self, max_age: float | None, max_bytes: int | None, at_once: int) -> tuple[int, int]:
         writer = self._writer
