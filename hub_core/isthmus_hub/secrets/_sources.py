@@ -30,13 +30,18 @@ def from_file(path: Path, what: str, *, private: bool = False) -> str:
         raise SecretError(f"{what}: {path} does not exist") from None
     except OSError as error:
         raise SecretError(f"{what}: {path} cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        state = os.fstat(file.fileno())
+    try:
+        state = os.fstat(descriptor)
         if not stat.S_ISREG(state.st_mode):
             raise SecretError(f"{what}: {path} is not a regular file")
         if private and state.st_mode & 0o027:
             raise SecretError(f"{what}: {path} can be read or changed by other users; run: chmod 600 {path}")
-        data = file.read(LARGEST + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise SecretError(f"{what}: {path} cannot be read: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
     if len(data) > LARGEST:
         raise SecretError(f"{what}: {path} is larger than {LARGEST // 1024} KiB")
     try:

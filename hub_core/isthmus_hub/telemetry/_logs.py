@@ -27,17 +27,14 @@ _DEEPEST = 8
 
 Format = Literal["auto", "json", "console"]
 
-_handler: logging.Handler | None = None
-
 
 def configure_logging(
     redactor: Redactor, *, format: Format = "auto", level: str = "info", stream: TextIO | None = None
 ) -> None:
-    """Set up logging for the process; a second call replaces the first.
+    """Set up logging for the process; whatever was set up before is replaced.
 
     ``auto`` is ``console`` where ``stream`` (standard error by default) is a terminal, else ``json``.
     """
-    global _handler
     stream = sys.stderr if stream is None else stream
     if format == "auto":
         format = "console" if stream.isatty() else "json"
@@ -61,20 +58,16 @@ def configure_logging(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(redactor.wrap(stream))
+    handler = _Handler(redactor.wrap(stream))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render]
         )
     )
-    # An entry that cannot be formatted must not print its arguments, unmasked, to standard error.
-    logging.raiseExceptions = False
     root = logging.getLogger()
-    if _handler is not None:
-        root.removeHandler(_handler)
-    root.addHandler(handler)
+    # Every other handler goes: it would write what this one masks.
+    root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    _handler = handler
     logging.captureWarnings(True)
     for noisy in ("httpx", "httpcore", "keyring", "urllib3"):
         # Their debug entries repeat headers and URLs.
@@ -104,6 +97,20 @@ def install_exception_hooks(redactor: Redactor, *, stream: TextIO | None = None)
     sys.excepthook = shown
     threading.excepthook = in_thread
     sys.unraisablehook = unraisable
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Says which entry it could not write; the inherited one would print its arguments, unmasked, to standard error."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        try:
+            text = "a log entry could not be written"
+            where = {"logger": record.name, "file": record.pathname, "line": record.lineno}
+            self.stream.write(json.dumps({"event": text, "level": "error", **where}) + "\n")
+            self.flush()
+        except (OSError, ValueError):
+            # Standard error itself is closed or full: there is nobody left to tell.
+            pass
 
 
 class _Masking:

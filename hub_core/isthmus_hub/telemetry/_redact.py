@@ -72,25 +72,24 @@ class Redactor:
             at = end
         return b"".join([*out, data[at:]])
 
-    def data(self, value: Any) -> Any:
-        """Like ``text``, for every text in plain data; an object whose ``repr`` leaks becomes a masked text."""
+    def data(self, value: Any, *, depth: int = 0) -> Any:
+        """Like ``text``, for every text in plain data; an object whose ``repr`` leaks becomes a masked text.
+
+        What is nested deeper than 16 levels, or refers to itself, is written as text from there on.
+        """
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, bytes | bytearray):
             return self.bytes(bytes(value))
-        if isinstance(value, Mapping):
-            return {self.data(key): self.data(item) for key, item in value.items()}
-        if isinstance(value, list | tuple | set | frozenset):
-            return (
-                type(value)(self.data(item) for item in value)
-                if type(value) in _PLAIN
-                else [self.data(v) for v in value]
-            )
+        if depth < _DEEPEST and isinstance(value, Mapping):
+            return {self.data(key, depth=depth + 1): self.data(item, depth=depth + 1) for key, item in value.items()}
+        if depth < _DEEPEST and type(value) in _PLAIN:
+            return type(value)(self.data(item, depth=depth + 1) for item in value)
         if value is None or isinstance(value, bool):
             return value
         shown = repr(value)
         masked = self.text(shown)
-        return value if masked == shown else masked
+        return masked if masked != shown or isinstance(value, _NESTED) else value
 
     def wrap(self, stream: TextIO) -> TextIO:
         """A text stream that masks whole lines before they reach ``stream``."""
@@ -98,6 +97,8 @@ class Redactor:
 
 
 _PLAIN = (list, tuple, set, frozenset)
+_NESTED = (Mapping, *_PLAIN)
+_DEEPEST = 16
 
 
 def forms(value: str) -> set[str]:
