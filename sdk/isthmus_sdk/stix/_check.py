@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from isthmus_sdk.errors import InvalidObject
-from isthmus_sdk.stix._grammar import is_identifier
-
-
-class Problem(NamedTuple):
-    """One broken rule: where, which, and what to do about it."""
-
-    id: str
-    path: str
-    rule: str
-    message: str
-
-
-def problems(obj: Mapping[str, Any]) -> list[Problem]:
-    """Every MUST that ``obj`` breaks."""
-    identifier = obj.get("id")
-    if not isinstance(identifier, str) or not is_identifier(identifier):
-        return [Problem(str(identifier), "id", "identifier", "expected type--UUID")]
-    return []
-
-
-def warnings(obj: Mapping[str, Any]) -> list[Problem]:
-    """Every SHOULD that ``obj`` breaks."""
-    return []
+from isthmus_sdk.stix._compile import accepts
+from isthmus_sdk.stix._explain import Problem, explain
 
 
 def check(obj: Mapping[str, Any]) -> None:
-    """Raise `InvalidObject` with the first problem of ``obj``, if any."""
-    for first in problems(obj):
-        raise InvalidObject(first.message, id=first.id, path=first.path, rule=first.rule)
+    """Raise `InvalidObject` with the first rule that ``obj`` breaks, if any.
+
+    Custom types, properties and extensions are no error: they pass through untouched.
+    """
+    if accepts(obj):
+        return
+    errors, _ = explain(obj)
+    for first in errors:
+        raise InvalidObject(
+            f"{first.id or 'object'}: {first.path or 'object'}: {first.message} [{first.rule}]",
+            id=first.id,
+            path=first.path,
+            rule=first.rule,
+        )
+
+
+def problems(obj: Mapping[str, Any]) -> list[Problem]:
+    """Every MUST of the standard that ``obj`` breaks, in the order of its text."""
+    return [] if accepts(obj) else explain(obj)[0]
+
+
+def warnings(obj: Mapping[str, Any]) -> list[Problem]:
+    """Every SHOULD that ``obj`` breaks, and everything custom in it."""
+    return explain(obj)[1]

@@ -44,6 +44,19 @@ except ImportError:  # the wheel is missing on this platform
         return _dashed(sha1(namespace + name, usedforsecurity=False).digest(), version=5)
 
 
+_MINTED_LIMIT = 16_384
+minted: set[str] = set()
+"""Identifiers made here of late: their form needs no second look. Emptied when full, so it stays small."""
+
+
+def _mint(type: str, namespace: Any, name: bytes) -> str:
+    identifier = f"{type}--{_named(namespace, name)}"
+    if len(minted) >= _MINTED_LIMIT:
+        minted.clear()
+    minted.add(identifier)
+    return identifier
+
+
 def sco_id(type: str, properties: Mapping[str, Any]) -> str:
     """The id of a cyber observable from its properties.
 
@@ -57,14 +70,14 @@ def sco_id(type: str, properties: Mapping[str, Any]) -> str:
         return value_id(type, properties["value"])
     key = {name: _contribution(name, properties[name]) for name in entry.identity if properties.get(name) is not None}
     if key:
-        return f"{type}--{_named(_OASIS, hashed_form(key))}"
+        return _mint(type, _OASIS, hashed_form(key))
     return drawn_id(type, {name: value for name, value in properties.items() if name != "id" and value is not None})
 
 
 @lru_cache(maxsize=65_536)
 def value_id(type: str, value: str) -> str:
     """`sco_id` of the observables whose one contributing property is ``value``: addresses, names, URLs."""
-    return f"{type}--{_named(_OASIS, hashed_form({'value': value}))}"
+    return _mint(type, _OASIS, hashed_form({"value": value}))
 
 
 def sdo_id(type: str, key: Mapping[str, Any]) -> str:
@@ -72,9 +85,11 @@ def sdo_id(type: str, key: Mapping[str, Any]) -> str:
 
     Texts are NFC and stripped, ``None`` is left out. The caller folds case where the source does not care about it.
     """
-    name = {part: _folded(value) for part, value in key.items() if value is not None}
-    name["type"] = type
-    return f"{type}--{_named(_ISTHMUS, hashed_form(name))}"
+    name = {"type": type}
+    for part, value in key.items():
+        if value is not None:
+            name[part] = value.strip() if value.__class__ is str and value.isascii() else _folded(value)
+    return _mint(type, _ISTHMUS, hashed_form(name))
 
 
 def edge_id(kind: str, source: str, target: str) -> str:
@@ -83,7 +98,7 @@ def edge_id(kind: str, source: str, target: str) -> str:
     Its type and both ends, no time. The ends are identifiers, so no escaping is needed.
     """
     name = f'{{"relationship_type":"{kind}","source_ref":"{source}","target_ref":"{target}","type":"relationship"}}'
-    return f"relationship--{_named(_ISTHMUS, name.encode())}"
+    return _mint("relationship", _ISTHMUS, name.encode())
 
 
 def drawn_id(type: str, key: Mapping[str, Any]) -> str:

@@ -33,7 +33,7 @@ def encode(obj: Mapping[str, Any]) -> bytes:
     (lone surrogates, NaN, infinities, foreign types).
     """
     try:
-        return _sorted(obj if _exact(obj) else _without_integral_floats(obj))
+        return _sorted(obj if obj.__class__ is dict and _exact(obj) else _without_integral_floats(obj))
     except _UNWRITABLE as error:
         raise RecordError(f"{_name(obj)} cannot be written as JSON: {error}") from error
 
@@ -49,13 +49,16 @@ def decode(data: bytes | str) -> Json:
     return value
 
 
-def hashed_form(value: Any) -> bytes:
-    """RFC 8785 bytes of ``value``, for identifiers:
+def hashed_form(value: Mapping[str, Any]) -> bytes:
+    """RFC 8785 bytes of ``value``, for identifiers.
 
-    Numbers are doubles, so integers beyond 2^53 are rounded as JCS does.
+    Numbers are doubles there, so integers beyond 2^53 are rounded as JCS does.
     """
     try:
-        return _sorted(value) if _exact(value, SAFE_INTEGER + 1) else _jcs(value).encode()
+        for child in value.values():
+            if child.__class__ is not str:
+                return _sorted(value) if _exact(value, SAFE_INTEGER + 1) else _jcs(value).encode()
+        return _sorted(value)
     except _UNWRITABLE as error:
         raise RecordError(f"no identifier can be made from {value!r}: {error}") from error
 
@@ -80,20 +83,14 @@ def digest(value: Mapping[str, Any]) -> bytes:
 
 def _exact(value: Any, largest: int | None = None) -> bool:
     """Whether msgspec's bytes already are the canonical ones: no float, and no integer beyond ``largest``."""
-    kind = type(value)
-    if kind is dict:
-        children = value.values()
-    elif kind is list or kind is tuple:
-        children = value
-    else:
-        return kind is not float and (largest is None or kind is not int or -largest <= value <= largest)
-    for child in children:
-        kind = type(child)
+    for child in value.values() if value.__class__ is dict else value:
+        kind = child.__class__
         if kind is str or kind is bool:
             continue
-        if kind is int and largest is None:
-            continue
-        if not _exact(child, largest):
+        if kind is dict or kind is list:
+            if not _exact(child, largest):
+                return False
+        elif kind is not int or (largest is not None and not -largest <= child <= largest):
             return False
     return True
 

@@ -57,6 +57,11 @@ def instant(text: str) -> str:
     return f"{whole}.{fraction.rstrip('0')}"
 
 
+def is_later(a: str, b: str) -> bool:
+    """Whether timestamp ``a`` is after ``b``."""
+    return a > b if len(a) == len(b) == 24 else instant(a) > instant(b)
+
+
 def earliest(*times: str | None) -> str | None:
     """The first of the given timestamps in time; ``None`` among them are skipped."""
     return min((time for time in times if time), key=instant, default=None)
@@ -92,6 +97,8 @@ def shortened(text: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def _from_text(value: str, unit: str) -> str | None:
+    if len(value) == 24 and is_timestamp(value):
+        return _known(value)
     text = value.strip()
     if text.lower() in _SAYS_NOTHING:
         return None
@@ -127,6 +134,7 @@ def _from_text(value: str, unit: str) -> str | None:
         raise RecordError(f"{text!r} is not a time: {error}") from error
 
 
+@lru_cache(maxsize=16_384, typed=True)
 def _from_number(value: float, unit: str) -> str | None:
     if value != value or value in (float("inf"), float("-inf")):
         raise RecordError(f"{value} is not a time")

@@ -14,14 +14,13 @@ from functools import lru_cache
 from typing import Any, Final
 
 from isthmus_sdk.errors import RecordError
-from isthmus_sdk.stix._grammar import is_cpe
+from isthmus_sdk.stix._grammar import is_cpe, is_mac
 
-_SAYS_NOTHING = frozenset(
-    (
-        *["", "-", "--", "?", "unknown", "none", "null", "n/a", "na", "nan", "undefined", "(unknown)", "<unknown>"],
-        "not available",
-    ),
-)
+_UNKNOWNS = "unknown none null n/a na nan undefined unspecified (unknown) <unknown> - -- ?"
+_SAYS_NOTHING = frozenset([*_UNKNOWNS.split(), "not available", ""])
+_LONGEST_UNKNOWN = max(map(len, _SAYS_NOTHING))
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_PLAIN_IPV4 = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
 _HEX12 = re.compile(r"[0-9a-f]{12}")
 _MAC = re.compile(
     r"[0-9a-f]{1,2}(?:([:-])[0-9a-f]{1,2})(?:\1[0-9a-f]{1,2}){4}|[0-9a-f]{4}([.:-])[0-9a-f]{4}\2[0-9a-f]{4}"
@@ -54,17 +53,24 @@ def text(value: object) -> str | None:
 
     ``None`` where it says nothing. Numbers become their decimal text.
     """
-    if says_nothing(value) or isinstance(value, bool):
+    if type(value) is str:
+        bare = value.strip()
+        if len(bare) > _LONGEST_UNKNOWN or bare.lower() not in _SAYS_NOTHING:
+            return bare
         return None
-    if isinstance(value, str):
-        return value.strip()
+    if value is None or isinstance(value, bool):
+        return None
     if isinstance(value, int | float):
         return str(value)
+    if isinstance(value, str):
+        return text(str(value))
     raise RecordError(f"expected text, found {type(value).__name__}")
 
 
 @lru_cache(maxsize=65_536)
 def _mac(value: str) -> str | None:
+    if is_mac(value) and value != "00:00:00:00:00:00":
+        return value
     lowered = value.strip().lower()
     if lowered in _SAYS_NOTHING:
         return None
@@ -92,6 +98,8 @@ def mac(value: object) -> str | None:
 
 @lru_cache(maxsize=65_536)
 def _ip(value: str) -> str | None:
+    if _PLAIN_IPV4.fullmatch(value) and value != "0.0.0.0":  # noqa: S104 - compared, not bound
+        return value
     bare = value.strip()
     if bare.lower() in _SAYS_NOTHING:
         return None
@@ -215,13 +223,19 @@ def purdue_level(value: object) -> str | None:
     if isinstance(value, list | tuple | set | frozenset):
         levels = {level for each in value if (level := purdue_level(each)) is not None}
         return levels.pop() if len(levels) == 1 else None
-    if says_nothing(value):
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not (value is None or isinstance(value, int | float | str)):
         raise RecordError(f"{value!r} is not a Purdue level")
-    if isinstance(value, str) and value.strip().lower() in ("dmz", "idmz", "industrial dmz"):
+    return _purdue_level(str(value))
+
+
+@lru_cache(maxsize=256)
+def _purdue_level(value: str) -> str | None:
+    word = value.strip().lower()
+    if word in _SAYS_NOTHING:
+        return None
+    if word in ("dmz", "idmz", "industrial dmz"):
         return "3.5"
-    found = _LEVEL.fullmatch(str(value).strip().lower())
+    found = _LEVEL.fullmatch(word)
     if found is None:
         raise RecordError(f"{value!r} is not a Purdue level: expected 0 to 5 or 3.5")
     number = float(found[1].replace(",", "."))

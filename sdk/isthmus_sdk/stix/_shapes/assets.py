@@ -256,7 +256,7 @@ class AssetShapes(Origin):
         own, began, changed = asset["id"], asset["created"], asset["modified"]
         edges = [self.edge("consists-of", own, part, began, changed) for part in parts]
         place: tuple[Json, ...] = ()
-        if normalise.text(zone):
+        if zone and normalise.text(zone):
             where = self.zone(str(zone), site=site)
             place = (where.object,)
             edges.append(self.edge("consists-of", where.id, own, began, changed))
@@ -266,12 +266,12 @@ class AssetShapes(Origin):
         self, interfaces: Iterable[Interface], site: str | None, zone: str | None, notes: list[str]
     ) -> tuple[list[Json], dict[str, Json]]:
         """Normalised interfaces (one per address scope) and the address observables they name."""
-        cards: dict[str, Json] = {}
+        cards: list[Json] = []
         parts: dict[str, Json] = {}
         for index, each in enumerate(interfaces):
             where = f"interfaces[{index}]"
             mac = _or_note(normalise.mac, each.mac, f"{where}.mac", notes)
-            vlan = normalise.text(each.vlan)
+            vlan = None if each.vlan is None else normalise.text(each.vlan)
             there = (each.site or site, each.zone or zone, each.sensor, vlan)
             by_scope: dict[str, list[str]] = {}
             for value in (each.ips,) if isinstance(each.ips, str) else each.ips:
@@ -280,12 +280,18 @@ class AssetShapes(Origin):
             if not by_scope and mac:
                 by_scope[self.scope(*there, None)] = []
             for scope, ips in by_scope.items():
-                card = self._card(normalise.text(each.name), mac, sorted(set(ips)), vlan, scope)
-                cards[repr(card)] = card
-                parts.update({address_ref(ip): address(ip) for ip in ips})
+                card = self._card(
+                    normalise.text(each.name), mac, sorted(set(ips)) if len(ips) > 1 else ips, vlan, scope
+                )
+                if card not in cards:
+                    cards.append(card)
+                for ip in ips:
+                    made = address(ip)
+                    parts[made["id"]] = made
             if mac:
-                parts[value_id("mac-addr", mac)] = of_value("mac-addr", mac)
-        return [cards[key] for key in sorted(cards)], parts
+                made = of_value("mac-addr", mac)
+                parts[made["id"]] = made
+        return sorted(cards, key=repr) if len(cards) > 1 else cards, parts
 
     @staticmethod
     def _card(name: str | None, mac: str | None, ips: list[str], vlan: str | None, scope: str) -> Json:

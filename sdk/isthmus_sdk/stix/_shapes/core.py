@@ -10,8 +10,8 @@ import msgspec
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.stix._ids import edge_id, sdo_id
 from isthmus_sdk.stix._json import Json
-from isthmus_sdk.stix._time import instant, is_timestamp, timestamp
-from isthmus_sdk.stix.normalise import says_nothing, text
+from isthmus_sdk.stix._time import is_later, is_timestamp, timestamp
+from isthmus_sdk.stix.normalise import text
 
 SPEC = "2.1"
 
@@ -72,6 +72,15 @@ class Reference(msgspec.Struct, frozen=True):
     url: str | None = None
     description: str | None = None
 
+    def fields(self) -> tuple[tuple[str, str | None], ...]:
+        """Name and value of every field."""
+        return (
+            ("source_name", self.source_name),
+            ("external_id", self.external_id),
+            ("url", self.url),
+            ("description", self.description),
+        )
+
 
 def id_of(referent: Referent) -> str:
     """The id behind a referent. Raises `RecordError` where there is none."""
@@ -97,11 +106,10 @@ def gather(*groups: Iterable[Json]) -> tuple[Json, ...]:
 
 def given(**values: Any) -> Json:
     """The values that say something: no ``None``, no empty text, no empty list."""
-    return {
-        name: value
-        for name, value in values.items()
-        if value is not None and value != "" and value != [] and value != {}
-    }
+    return {name: value for name, value in values.items() if value or value.__class__ in _NEVER_EMPTY}
+
+
+_NEVER_EMPTY = frozenset({bool, int, float})
 
 
 class Origin:
@@ -140,23 +148,31 @@ class Origin:
 
     def versions(self, created: object, modified: object, first_seen: str | None = None) -> tuple[str, str]:
         """``created`` and ``modified`` of a versioned object; the first never after the second."""
-        changed = timestamp(modified) or self.observed_at
+        changed = self.observed_at if modified is None else timestamp(modified) or self.observed_at
         if changed is None:
             raise RecordError("no time of change: give modified, or the builder an observed_at")
-        began = timestamp(created) or first_seen or changed
-        return (began if instant(began) <= instant(changed) else changed), changed
+        began = (None if created is None else timestamp(created)) or first_seen
+        if began is None or began == changed:
+            return changed, changed
+        return (changed if is_later(began, changed) else began), changed
 
     def references(self, items: Iterable[Reference | Mapping[str, str]]) -> list[Json]:
         """External references, sorted. A CVE under another source's name is told as text: only ``cve`` may hold one."""
-        made = {}
+        made: dict[tuple[str, ...], Json] = {}
         for item in items:
-            fields = given(**(item if isinstance(item, Mapping) else msgspec.structs.asdict(item)))
-            external_id = str(fields.get("external_id", ""))
-            if external_id.startswith(("CVE-", "CAPEC-")) and fields["source_name"] not in ("cve", "capec"):
+            fields = {
+                name: value for name, value in (item.items() if isinstance(item, Mapping) else item.fields()) if value
+            }
+            external_id = fields.get("external_id")
+            if (
+                external_id
+                and external_id.startswith(("CVE-", "CAPEC-"))
+                and fields["source_name"] not in ("cve", "capec")
+            ):
                 fields["description"] = fields.get("description", external_id)
                 del fields["external_id"]
-            made[tuple(sorted(fields.items()))] = fields
-        return [made[key] for key in sorted(made)]
+            made[tuple(f"{name}={fields[name]}" for name in sorted(fields))] = fields
+        return [made[key] for key in sorted(made)] if len(made) > 1 else list(made.values())
 
     def versioned(self, type: str, key: Mapping[str, Any], created: str, modified: str, **properties: Any) -> Json:
         """A domain or relationship object named by its natural key."""
@@ -191,4 +207,4 @@ def _observation(value: object) -> str | None:
 
 def words(values: Iterable[object]) -> list[str]:
     """Texts, sorted and each once, without those that say nothing."""
-    return sorted({found for value in values if not says_nothing(value) and (found := text(value))})
+    return sorted({found for value in values if value is not None and (found := text(value))})

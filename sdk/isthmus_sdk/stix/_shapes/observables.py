@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -52,15 +53,19 @@ def program(software: Software | str, notes: list[str] | None = None, where: str
     if not name:
         return None
     try:
-        cpe = normalise.cpe(item.cpe)
+        cpe = normalise.cpe(item.cpe) if item.cpe else None
     except RecordError as error:
         if notes is None:
             raise
         notes.append(f"{where}.cpe: {error}")
         cpe = None
-    return observable(
-        "software", name=name, cpe=cpe, vendor=normalise.text(item.vendor), version=normalise.text(item.version)
-    )
+    return dict(_software(name, cpe, normalise.text(item.vendor), normalise.text(item.version)))
+
+
+@lru_cache(maxsize=4_096)
+def _software(name: str, cpe: str | None, vendor: str | None, version: str | None) -> Json:
+    """The same few programs run on many assets."""
+    return observable("software", name=name, cpe=cpe, vendor=vendor, version=version)
 
 
 class ObservableShapes(Origin):
