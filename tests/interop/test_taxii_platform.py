@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from tests.hub.delivery.doubles import Room, asset
+from tests.hub.delivery.doubles import asset
 from tests.interop.conftest import need
 from tests.interop.plant import alert, marked, objects, plc
+from tests.interop.room import RealRoom
 
 from isthmus_connectors.taxii.platform import taxii
 from isthmus_sdk import stix
@@ -15,27 +16,13 @@ from isthmus_sdk import stix
 pytestmark = pytest.mark.interop
 
 
-class Pushing(Room):
-    """A room whose platform is the server."""
-
-    def __init__(self, path, server, **settings):
-        self.settings = {"url": server.url, "collection": server.collection, "username": server.user, **settings}
-        self.secrets = {"password": server.password}
-        super().__init__(path)
-
-    def start(self):
-        deliverer = super().start()
-        deliverer._session = taxii.open("toy", self.settings, self.secrets)
-        deliverer._session.context.lookup = deliverer._sharing.lookup
-        return deliverer
-
-
 @pytest.fixture
 def pushing(tmp_path):
     made = []
 
     def make(server, **settings):
-        made.append(Pushing(tmp_path / f"room-{len(made)}", server, **settings))
+        where = {"url": server.url, "collection": server.collection, "username": server.user, **settings}
+        made.append(RealRoom(tmp_path / f"room-{len(made)}", taxii, where, {"password": server.password}))
         return made[-1]
 
     yield make

@@ -1,0 +1,1 @@
+"""OpenSearch and Elasticsearch, with documents in the Elastic Common Schema."""
