@@ -1,0 +1,158 @@
+"""Communications, and the addresses between which they run, from the rows of a cohort."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from isthmus_sdk.summarise._windows import (
+    BYTES_IN,
+    BYTES_OUT,
+    COUNT,
+    EDGE,
+    FIRST,
+    LAST,
+    PACKETS_IN,
+    PACKETS_OUT,
+    TOUCHED,
+    Cohort,
+    Key,
+    Row,
+)
+
+if TYPE_CHECKING:
+    from isthmus_sdk.engine import MakeBuilder
+    from isthmus_sdk.stix import Builder
+
+End = tuple[str, Any, Any]
+"""Address, sensor, VLAN."""
+
+
+def iso(at: float) -> str:
+    """Seconds since 1970 as a canonical STIX timestamp with microseconds where there are any."""
+    micro = round(at * 1_000_000)
+    moment = datetime.fromtimestamp(micro // 1_000_000, UTC).replace(microsecond=micro % 1_000_000)
+    return moment.isoformat(timespec="microseconds" if micro % 1000 else "milliseconds")[:-6] + "Z"
+
+
+def objects_of(cohort: Cohort, *, seconds: float, part: str, make_builder: MakeBuilder) -> Iterator[dict[str, Any]]:
+    """STIX objects of everything in a cohort that was not given out yet: the ends first, then the communications.
+
+    ``part`` names the input file. An edge is given out with the counters of its whole window, so that a window which is
+    stated again replaces itself.
+    """
+    edges = _touched(cohort)
+    if not edges:
+        return
+    ends: dict[End, list[float]] = {}
+    for (_, edge), rows in edges.items():
+        first = min(row[FIRST] for _, row in rows)
+        last = max(row[LAST] for _, row in rows)
+        for end in _ends(edge):
+            span = ends.setdefault(end, [first, last])
+            span[0], span[1] = min(span[0], first), max(span[1], last)
+    builder = make_builder(iso(max(span[1] for span in ends.values())))
+    references: dict[End, str] = {}
+    for end in sorted(ends, key=repr):
+        shape = _end(builder, end, *ends[end])
+        references[end] = shape.id
+        yield from shape
+    for (window, edge), rows in sorted(edges.items(), key=repr):
+        own = part if window == cohort.index else f"{part}~{iso(cohort.index * seconds)}"
+        source, target = (references[end] for end in _ends(edge))
+        yield _communication(builder, source, target, edge, rows, _window(rows, window, cohort, seconds, own))
+        for _, row in rows:
+            row[TOUCHED] = False
+
+
+def _touched(cohort: Cohort) -> dict[tuple[int, Key], list[tuple[Key, Row]]]:
+    """Rows (with their service) by window and edge, for the edges that have something new."""
+    edges: dict[tuple[int, Key], list[tuple[Key, Row]]] = {}
+    fresh: set[tuple[int, Key]] = set()
+    for window, rows in cohort.windows.items():
+        for key, row in rows.items():
+            edge = (window, key[:EDGE])
+            edges.setdefault(edge, []).append((key[EDGE:], row))
+            if row[TOUCHED]:
+                fresh.add(edge)
+    return edges if len(fresh) == len(edges) else {key: rows for key, rows in edges.items() if key in fresh}
+
+
+def _ends(edge: Key) -> tuple[End, End]:
+    source, target, sensor, vlan = edge
+    return (source, sensor, vlan), (target, sensor, vlan)  # type: ignore[return-value]
+
+
+def _end(builder: Builder, end: End, first: float, last: float) -> Any:
+    """The object an address stands for: an endpoint, or only the address where no single host can have it."""
+    address, sensor, vlan = end
+    if _is_group(address):
+        return builder.ip(address)
+    vantage = "/".join(str(part) for part in (sensor, f"vlan{vlan}" if vlan is not None else None) if part)
+    return builder.endpoint(
+        address, vantage=vantage, sensor=sensor, vlan=vlan, first_seen=iso(first), last_seen=iso(last)
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _is_group(address: str) -> bool:
+    """Whether an address names many hosts: multicast or the limited broadcast."""
+    return address == "255.255.255.255" or ipaddress.ip_address(address).is_multicast
+
+
+def _window(rows: list[tuple[Key, Row]], window: int, cohort: Cohort, seconds: float, part: str) -> dict[str, Any]:
+    total = [sum(row[place] for _, row in rows) for place in range(COUNT, PACKETS_IN + 1)]
+    counters: dict[str, Any] = {
+        "start": iso(window * seconds),
+        "seconds": round(seconds),
+        "part": part,
+        "connections": total[COUNT],
+        "bytes_out": total[BYTES_OUT],
+        "bytes_in": total[BYTES_IN],
+        "packets_out": total[PACKETS_OUT],
+        "packets_in": total[PACKETS_IN],
+    }
+    if window != cohort.index:
+        counters["late"] = total[COUNT]
+    return counters
+
+
+def _communication(
+    builder: Builder, source: str, target: str, edge: Key, rows: list[tuple[Key, Row]], window: dict[str, Any]
+) -> dict[str, Any]:
+    from isthmus_sdk.stix import Service as Spoken
+
+    services: dict[tuple[str, str | None, int | None], set[int]] = {}
+    for (protocol, transport, port, code), _ in rows:
+        for name in _protocols(protocol, transport):
+            codes = services.setdefault((name, transport, port), set())  # type: ignore[arg-type]
+            if code is not None:
+                codes.add(code)  # type: ignore[arg-type]
+    first = min(row[FIRST] for _, row in rows)
+    last = max(row[LAST] for _, row in rows)
+    shape = builder.communication(
+        source,
+        target,
+        services=[
+            Spoken(protocol=protocol, transport=transport, port=port, function_codes=sorted(codes))
+            for (protocol, transport, port), codes in services.items()
+        ],
+        first_seen=iso(first),
+        last_seen=iso(last),
+        window=window,
+        sensor=edge[2],  # type: ignore[arg-type]
+        modified=iso(last),
+    )
+    return shape.object
+
+
+def _protocols(protocol: Any, transport: Any) -> list[str]:
+    """Names of what is spoken; the transport where nothing above it was recognised."""
+    names = sorted({name.strip() for name in str(protocol).split(",") if name.strip()}) if protocol else []
+    return names or ([str(transport)] if transport else ["other"])
+
+
+__all__ = ["iso", "objects_of"]
