@@ -45,7 +45,14 @@ def block_id(
         payload.update(len(encoded).to_bytes(8, "big"))
         payload.update(encoded)
     whole = blake2b(digest_size=16)
-    for part in (hub.encode(), instance.encode(), stream.encode(), fingerprint.encode(), cursor_before, payload.digest()):
+    for part in (
+        hub.encode(),
+        instance.encode(),
+        stream.encode(),
+        fingerprint.encode(),
+        cursor_before,
+        payload.digest(),
+    ):
         whole.update(len(part).to_bytes(8, "big"))
         whole.update(part)
     return whole.digest()

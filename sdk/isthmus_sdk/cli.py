@@ -77,7 +77,11 @@ def _preview_command(commands: Any) -> None:
     command.add_argument("--limit", type=int, default=3, metavar="N", help="records to show (default: 3)")
     command.add_argument("--set", action="append", default=[], metavar="K=V", help="a setting of the connector")
     command.add_argument(
-        "--secret", action="append", default=[], metavar="NAME=REF", help="a secret: env:VARIABLE or file:PATH, never a value"
+        "--secret",
+        action="append",
+        default=[],
+        metavar="NAME=REF",
+        help="a secret: env:VARIABLE or file:PATH, never a value",
     )
     command.add_argument("--tls-pin", metavar="sha256:HEX", help="certificate of an appliance that signs its own")
     command.add_argument("--source-id", default="local")
@@ -107,7 +111,9 @@ def _stix_command(commands: Any) -> None:
 
 
 def _connector_and_stream(command: argparse.ArgumentParser) -> None:
-    command.add_argument("connector", metavar="CONNECTOR", help="name of an installed connector, or package.module:object")
+    command.add_argument(
+        "connector", metavar="CONNECTOR", help="name of an installed connector, or package.module:object"
+    )
     command.add_argument("stream", metavar="STREAM")
 
 
@@ -195,7 +201,9 @@ def _stix_check(options: argparse.Namespace) -> int:
         return code
     for kind in ("errors", "warnings"):
         for problem in report[kind]:
-            print(f"{kind[:-1]}: {problem['id'] or problem['index']}: {problem['path']}: {problem['message']} [{problem['rule']}]")
+            print(
+                f"{kind[:-1]}: {problem['id'] or problem['index']}: {problem['path']}: {problem['message']} [{problem['rule']}]"
+            )
     _say(f"{report['objects']} objects, {report['valid']} valid, {len(report['warnings'])} warnings")
     return code
 

@@ -187,7 +187,9 @@ class Connector(Generic[S]):
         http: Callable[[S], Mapping[str, Any]] | Mapping[str, Any] | None = None,
     ) -> None:
         if not package:
-            raise ManifestError("Connector(__package__, ...): the module is not inside a package; give the package's name")
+            raise ManifestError(
+                "Connector(__package__, ...): the module is not inside a package; give the package's name"
+            )
         self.package = package
         self.settings: type[S] = settings
         self.auth = auth
@@ -218,7 +220,9 @@ class Connector(Generic[S]):
         module = sys.modules.get(self.package)
         paths = list(getattr(module, "__path__", ()))
         if not paths:
-            raise ManifestError(f"{self.package}: is not an imported package, so connector.toml cannot be found beside it")
+            raise ManifestError(
+                f"{self.package}: is not an imported package, so connector.toml cannot be found beside it"
+            )
         return Path(paths[0])
 
     @property

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import math
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -109,7 +109,8 @@ class Cursor:
     @property
     def since(self) -> Mark | None:
         """Mark at which the walk began; the lookback is not yet taken off."""
-        return self._since
+        since: Mark | None = self._since
+        return since
 
     @property
     def high(self) -> str | None:
@@ -134,7 +135,9 @@ class Cursor:
             self._seen[digest] = mark  # met again: from now on its value is known, so it can be forgotten in time
         return True
 
-    def after_page(self, values: Sequence[Any], raws: Sequence[bytes], position: Any, observed_at: str, *, last: bool) -> bytes:
+    def after_page(
+        self, values: Sequence[Any], raws: Sequence[bytes], position: Any, observed_at: str, *, last: bool
+    ) -> bytes:
         """The cursor after a page whose objects are about to be sent; ``last``: it ends the walk."""
         if self.timed:
             self._advance(values, raws, observed_at)
@@ -173,7 +176,11 @@ class Cursor:
             self._kept = False
             self._warn("cursor unreadable: the stream starts anew", partition=partition)
             # A number no earlier walk had: block ids must not repeat those of the lost cursor.
-            return State(partition=partition, query=fingerprint, walk=int.from_bytes(blake2b(stored, digest_size=5).digest(), "big"))
+            return State(
+                partition=partition,
+                query=fingerprint,
+                walk=int.from_bytes(blake2b(stored, digest_size=5).digest(), "big"),
+            )
         if state.query != fingerprint or state.partition != partition:
             self._kept = False
             self._warn("query changed (stream, model or settings): the stream starts anew", partition=partition)
@@ -223,7 +230,8 @@ class Cursor:
         if isinstance(top, datetime):
             top = min(top, _time(observed_at))
         high: Any = self._high
-        return high if top is None or (high is not None and high >= top) else top
+        greater: Mark | None = high if top is None or (high is not None and high >= top) else top
+        return greater
 
     def _edge(self, top: Any) -> Any:
         """Records below this value cannot come again in the next run."""
@@ -286,7 +294,7 @@ def fingerprint(stream: Stream[Any, Any], settings: BaseModel | None, *, files: 
         "stream": stream.name,
         "version": stream.version,
         "cursor": stream.cursor,
-        "fields": named(stream.model),
+        "fields": named(cast("Hashable", stream.model)),
         "settings": values,
         "files": files,
     }

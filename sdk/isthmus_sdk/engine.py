@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from isthmus_sdk.block import BLOCK_BYTES
 from isthmus_sdk.errors import Ignored, RecordError, SourceError
 from isthmus_sdk.faults import fault_point
-from isthmus_sdk.records import Bad, Records, cut
+from isthmus_sdk.records import Bad, Records, cut, getter
 
 if TYPE_CHECKING:
     from isthmus_sdk.connector import Stream
@@ -69,22 +69,59 @@ class Outcome:
         return [encoded for _, encoded in self.objects.values()]
 
 
-class PageMapper:
-    """Applies one stream's model and mapping to pages."""
+Staged = dict[str, tuple[dict[str, Any], bytes]]
+"""Objects and their encodings by id."""
 
-    def __init__(self, stream: Stream[Any, Any], make_builder: MakeBuilder, *, tlp: str | None = None, in_worker: bool = False) -> None:
+
+class Collector:
+    """Marks, checks, unites and encodes objects: the last step of every object before it leaves."""
+
+    def __init__(self, tlp: str | None = None) -> None:
         from isthmus_sdk import stix
-        from isthmus_sdk.records import getter
 
-        self.stream = stream
-        self.records = Records(stream.model, stream.key)
-        self._make_builder = make_builder
         self._marking: list[str] | None = [stix.TLP[tlp]] if tlp else None
-        self._in_worker = in_worker
-        self._value_of = getter(stream.cursor) if stream.cursor else None
         self._check = stix.check
         self._encode = stix.encode
         self._coalesce = stix.coalesce
+
+    def add(self, out: Outcome, obj: dict[str, Any]) -> None:
+        """Take one object into an outcome at once."""
+        self.stage(out.objects, out.objects, obj)
+
+    def stage(self, before: Staged, staged: Staged, obj: dict[str, Any]) -> None:
+        """Put one object into ``staged``, united with what ``staged`` or ``before`` has of its id.
+
+        Raises ``InvalidObject`` for what breaks STIX and ``RecordError`` for what is too large to be sent.
+        """
+        if self._marking and "object_marking_refs" not in obj and obj.get("type") not in _NO_MARKING:
+            obj = {**obj, "object_marking_refs": self._marking}
+        identifier = obj.get("id", "")
+        earlier = (staged.get(identifier) or before.get(identifier)) if isinstance(identifier, str) else None
+        if earlier is not None:
+            if earlier[0] == obj:
+                return
+            self._check(obj)
+            obj = self._coalesce(earlier[0], obj)
+        else:
+            self._check(obj)
+        encoded = self._encode(obj)
+        if len(encoded) > BLOCK_BYTES:
+            raise RecordError(f"{identifier} has {len(encoded)} bytes; the largest object may have {BLOCK_BYTES}")
+        staged[identifier] = (obj, encoded)
+
+
+class PageMapper:
+    """Applies one stream's model and mapping to pages."""
+
+    def __init__(
+        self, stream: Stream[Any, Any], make_builder: MakeBuilder, *, tlp: str | None = None, in_worker: bool = False
+    ) -> None:
+        self.stream = stream
+        self.records = Records(stream.model, stream.key)
+        self._make_builder = make_builder
+        self._collector = Collector(tlp)
+        self._in_worker = in_worker
+        self._value_of = getter(stream.cursor) if stream.cursor else None
 
     def map(self, page: Page, skip: Callable[[Any, bytes], bool] | None = None) -> Outcome:
         """The page's objects and the account of its records.
@@ -124,14 +161,14 @@ class PageMapper:
     def _record(self, out: Outcome, index: int, raw: bytes, record: Any, builder: Builder) -> None:
         """Map one record; commit its objects together or not at all."""
         stage = "map"
-        staged: dict[str, tuple[dict[str, Any], bytes]] = {}
+        staged: Staged = {}
         try:
             assert self.stream.mapping is not None, f"stream {self.stream.name} has no @maps function"
             made: list[dict[str, Any]] = []
             flatten(self.stream.mapping(record, builder), made)
             stage = "check"
             for obj in made:
-                self._stage(out, staged, obj)
+                self._collector.stage(out.objects, staged, obj)
         except Ignored as verdict:
             out.ignored[cut(verdict.reason)] += 1
             return
@@ -149,24 +186,6 @@ class PageMapper:
             return
         out.objects.update(staged)
         out.mapped += 1
-
-    def _stage(self, out: Outcome, staged: dict[str, tuple[dict[str, Any], bytes]], obj: dict[str, Any]) -> None:
-        """Mark, check, coalesce and encode one object of a record."""
-        if self._marking and "object_marking_refs" not in obj and obj.get("type") not in _NO_MARKING:
-            obj = {**obj, "object_marking_refs": self._marking}
-        identifier = obj.get("id", "")
-        earlier = (staged.get(identifier) or out.objects.get(identifier)) if isinstance(identifier, str) else None
-        if earlier is not None:
-            if earlier[0] == obj:
-                return
-            self._check(obj)
-            obj = self._coalesce(earlier[0], obj)
-        else:
-            self._check(obj)
-        encoded = self._encode(obj)
-        if len(encoded) > BLOCK_BYTES:
-            raise RecordError(f"{identifier} has {len(encoded)} bytes; the largest object may have {BLOCK_BYTES}")
-        staged[identifier] = (obj, encoded)
 
     def _unwrap(self, page: Page) -> tuple[Sequence[bytes], dict[int, Bad]]:
         """Records without their envelope, and those that could not be read or unwrapped (a stand-in takes their place)."""
@@ -238,4 +257,4 @@ def flatten(made: Any, out: list[dict[str, Any]]) -> None:
         raise RecordError(f"a mapping yields STIX objects, not {type(made).__name__}")
 
 
-__all__ = ["ALREADY_READ", "NOTHING", "MakeBuilder", "Outcome", "PageMapper", "Rejected", "flatten"]
+__all__ = ["ALREADY_READ", "NOTHING", "Collector", "MakeBuilder", "Outcome", "PageMapper", "Rejected", "flatten"]

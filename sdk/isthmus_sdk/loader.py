@@ -44,14 +44,18 @@ class Found:
     """Why the plugin cannot be used; the others can."""
 
 
-def discover(path: Sequence[str | Path] | None = None, *, kinds: Iterable[Kind] = ("connector", "platform")) -> list[Found]:
+def discover(
+    path: Sequence[str | Path] | None = None, *, kinds: Iterable[Kind] = ("connector", "platform")
+) -> list[Found]:
     """Every plugin of this environment (or of the site-packages folders in ``path``), sorted by kind and name.
 
     Imports no plugin code. A broken manifest shows in ``error`` of its own entry and hides nothing else.
     """
     wanted = set(kinds)
     folders = None if path is None else [str(folder) for folder in path]
-    distributions = importlib.metadata.distributions() if folders is None else importlib.metadata.distributions(path=folders)
+    distributions = (
+        importlib.metadata.distributions() if folders is None else importlib.metadata.distributions(path=folders)
+    )
     found: dict[tuple[str, str], Found] = {}
     for distribution in distributions:
         for entry in distribution.entry_points:
@@ -130,7 +134,9 @@ def manifest_path(value: str, kind: Kind = "connector", path: Sequence[str] | No
     return None
 
 
-def _found(name: str, kind: Kind, value: str, distribution: importlib.metadata.Distribution, path: list[str] | None) -> Found:
+def _found(
+    name: str, kind: Kind, value: str, distribution: importlib.metadata.Distribution, path: list[str] | None
+) -> Found:
     manifest, where, error = None, None, None
     try:
         where = manifest_path(value, kind, None if path is None else [*path, *_editable(distribution)])

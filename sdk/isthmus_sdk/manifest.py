@@ -149,7 +149,9 @@ def read(path: Path) -> Manifest:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ManifestError(f"{path}: there is no manifest; `isthmus-sdk manifest CONNECTOR --write` makes one") from None
+        raise ManifestError(
+            f"{path}: there is no manifest; `isthmus-sdk manifest CONNECTOR --write` makes one"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path}: cannot be read: {error}") from None
     return parse(text, str(path))
@@ -217,8 +219,8 @@ def check_api(manifest: Manifest, version: str) -> None:
 
 
 def _numbers(version: str) -> tuple[int, int, int]:
-    parts = [int(part) for part in version.split(".")]
-    return (parts + [0, 0])[0], (parts + [0, 0])[1], (parts + [0, 0])[2]
+    major, minor, patch = [*map(int, version.split(".")), 0, 0][:3]
+    return major, minor, patch
 
 
 def _secrets(written: Any) -> Any:

@@ -38,7 +38,9 @@ class Records:
                 self._page = TypeAdapter(list[model]).validate_json
                 self._decode = TypeAdapter(model).validate_json
             except Exception as error:
-                raise ManifestError(f"model {model!r}: is neither a pydantic model nor a msgspec struct: {error}") from None
+                raise ManifestError(
+                    f"model {model!r}: is neither a pydantic model nor a msgspec struct: {error}"
+                ) from None
         self.keys = _keys(model, key)
         self._key_getters = [getter(path) for path in self.keys]
 

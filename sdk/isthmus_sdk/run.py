@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isthmus_sdk.block import Block, block_id, parts
 from isthmus_sdk.context import Context, Position, Walk
@@ -64,6 +64,14 @@ class Totals:
     resumed: bool = False
 
 
+class Place(NamedTuple):
+    """Where a quarantined record was met."""
+
+    partition: str
+    observed_at: str
+    page: int
+
+
 class StreamRun:
     """Reads one stream to its end, or until it is asked to stop.
 
@@ -78,7 +86,7 @@ class StreamRun:
         *,
         cursors: Mapping[str, bytes],
         send: Callable[[Block], None],
-        reject: Callable[[Rejected, Page], None],
+        reject: Callable[[Rejected, Place], None],
         since: str | None = None,
         stopped: Callable[[], bool] = lambda: False,
         log: Log = lambda *_args, **_fields: None,
@@ -97,6 +105,8 @@ class StreamRun:
         self._mapper = PageMapper(stream, instance.make_builder, tlp=instance.tlp, in_worker=instance.in_worker)
         self._cursors: dict[str, Cursor] = {}
         self._known, self._known_pages = Outcome(), 0
+        self._interrupted = False
+        self._observed_at = ""
 
     def run(self) -> Totals:
         """Read, map and send everything. The errors of the transport and of the stream function pass through."""
@@ -117,26 +127,25 @@ class StreamRun:
 
     def _walk(self) -> None:
         """One walk over the pages of the stream function."""
+        self._interrupted = False
         made = self.stream.fn(self._context())
-        single = isinstance(made, Walk)
-        observed_at = ""
-        for page in self._pages(made):
-            ended = single and isinstance(page.after, Position) and page.after.token is None and page.after.call > 0
-            self._page(page, last=ended)
-            observed_at = page.observed_at
-            if self._stopped():
-                return
-        if not self._files:
-            self._rest(observed_at or _now())
-        self.totals.complete = True
+        if self.stream.summary is not None:
+            self._summarise(made)
+        else:
+            single = isinstance(made, Walk)
+            for page in self._pages(made):
+                ended = single and isinstance(page.after, Position) and page.after.token is None and page.after.call > 0
+                self._page(page, last=ended)
+            if not self._files and not self._interrupted:
+                self._rest()
+        self.totals.complete = not self._interrupted
 
     def _context(self) -> Context[Any]:
         instance, stream = self._instance, self.stream
         if instance.files is not None:
-            positions = {partition: self._cursor(partition).file_position for partition in self._stored}
             transport = FilesTransport(
                 instance.files.get(stream.name, ()),
-                positions=positions,
+                positions=self._positions(),
                 settle=instance.settle,
                 one_pass=instance.one_pass,
                 summarised=stream.summary is not None,
@@ -165,7 +174,11 @@ class StreamRun:
             self.totals.pages += 1
             if self._instance.record_dir is not None:
                 self._record(self._instance.record_dir, page)
+            self._observed_at = page.observed_at
             yield page
+            if self._stopped():
+                self._interrupted = True
+                return
 
     def _cursor(self, partition: str) -> Cursor:
         cursor = self._cursors.get(partition)
@@ -184,8 +197,7 @@ class StreamRun:
     def _page(self, page: Page, *, last: bool) -> None:
         cursor = self._cursor(page.partition)
         outcome = self._mapper.map(page, cursor.skip if cursor.timed else None)
-        for bad in outcome.quarantined:
-            self._reject(bad, page)
+        self._reject_all(outcome, page.partition, page.observed_at)
         after = cursor.after_page(outcome.values, page.records, page.after, page.observed_at, last=last)
         self._count(outcome)
         if cursor.timed and not outcome.objects and outcome.records == outcome.ignored[ALREADY_READ]:
@@ -197,12 +209,44 @@ class StreamRun:
             outcome = Outcome()
         self._emit(cursor, page.partition, page.observed_at, after, outcome)
 
-    def _rest(self, observed_at: str) -> None:
+    def _summarise(self, made: Iterable[Page]) -> None:
+        """Windows of communications in place of records; see :mod:`isthmus_sdk.summarise`."""
+        from isthmus_sdk import summarise
+
+        instance = self._instance
+        for part in summarise.run(
+            self._pages(made),
+            self.stream,
+            instance.make_builder,
+            instance.settings,
+            cursors=self._positions(),
+            tlp=instance.tlp,
+            in_worker=instance.in_worker,
+        ):
+            cursor = self._cursor(part.partition)
+            self._reject_all(part.outcome, part.partition, part.observed_at)
+            after = cursor.bytes
+            if part.cursor is not None:
+                after = cursor.after_page((), (), part.cursor, part.observed_at, last=False)
+            self._count(part.outcome)
+            self._emit(cursor, part.partition, part.observed_at, after, part.outcome)
+
+    def _positions(self) -> dict[str, Any]:
+        """Where each file goes on."""
+        positions = {partition: self._cursor(partition).file_position for partition in self._stored}
+        return {partition: position for partition, position in positions.items() if position is not None}
+
+    def _rest(self) -> None:
         """Say that the walk is over, where no page could say so."""
         cursor = self._cursor("")
+        observed_at = self._observed_at or _now()
         after = cursor.after_walk(observed_at)
         if after is not None:
             self._emit(cursor, "", observed_at, after, Outcome())
+
+    def _reject_all(self, outcome: Outcome, partition: str, observed_at: str) -> None:
+        for bad in outcome.quarantined:
+            self._reject(bad, Place(partition, observed_at, self.totals.pages))
 
     def _emit(self, cursor: Cursor, partition: str, observed_at: str, after: bytes, outcome: Outcome) -> None:
         """Send a page as one block, or as several of which the last has the counts and moves the cursor."""
@@ -250,4 +294,4 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-__all__ = ["Instance", "StreamRun", "Totals"]
+__all__ = ["Instance", "Place", "StreamRun", "Totals"]

@@ -54,7 +54,9 @@ def configure(
     own = set(secret_names(model))
     for name in settings:
         if name in own:
-            raise SecretError(f"{name}: is a secret; give a reference to it under `secrets`, not a value under `settings`")
+            raise SecretError(
+                f"{name}: is a secret; give a reference to it under `secrets`, not a value under `settings`"
+            )
     for name in secrets:
         if name not in own:
             raise SecretError(f"{name}: is not a secret of this connector{_hint(name, own)}")

@@ -62,10 +62,8 @@ def _named(annotation: Any, above: tuple[Any, ...]) -> Named:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         arguments = get_args(annotation)
         return {"*": _named(arguments[1], above) if len(arguments) == 2 else ALL}
-    if isinstance(origin, type) and not is_typeddict(origin):
-        if origin.__module__ in ("collections.abc", "typing"):
-            arguments = get_args(annotation)
-            return {"[]": _merge([_named(part, above) for part in arguments])} if arguments else ALL
+    if isinstance(origin, type) and origin.__module__ == "collections.abc":
+        return {"[]": _merge([_named(part, above) for part in get_args(annotation)])}
     if isinstance(annotation, TypeVar | ForwardRef) or origin is Literal or not isinstance(origin or annotation, type):
         return ALL
     if annotation in above:
@@ -104,7 +102,9 @@ def _raw_names(name: str, field: FieldInfo, by_name: bool) -> list[list[str | in
     if alias is None:
         return [[name]]
     choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
-    paths: list[list[str | int]] = [list(choice.path) if isinstance(choice, AliasPath) else [choice] for choice in choices]
+    paths: list[list[str | int]] = [
+        list(choice.path) if isinstance(choice, AliasPath) else [choice] for choice in choices
+    ]
     return [*paths, [name]] if by_name else paths
 
 

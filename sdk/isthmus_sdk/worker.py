@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from isthmus_sdk.connector import Connector
     from isthmus_sdk.engine import Rejected
     from isthmus_sdk.http import Event, Http
-    from isthmus_sdk.page import Page
-    from isthmus_sdk.run import Instance, Totals
+    from isthmus_sdk.run import Instance, Place, Totals
 
 PARENT_EVERY = 2.0
 """Seconds between looks at whether the parent is still there."""
@@ -92,7 +91,9 @@ class Worker:
         self._http_lock = threading.Lock()
         self._cancelled = threading.Event()
         self._draining = threading.Event()
-        self._running: dict[str, threading.Thread] = {}
+        self._busy: set[str] = set()
+        """Streams that run, ``""`` for the check."""
+        self._threads: list[threading.Thread] = []
 
     def hello(self) -> None:
         """Say who this is."""
@@ -119,12 +120,10 @@ class Worker:
         elif isinstance(frame, protocol.Check):
             self._start("", self._check)
         elif isinstance(frame, protocol.Drain):
-            for thread in list(self._running.values()):
-                thread.join()
+            self._join()
             return False
         elif isinstance(frame, protocol.Cancel):
-            for thread in list(self._running.values()):
-                thread.join()
+            self._join()
             self._cancelled.clear()
         return True
 
@@ -157,11 +156,13 @@ class Worker:
     def _configure(self, frame: protocol.Configure) -> None:
         """Take settings and secrets; an error frame says what is wrong with them."""
         self.masking = Masking(
-            [*frame.secrets.values(), *_strings(frame.proxy)], [v for v in frame.settings.values() if isinstance(v, str)]
+            [*frame.secrets.values(), *_strings(frame.proxy)],
+            [v for v in frame.settings.values() if isinstance(v, str)],
         )
+        if frame.protocol not in protocol.ACCEPTED_VERSIONS:
+            self.fail(ProtocolError(f"the hub speaks protocol {frame.protocol}, this worker {protocol.VERSION}"))
+            return
         try:
-            if frame.protocol not in protocol.ACCEPTED_VERSIONS:
-                raise ProtocolError(f"the hub speaks protocol {frame.protocol}, this worker {protocol.VERSION}")
             self._configuration = frame
             self._instance = self._make_instance(frame)
         except Exception as error:  # settings validators are connector code
@@ -221,17 +222,17 @@ class Worker:
     def _start(self, name: str, work: Callable[[], None]) -> None:
         """Run a stream, or the check (``""``), beside the others."""
         stream = name or None
-        earlier = self._running.get(name)
         if self._instance is None:
             self.fail(ConfigurationError("the worker has no valid configuration"), stream)
-        elif earlier is not None and earlier.is_alive():
+        elif name in self._busy:
             self.fail(ProtocolError(f"stream {name!r} is running already"), stream)
             return
         elif name and name not in self.connector.streams:
             self.fail(ConfigurationError(f"no stream {name!r}; streams: {', '.join(self.connector.streams)}"), stream)
         else:
             thread = threading.Thread(target=work, name=f"stream {name}" if name else "check", daemon=True)
-            self._running[name] = thread
+            self._busy.add(name)
+            self._threads = [*(t for t in self._threads if t.is_alive()), thread]
             thread.start()
             return
         if name:
@@ -251,7 +252,7 @@ class Worker:
                 cursors=frame.cursors,
                 since=frame.since,
                 send=self._send_block,
-                reject=lambda bad, page: self._send_rejected(name, bad, page),
+                reject=lambda bad, place: self._send_rejected(name, bad, place),
                 stopped=self._stopped,
                 log=lambda level, event, **fields: self.log(level, event, name, **fields),
             )
@@ -263,6 +264,7 @@ class Worker:
         if not self._window.wait_empty(name, self._cancelled.is_set):
             totals.complete = False
             self._window.leave(name)
+        self._busy.discard(name)  # before the hub hears of the end: it may start the stream again at once
         self.send(_done(name, totals, message))
 
     def _check(self) -> None:
@@ -271,17 +273,22 @@ class Worker:
         assert self._instance is not None
         try:
             findings = check_instance(self.connector, self._instance)
-            self.send(protocol.Checked(ok=True, findings=[self.masking.text(line) for line in findings]))
+            answer = protocol.Checked(ok=True, findings=[self.masking.text(line) for line in findings])
         except Exception as error:  # the check is connector code
-            message = self.fail(error)
-            self.send(protocol.Checked(ok=False, findings=[message]))
+            answer = protocol.Checked(ok=False, findings=[self.fail(error)])
+        self._busy.discard("")
+        self.send(answer)
+
+    def _join(self) -> None:
+        for thread in self._threads:
+            thread.join()
 
     def _send_block(self, block: Block) -> None:
         self._window.enter(block.block_id, block.stream, self._cancelled.is_set)
         values = {name: getattr(block, name) for name in block.__struct_fields__}
         self.send(protocol.BlockFrame(**values))
 
-    def _send_rejected(self, stream: str, bad: Rejected, page: Page) -> None:
+    def _send_rejected(self, stream: str, bad: Rejected, place: Place) -> None:
         from isthmus_sdk.engine import RECORD_BYTES
 
         self.send(
@@ -294,9 +301,9 @@ class Worker:
                 stage=bad.stage,
                 raw=bad.raw[:RECORD_BYTES],
                 connector_version=self.connector.manifest.version,
-                observed_at=page.observed_at,
-                partition=page.partition,
-                page=page.number,
+                observed_at=place.observed_at,
+                partition=place.partition,
+                page=place.page,
             )
         )
 
@@ -362,11 +369,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="isthmus_sdk.worker", allow_abbrev=False, description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="isthmus_sdk.worker", allow_abbrev=False, description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("connector", metavar="package.module:object")
     parser.add_argument("--read", type=int, required=True, metavar="FD")
     parser.add_argument("--write", type=int, required=True, metavar="FD")
-    parser.add_argument("--path", action="append", default=[], metavar="DIR", help="a folder to import the connector from")
+    parser.add_argument(
+        "--path", action="append", default=[], metavar="DIR", help="a folder to import the connector from"
+    )
     return parser.parse_args(arguments)
 
 

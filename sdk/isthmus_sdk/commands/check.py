@@ -26,14 +26,13 @@ def check_instance(connector: Connector[Any], instance: Instance) -> list[str]:
 
 
 def _check_files(connector: Connector[Any], instance: Instance) -> list[str]:
-    from glob import glob
+    from isthmus_sdk.files import check
 
     lines: list[str] = []
     for name, globs in (instance.files or {}).items():
         if name not in connector.streams:
             raise ConfigurationError(f"files: no stream {name!r}; streams: {', '.join(connector.streams)}")
-        count = sum(len(glob(pattern, recursive=True)) for pattern in globs)
-        lines.append(f"{name}: {count} file{'' if count == 1 else 's'} match")
+        lines += [f"{name}: {finding}" for finding in check(globs)] or [f"{name}: its files can be read"]
     return lines
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -64,7 +64,7 @@ def map_files(
     connector: Connector[Any],
     stream: Stream[Any, Any],
     files: Sequence[str | Path],
-    options: MapOptions = MapOptions(),  # noqa: B008 - frozen
+    options: MapOptions = MapOptions(),
     *,
     standard_input: BinaryIO | None = None,
     notice: Callable[[str], None] | None = None,
@@ -75,7 +75,9 @@ def map_files(
     """
     notice = notice or (lambda text: None)
     settings = configure(connector.settings, options.settings, offline=True)
-    mapper = PageMapper(stream, builder_factory(connector, options.source_id, options.scope), tlp=options.tlp or _tlp(connector))
+    make_builder = builder_factory(connector, options.source_id, options.scope)
+    tlp = options.tlp or connector.manifest.tlp
+    mapper = PageMapper(stream, make_builder, tlp=tlp)
     account = _Account(stream, options.loss)
     problem: str | None = None
     with _inputs(files or ["-"], standard_input, options, notice) as inputs:
@@ -84,15 +86,24 @@ def map_files(
                 [glob_of(path)], one_pass=True, final=True, summarised=stream.summary is not None, notice=notice
             )
             ctx: Context[Any] = Context(settings, stream.name, transport=transport, files=True, items=stream.items)
+            pages = _dated(stream.fn(ctx), observed_at)
             try:
-                for page in stream.fn(ctx):
-                    account.add(page, mapper.map(replace(page, observed_at=observed_at or page.observed_at)))
+                if stream.summary is not None:
+                    from isthmus_sdk import summarise
+
+                    for part in summarise.run(account.watched(pages), stream, make_builder, settings, tlp=tlp):
+                        account.add(part.outcome)
+                else:
+                    for page in account.watched(pages):
+                        account.add(mapper.map(page))
             except SourceError as error:
                 problem = str(error) if problem is None else f"{problem}; {error}"
     return account.result(problem)
 
 
-def builder_factory(connector: Connector[Any], source_id: str, scope: str | Callable[..., str]) -> Callable[[str], Builder]:
+def builder_factory(
+    connector: Connector[Any], source_id: str, scope: str | Callable[..., str]
+) -> Callable[[str], Builder]:
     """Makes the builder of a page from its ``observed_at``."""
     from isthmus_sdk.stix import Builder
 
@@ -127,13 +138,23 @@ class _Account:
         self._records = 0
         self._mapped = 0
 
-    def add(self, page: Page, outcome: Outcome) -> None:
-        """Take the outcome of one page."""
+    def watched(self, pages: Iterable[Page]) -> Iterator[Page]:
+        """The same pages; their unused fields are counted on the way."""
+        for page in pages:
+            if self._unused is not None:
+                for index, raw in enumerate(page.records):
+                    if index not in page.unreadable:
+                        self._unused.add(_plain(self._stream, page, raw))
+            yield page
+
+    def add(self, outcome: Outcome) -> None:
+        """Take the outcome of one page, or of one part of a summary."""
         for identifier, (obj, encoded) in outcome.objects.items():
             earlier = self._objects.get(identifier)
-            if earlier is not None and earlier != encoded:
-                encoded = self._stix.encode(self._stix.coalesce(self._stix.decode(earlier), obj))
-            self._objects[identifier] = encoded
+            if earlier is None or earlier == encoded:
+                self._objects[identifier] = encoded
+            else:
+                self._objects[identifier] = self._stix.encode(self._stix.coalesce(self._stix.decode(earlier), obj))
         for bad in outcome.quarantined:
             self._quarantined.append(
                 {
@@ -144,10 +165,6 @@ class _Account:
                     "stage": bad.stage,
                 }
             )
-        if self._unused is not None:
-            for index, raw in enumerate(page.records):
-                if index not in page.unreadable:
-                    self._unused.add(raw if self._stream.unwrap is None else _unwrapped(self._stream, raw))
         self._ignored.update(outcome.ignored)
         self._mapped += outcome.mapped
         self._records += outcome.records
@@ -168,15 +185,19 @@ class _Account:
         return Mapped(objects, report, 1 if problem else PARTIAL if self._quarantined else 0, problem)
 
 
-def _unwrapped(stream: Stream[Any, Any], raw: bytes) -> bytes:
+def _plain(stream: Stream[Any, Any], page: Page, raw: bytes) -> bytes:
+    """A record as JSON without its envelope."""
     try:
+        if page.table is not None:
+            return page.table.to_json(raw)
         return stream.unwrap(raw) if stream.unwrap else raw
     except Exception:  # it is in quarantine for that; here it only counts no fields
         return b""
 
 
-def _tlp(connector: Connector[Any]) -> str | None:
-    return connector.manifest.tlp
+def _dated(pages: Iterable[Page], observed_at: str | None) -> Iterator[Page]:
+    for page in pages:
+        yield page if observed_at is None else replace(page, observed_at=observed_at)
 
 
 @contextmanager
