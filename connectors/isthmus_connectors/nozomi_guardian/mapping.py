@@ -253,14 +253,14 @@ def _alert_end(
     )
 
 
-def _link_end(text: str | None, path: str, zone: str | None, link: Link, stix: Builder) -> Shape:
-    context, _, tail = (text or "").rpartition("/")
+def _link_end(text: str, path: str, zone: str | None, link: Link, stix: Builder) -> Shape:
+    context, _, tail = text.rpartition("/")
     try:
-        address = normalise.ip(tail if context else text)
+        address = normalise.ip(tail)
     except RecordError:
         if says(normalise.mac, text):
             raise Ignored("layer 2 traffic: an end without an IP address") from None
-        raise RecordError(f"{str(text)[:60]!r} is no address", path=path) from None
+        raise RecordError(f"{text[:60]!r} is no address", path=path) from None
     if address is None:
         raise Ignored("an end without an address")
     parsed = ip_address(address)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
-from isthmus_connectors.fields import Flag, Listed, Moment, NativeId, Number, Port, Text, TextByKey, Texts
+from isthmus_connectors.fields import Flag, Listed, Many, Moment, NativeId, Number, Port, Text, TextByKey, Texts
 from isthmus_sdk.stix import latest
 
 
@@ -48,7 +50,7 @@ class Alert(_Record):
     type_name: Text = None
     name: Text = None
     description: Text = None
-    risk: Number = None
+    risk: Number = Field(None, ge=0, le=10)
     status: Text = None
     ack: Flag = None
     ip_src: Text = None
@@ -79,13 +81,13 @@ class Alert(_Record):
 class Link(_Record):
     """A row of ``links``, which have no id: who talked to whom, with which protocol."""
 
-    source: Text = Field(alias="from")
-    target: Text = Field(alias="to")
+    source: NativeId = Field(alias="from")
+    target: NativeId = Field(alias="to")
     protocol: Text = None
     transport_protocol: Text = None
     transport_protocols: Texts = ()
     to_port: Port = None
-    ports: list[TextByKey] = Field(default_factory=list, alias="_ports")
+    ports: Annotated[list[TextByKey], Many] = Field(default_factory=list, alias="_ports")
     function_codes: Texts = ()
     from_zone: Text = None
     to_zone: Text = None
@@ -109,8 +111,8 @@ class NodeCve(_Record):
     id: NativeId
     cve: NativeId
     asset_id: NativeId
-    cve_score: Number = None
-    cve_epss_score: Number = None
+    cve_score: Number = Field(None, ge=0, le=10)
+    cve_epss_score: Number = Field(None, ge=0, le=1)
     is_kev: Flag = None
     cve_summary: Text = None
     probability: Text = None

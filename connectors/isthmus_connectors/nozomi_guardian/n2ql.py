@@ -40,12 +40,12 @@ def where(*clauses: tuple[str, str, str | int | float]) -> str:
     return " | where " + " OR ".join(f"{field} {operator} {literal(value)}" for field, operator, value in clauses)
 
 
-def evaluate(query: str, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Mapping[str, Any]]:
-    """Run a query over ``tables`` (source name -> rows). Raises :class:`QueryError`."""
+def evaluate(query: str, tables: Mapping[str, Callable[[], Sequence[Mapping[str, Any]]]]) -> list[Mapping[str, Any]]:
+    """Run a query over ``tables`` (source name -> function that gives its rows). Raises :class:`QueryError`."""
     source, *commands = [part.strip() for part in _split(query, "|")]
     if source not in tables:
         raise QueryError(f"Unknown data source '{source}'")
-    rows = list(tables[source])
+    rows = list(tables[source]())
     fields = {name for row in rows for name in row}
     for command in commands:
         name, _, rest = command.partition(" ")

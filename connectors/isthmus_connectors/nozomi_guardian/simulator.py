@@ -16,6 +16,7 @@ import argparse
 import base64
 import hmac
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -81,12 +82,13 @@ class Guardian:
             body["total"] = len(rows)
         return Reply(200, body)
 
-    def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Every source this appliance has, as rows."""
-        return {
-            table: [row(self.plant, *seen) for seen in self.plant.visible(kind)] + self.plant.native(table)
-            for table, (kind, row) in _TABLES.items()
-        }
+    def tables(self) -> dict[str, Callable[[], list[dict[str, Any]]]]:
+        """Every source this appliance has, with a function that gives its rows."""
+        return {table: partial(self._rows, table) for table in _TABLES}
+
+    def _rows(self, table: str) -> list[dict[str, Any]]:
+        kind, row = _TABLES[table]
+        return [row(self.plant, *seen) for seen in self.plant.visible(kind)] + self.plant.native(table)
 
 
 def _positive(query: Mapping[str, str], name: str) -> int | None:

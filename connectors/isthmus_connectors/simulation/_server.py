@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-FAULTS = ("500", "503", "429", "401", "drop", "truncate", "html")
+FAULTS = ("500", "503", "429", "401", "403", "drop", "truncate", "html")
 _MAX_BODY = 1 << 20
 
 
@@ -49,7 +49,7 @@ class Reply:
 class Fault:
     """Something that goes wrong at the n-th request whose path starts with ``path``, ``times`` times in a row.
 
-    Kinds: a status (``500 503 429 401``), ``drop`` (the connection closes without an answer), ``truncate`` (half of
+    Kinds: a status (``500 503 429 401 403``), ``drop`` (the connection closes without an answer), ``truncate`` (half of
     the announced body), ``html`` (a sign-in page with status 200).
     """
 
@@ -150,7 +150,7 @@ def _handler(answer: Callable[[Request], Reply], server: Server) -> type[BaseHTT
             try:
                 reply = _faulty(fault) or answer(request)
             except Exception as error:  # a simulator's own mistake must be seen, not retried away
-                reply = Reply(500, {"error": f"simulator: {error!r}"})
+                reply = Reply(400, {"error": f"simulator: {error!r}"})
             self._write(request, reply, fault)
 
         do_POST = do_GET
