@@ -33,7 +33,7 @@ _SCHEMA = """
 CREATE TABLE record (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id BLOB NOT NULL UNIQUE,
     instance TEXT NOT NULL, stream TEXT NOT NULL, state TEXT NOT NULL, position INTEGER NOT NULL,
-    native_id TEXT NOT NULL, path TEXT NOT NULL, error TEXT NOT NULL, stage TEXT NOT NULL,
+    native_id TEXT, path TEXT NOT NULL, error TEXT NOT NULL, stage TEXT NOT NULL,
     connector TEXT NOT NULL, connector_version TEXT NOT NULL, observed_at TEXT NOT NULL,
     first_at REAL NOT NULL, last_at REAL NOT NULL, times INTEGER NOT NULL, retries INTEGER NOT NULL,
     masked INTEGER NOT NULL, raw BLOB NOT NULL
@@ -48,7 +48,7 @@ _KIND = FileKind("quarantine", 0x49735175, (_SCHEMA,))  # "IsQu"
 
 
 @dataclass(frozen=True, slots=True)
-class BadRecord:
+class Rejected:
     """A record as a worker hands it over."""
 
     instance: str
@@ -59,8 +59,8 @@ class BadRecord:
     """Where in the record the error is, as ``a.b[2].c``."""
     stage: str = ""
     """What failed: ``validate``, ``map``, ``check``…"""
-    native_id: str = ""
-    """The vendor's id of the record, empty where it could not be read."""
+    native_id: str | None = None
+    """The vendor's id of the record, where it could be read."""
     index: int = 0
     """Number of the record in its page."""
     connector: str = ""
@@ -80,7 +80,7 @@ class Quarantined:
     state: str
     """``waiting``; ``retried`` once a retry succeeded; ``dropped``. The last two have no ``raw`` any more."""
     index: int
-    native_id: str
+    native_id: str | None
     path: str
     error: str
     stage: str
@@ -155,7 +155,7 @@ class Quarantine:
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
-    def add(self, batch: Iterable[BadRecord]) -> Added:
+    def add(self, batch: Iterable[Rejected]) -> Added:
         """Keep the records; durable on return. Raises ``StorageFull`` or ``StorageFault`` where nothing was kept."""
         prepared = [(record_id(entry.instance, entry.stream, entry.raw), entry) for entry in batch]
         if not prepared:
@@ -172,7 +172,7 @@ class Quarantine:
                     overflow += 1
         return Added(stored, duplicate, overflow)
 
-    def _again(self, identity: bytes, entry: BadRecord, now: float) -> bool:
+    def _again(self, identity: bytes, entry: Rejected, now: float) -> bool:
         """Note a record that is known already. Dropped ones stay dropped, however often the vendor sends them."""
         rows = self._rows("SELECT state FROM record WHERE id = ?", (identity,))
         if not rows:
@@ -188,7 +188,7 @@ class Quarantine:
             )
         return True
 
-    def _store(self, identity: bytes, entry: BadRecord, now: float) -> bool:
+    def _store(self, identity: bytes, entry: Rejected, now: float) -> bool:
         raw = self._redactor.bytes(entry.raw)
         used = self._rows("SELECT bytes FROM share WHERE instance = ?", (entry.instance,))
         if (used[0][0] if used else 0) + len(raw) > self._share:
@@ -205,7 +205,7 @@ class Quarantine:
                 entry.instance,
                 entry.stream,
                 entry.index,
-                self._text(entry.native_id),
+                None if entry.native_id is None else self._text(entry.native_id),
                 self._text(entry.path),
                 self._text(entry.error),
                 entry.stage,
@@ -350,4 +350,4 @@ def _binary(ids: Sequence[str]) -> list[bytes]:
     return out
 
 
-__all__ = ["Added", "BadRecord", "Count", "Quarantine", "Quarantined", "record_id"]
+__all__ = ["Added", "Rejected", "Count", "Quarantine", "Quarantined", "record_id"]

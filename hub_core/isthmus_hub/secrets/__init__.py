@@ -4,7 +4,8 @@ Values are write-only for people: they can be set, listed by name and removed, a
 """
 
 from isthmus_hub.secrets._keys import KeySource, write_key_file
+from isthmus_hub.secrets._os_keyring import system_keyring
 from isthmus_hub.secrets._store import SecretStore, read_value
 from isthmus_hub.secrets._vault import Vault, VaultKeyring
 
-__all__ = ["KeySource", "SecretStore", "Vault", "VaultKeyring", "read_value", "write_key_file"]
+__all__ = ["KeySource", "SecretStore", "Vault", "VaultKeyring", "read_value", "system_keyring", "write_key_file"]

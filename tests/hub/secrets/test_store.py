@@ -40,6 +40,7 @@ def test_the_public_names_are_these():
         "Vault",
         "VaultKeyring",
         "read_value",
+        "system_keyring",
         "write_key_file",
     ]
 
