@@ -54,7 +54,8 @@ def alert_to_stix(alert: Alert, stix: Builder) -> Iterator[Any]:
     subjects = [Subject(stix.asset_id(alert.machine_id), "host")] if alert.machine_id else []
     if alert.user and alert.user.name:
         subjects.append(Subject(_account(alert.user.name, alert.user.domain, None, stix), "user"))
-    yield stix.alert(
+    notes: list[str] = []
+    shape = stix.alert(
         alert.id,
         title=alert.title or alert.category or alert.id,
         description=alert.description,
@@ -69,9 +70,10 @@ def alert_to_stix(alert: Alert, stix: Builder) -> Iterator[Any]:
         modified=core.latest(alert.updated, alert.resolved),
         sensor=stix.system(PRODUCT),
         subjects=subjects,
-        observables=[shape for evidence in alert.evidence for shape in _evidence(evidence, alert, stix)],
+        observables=[seen for evidence in alert.evidence for seen in _evidence(evidence, alert, notes, stix)],
         techniques=alert.techniques,
     )
+    yield Shape(shape.object, shape, [*shape.notes, *notes])
 
 
 def vulnerability_to_stix(finding: MachineVulnerability, stix: Builder) -> Iterator[Any]:
@@ -145,14 +147,15 @@ def _labels(machine: Machine) -> list[str]:
     return [*labels, "excluded"] if machine.excluded else labels
 
 
-def _evidence(evidence: Evidence, alert: Alert, stix: Builder) -> Iterator[Shape]:
+def _evidence(evidence: Evidence, alert: Alert, notes: list[str], stix: Builder) -> Iterator[Shape]:
     """The object that one row of evidence names; none for a kind that STIX has no object for."""
     kind = (evidence.entity or "").lower()
-    if kind == "process" and evidence.process_id is not None:
-        yield _process(evidence, alert, stix)
-    elif kind in ("file", "process"):
-        if file := _file(evidence.file_name, evidence.file_path, evidence, stix):
-            yield file
+    if kind in ("file", "process"):
+        image = _file(evidence.file_name, evidence.file_path, _hashes(evidence, notes), stix)
+        if kind == "process" and evidence.process_id is not None:
+            yield _process(evidence, alert, image, stix)
+        elif image:
+            yield image
     elif kind == "ip" and (address := says(normalise.ip, evidence.address)):
         yield stix.ip(address)
     elif kind == "url" and evidence.url:
@@ -161,28 +164,23 @@ def _evidence(evidence: Evidence, alert: Alert, stix: Builder) -> Iterator[Shape
         yield _account(login, evidence.domain, evidence.sid, stix)
 
 
-def _file(name: str | None, folder: str | None, evidence: Evidence | None, stix: Builder) -> Shape | None:
-    """A file by name and hashes. A hash of the wrong length ("111") is left out and noted."""
-    hashes, notes = _hashes(evidence) if evidence else ({}, [])
-    if not name and not hashes:
-        return None
-    made = stix.file(name, hashes=hashes, directory=folder)
-    return Shape(made.object, made, [*made.notes, *notes])
+def _file(name: str | None, folder: str | None, hashes: dict[str, str], stix: Builder) -> Shape | None:
+    return stix.file(name, hashes=hashes, directory=folder) if name or hashes else None
 
 
-def _hashes(evidence: Evidence) -> tuple[dict[str, str], list[str]]:
+def _hashes(evidence: Evidence, notes: list[str]) -> dict[str, str]:
+    """Hashes of the right length; the service also sends placeholders such as "111", which are noted and left out."""
     hashes: dict[str, str] = {}
-    notes: list[str] = []
     for algorithm, field, form in _HASHES:
         value: str | None = getattr(evidence, field)
         if value and form.fullmatch(value.lower()):
             hashes[algorithm] = value.lower()
         elif value:
             notes.append(f"evidence.{field}: {value[:80]!r} is not a {algorithm} hash")
-    return hashes, notes
+    return hashes
 
 
-def _process(evidence: Evidence, alert: Alert, stix: Builder) -> Shape:
+def _process(evidence: Evidence, alert: Alert, image: Shape | None, stix: Builder) -> Shape:
     """A process of the machine, with its image and its parent. A process id alone is used again; its start tells it."""
     parent = None
     if evidence.parent_id is not None:
@@ -190,14 +188,14 @@ def _process(evidence: Evidence, alert: Alert, stix: Builder) -> Shape:
             _process_key(alert, evidence.parent_id, evidence.parent_created),
             pid=evidence.parent_id,
             created=evidence.parent_created,
-            image=_file(evidence.parent_name, evidence.parent_path, None, stix),
+            image=_file(evidence.parent_name, evidence.parent_path, {}, stix),
         )
     return stix.process(
         _process_key(alert, evidence.process_id, evidence.process_created),
         pid=evidence.process_id,
         command_line=evidence.command_line,
         created=evidence.process_created,
-        image=_file(evidence.file_name, evidence.file_path, evidence, stix),
+        image=image,
         parent=parent,
     )
 
