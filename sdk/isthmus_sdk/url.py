@@ -115,7 +115,12 @@ class Url(str):
     def resolve(self, reference: str) -> Url:
         """Resolve a relative or absolute reference (RFC 3986 section 5) such as a ``Location`` or a next link."""
         _refuse_strange_characters(reference)
-        return Url(urljoin(str(self.origin) + (self.path or "/") + (f"?{self.query}" if self.query else ""), reference))
+        try:
+            return Url(urljoin(f"{self.origin}{self.target}", reference))
+        except InvalidUrl:
+            raise
+        except ValueError:  # urllib's own complaint about brackets; it repeats the text
+            raise InvalidUrl("the reference is not a valid URL") from None
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:

@@ -85,7 +85,7 @@ class Bearer(_FixedHeaders):
 
     def __init__(self, token: Any, *, scheme: str = "Bearer", origins: Iterable[str] | None = None) -> None:
         self._token = reveal(token)
-        super().__init__({"Authorization": f"{scheme} {self._token}".strip()}, origins)
+        super().__init__({"Authorization": f"{scheme} {self._token}" if scheme else self._token}, origins)
 
     def secrets(self) -> Iterable[str]:
         return (self._token,)

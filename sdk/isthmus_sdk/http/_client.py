@@ -22,7 +22,7 @@ from isthmus_sdk.errors import (
     Unreachable,
 )
 from isthmus_sdk.http._auth import Auth, NoAuth
-from isthmus_sdk.http._clock import Cancel, Clock, DeadlinePassed, Stopped, as_callable, pause
+from isthmus_sdk.http._clock import Cancel, Clock, DeadlinePassed, Stopped, Timer, as_callable
 from isthmus_sdk.http._inflate import ACCEPT_ENCODING, Body, Truncated
 from isthmus_sdk.http._message import Headers, Request, Response, checked_headers
 from isthmus_sdk.http._origins import AllowedOrigins
@@ -83,6 +83,7 @@ class Http:
         on_event: Callable[[Event], None] | None = None,
         cancel: Cancel | None = None,
         transport: Any = None,
+        timer: Timer | None = None,
     ) -> None:
         # httpx is loaded when the first client is made, never by importing the SDK.
         from isthmus_sdk.http._transport import Proxy, Wire
@@ -98,7 +99,8 @@ class Http:
         """Monotonic instant at which the current run's time is over; see ``start_run``."""
         self._allowed = AllowedOrigins(self.base_url, origins, self.auth)
         self._retry = retry or Retry()
-        self._limiter = Limiter(rate)
+        self._timer = timer or Timer()
+        self._limiter = Limiter(rate, self._timer.now)
         self._on_event = on_event or (lambda event: None)
         self._defaults = {
             "User-Agent": user_agent,
@@ -134,7 +136,7 @@ class Http:
     def start_run(self, seconds: float | None = None) -> None:
         """Start the run's total deadline (``seconds``, else ``Limits.run``; neither: none)."""
         seconds = self.limits.run if seconds is None else seconds
-        self.run_until = None if seconds is None else time.monotonic() + seconds
+        self.run_until = None if seconds is None else self._timer.now() + seconds
 
     def get(self, url: str, **options: Any) -> Response:
         """``request("GET", ...)``."""
@@ -184,6 +186,7 @@ class Http:
         try:
             return retrying(
                 self._retry,
+                now=self._timer.now,
                 until=until,
                 sleep=self._sleep,
                 before=lambda failure, seconds: self._announce(request, failure, seconds),
@@ -237,7 +240,7 @@ class Http:
         check: Callable[[Response], None] | None,
     ) -> Response:
         def wait(seconds: float, held: bool) -> None:
-            if time.monotonic() + seconds >= until or (held and seconds > self._retry.budget):
+            if self._timer.now() + seconds >= until or (held and seconds > self._retry.budget):
                 raise RateLimited(
                     f"{_what(request)}: the rate allows the next request in {seconds:.0f} s, longer than this run may wait",
                     not_before=seconds,
@@ -248,7 +251,7 @@ class Http:
             if waited > 0.001:
                 self._on_event(Event("limited", request.method, request.url.without_query, seconds=waited))
             clock = Clock(
-                until=min(until, time.monotonic() + self.limits.request),
+                until=time.monotonic() + min(until - self._timer.now(), self.limits.request),
                 connect=self.limits.connect,
                 idle=self.limits.idle,
                 cancelled=as_callable(self.cancel),
@@ -370,7 +373,7 @@ class Http:
         return Scrubber((*self.auth.secrets(), *self._proxy_secrets))(text)
 
     def _sleep(self, seconds: float) -> None:
-        pause(seconds, self.cancel)
+        self._timer.sleep(seconds, self.cancel)
 
     def _announce(self, request: Request, failure: Again, seconds: float) -> None:
         if failure.after:

@@ -57,20 +57,27 @@ class Clock(float):
         return max(min(self.left(), at_most, _SLICE), 0.001)
 
 
-def pause(seconds: float, cancel: Cancel | None) -> None:
-    """Sleep on the monotonic clock; ``Stopped`` as soon as the run is asked to stop."""
-    if isinstance(cancel, threading.Event):
-        if cancel.wait(seconds):
-            raise Stopped
-        return
-    stopped, until = as_callable(cancel), time.monotonic() + seconds
-    while True:
-        if stopped():
-            raise Stopped
-        left = until - time.monotonic()
-        if left <= 0:
+class Timer:
+    """The client's own waits: for a retry, for the rate. A test may put one in its place whose time passes at once."""
+
+    def now(self) -> float:
+        """Seconds on the monotonic clock."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float, cancel: Cancel | None) -> None:
+        """Wait; raises ``Stopped`` as soon as the run is asked to stop."""
+        if isinstance(cancel, threading.Event):
+            if cancel.wait(seconds):
+                raise Stopped
             return
-        time.sleep(min(left, _SLICE))
+        stopped, until = as_callable(cancel), self.now() + seconds
+        while True:
+            if stopped():
+                raise Stopped
+            left = until - self.now()
+            if left <= 0:
+                return
+            time.sleep(min(left, _SLICE))
 
 
-__all__ = ["Cancel", "Clock", "DeadlinePassed", "Stopped", "as_callable", "pause"]
+__all__ = ["Cancel", "Clock", "DeadlinePassed", "Stopped", "Timer", "as_callable"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -17,30 +16,31 @@ class Limiter:
     not our own rate but the far side asks for it.
     """
 
-    def __init__(self, rate: Rate | None) -> None:
+    def __init__(self, rate: Rate | None, now: Callable[[], float]) -> None:
         self._rate = rate
+        self._now = now
         self._lock = threading.Lock()
         self._allowance = float(rate.burst) if rate else 0.0
-        self._counted_at = time.monotonic()
+        self._counted_at = self._now()
         self._held_until = 0.0
         self._slots = threading.BoundedSemaphore(rate.concurrency) if rate and rate.concurrency else None
 
     def hold(self, seconds: float) -> None:
         """Nobody starts a request for this long: the far side said so to one of us, so it holds for all."""
         with self._lock:
-            self._held_until = max(self._held_until, time.monotonic() + seconds)
+            self._held_until = max(self._held_until, self._now() + seconds)
 
     @contextmanager
     def turn(self, wait: Callable[[float, bool], None]) -> Iterator[float]:
         """One request's turn; gives the seconds waited for it."""
-        started = time.monotonic()
+        started = self._now()
         if self._slots is not None:
             while not self._slots.acquire(timeout=0.25):
                 wait(0.0, False)
         try:
             while (pause := self._reserve()) is not None:
                 wait(*pause)
-            yield time.monotonic() - started
+            yield self._now() - started
         finally:
             if self._slots is not None:
                 self._slots.release()
@@ -50,7 +50,7 @@ class Limiter:
         held.
         """
         with self._lock:
-            now = time.monotonic()
+            now = self._now()
             if now < self._held_until:
                 return self._held_until - now, True
             if self._rate is None:

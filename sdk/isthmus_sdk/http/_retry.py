@@ -104,16 +104,22 @@ class _Stop:
     nobody.
     """
 
-    def __init__(self, policy: Retry, until: float) -> None:
+    def __init__(self, policy: Retry, until: float, now: Callable[[], float]) -> None:
         self._attempts = policy.attempts
         self._until = until
+        self._now = now
 
     def __call__(self, state: tenacity.RetryCallState) -> bool:
-        return state.attempt_number >= self._attempts or time.monotonic() + state.upcoming_sleep >= self._until
+        return state.attempt_number >= self._attempts or self._now() + state.upcoming_sleep >= self._until
 
 
 def retrying(
-    policy: Retry, *, until: float, sleep: Callable[[float], None], before: Callable[[Again, float], None]
+    policy: Retry,
+    *,
+    until: float,
+    sleep: Callable[[float], None],
+    before: Callable[[Again, float], None],
+    now: Callable[[], float],
 ) -> tenacity.Retrying:
     """A tenacity loop that repeats on ``Again``; ``before(failure, seconds)`` is told of each wait, ``until`` is a
     monotonic instant.
@@ -127,7 +133,7 @@ def retrying(
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(Again),
         wait=_Wait(policy),
-        stop=_Stop(policy, min(until, time.monotonic() + policy.budget)),
+        stop=_Stop(policy, min(until, now() + policy.budget), now),
         sleep=sleep,
         before_sleep=announce,
         reraise=True,

@@ -29,6 +29,10 @@ _RECEIVE = 64 * 1024
 _FALLBACK = 30.0  # seconds, for waits without a Clock (closing an idle connection)
 
 
+class Untrusted(httpcore.ConnectError):
+    """The server's certificate does not verify: another try will not change that."""
+
+
 class TcpStream(httpcore.NetworkStream):
     """A connected TCP socket."""
 
@@ -102,7 +106,8 @@ class TlsStream(httpcore.NetworkStream):
             self._drive(self._tls.do_handshake, timeout)
         except ssl.SSLError as error:
             inner.close()
-            raise httpcore.ConnectError(_reason(error)) from error
+            kind = Untrusted if isinstance(error, ssl.SSLCertVerificationError) else httpcore.ConnectError
+            raise kind(_reason(error)) from error
         except (httpcore.ReadError, httpcore.WriteError) as error:
             inner.close()
             raise httpcore.ConnectError(str(error)) from error
@@ -280,4 +285,4 @@ def _reason(error: OSError) -> str:
     )
 
 
-__all__ = ["TcpStream", "TlsStream", "connect"]
+__all__ = ["TcpStream", "TlsStream", "Untrusted", "connect"]

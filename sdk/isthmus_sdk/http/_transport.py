@@ -26,7 +26,7 @@ from isthmus_sdk.http._addresses import refusal
 from isthmus_sdk.http._clock import Clock
 from isthmus_sdk.http._message import Headers, Request
 from isthmus_sdk.http._policy import Limits, Tls
-from isthmus_sdk.http._sockets import TcpStream, TlsStream, connect
+from isthmus_sdk.http._sockets import TcpStream, TlsStream, Untrusted, connect
 from isthmus_sdk.http._tls import check_pin, other_context, own_context
 from isthmus_sdk.url import InvalidUrl, Origin, Url
 
@@ -301,8 +301,7 @@ def _faults() -> Iterator[None]:
     try:
         yield
     except (httpcore.ConnectError, httpx.ConnectError) as error:
-        untrusted = isinstance(error.__cause__, ssl.SSLCertVerificationError)
-        raise WireFault(str(error) or "cannot connect", sent=False, lasting=untrusted) from None
+        raise WireFault(str(error) or "cannot connect", sent=False, lasting=isinstance(error, Untrusted)) from None
     except (httpcore.ConnectTimeout, httpcore.PoolTimeout, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise WireFault(str(error) or "no connection in time", sent=False) from None
     except (httpcore.TimeoutException, httpx.TimeoutException) as error:
@@ -314,7 +313,7 @@ def _faults() -> Iterator[None]:
             "the proxy refuses the connection", sent=False, proxy_status=int(status) if status.isdigit() else 0
         ) from None
     except (httpcore.RemoteProtocolError, httpx.RemoteProtocolError) as error:
-        cause = error.__cause__
+        cause = error.__context__  # the pool drops __cause__
         if isinstance(cause, h11.RemoteProtocolError) and cause.error_status_hint == 431:
             raise WireFault("the reply's headers are larger than 100 kB", lasting=True) from None
         raise WireFault("the reply breaks off or is not HTTP") from None
