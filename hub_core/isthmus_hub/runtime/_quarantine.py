@@ -131,7 +131,13 @@ class Quarantine:
     """The quarantine of one state directory. Safe for threads; other processes may read while a daemon writes."""
 
     def __init__(
-        self, path: Path, redactor: Redactor, *, share: int = SHARE, clock: Callable[[], float] = time.time
+        self,
+        path: Path,
+        redactor: Redactor,
+        *,
+        share: int = SHARE,
+        clock: Callable[[], float] = time.time,
+        vfs: str | None = None,
     ) -> None:
         """Open or create ``path``. Raises what ``isthmus_hub._sqlite.connect`` raises."""
         self.path = path
@@ -139,7 +145,7 @@ class Quarantine:
         self._share = share
         self._clock = clock
         self._lock = threading.Lock()
-        self._db = connect(path, _KIND)
+        self._db = connect(path, _KIND, vfs=vfs)
         # A dropped record leaves no bytes behind.
         self._db.pragma("secure_delete", "on")
 
@@ -350,4 +356,4 @@ def _binary(ids: Sequence[str]) -> list[bytes]:
     return out
 
 
-__all__ = ["Added", "Rejected", "Count", "Quarantine", "Quarantined", "record_id"]
+__all__ = ["Added", "Count", "Quarantine", "Quarantined", "Rejected", "record_id"]
