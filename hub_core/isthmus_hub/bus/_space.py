@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 MEBIBYTE = 1024 * 1024
-LOW_WATER = 64 * MEBIBYTE
+LOW_WATER = 256 * MEBIBYTE
 RESERVE = 32 * MEBIBYTE
 _SMALL_DISK_SHARE = 50  # on small disks mark and reserve shrink to this fraction of the whole
 

@@ -126,7 +126,9 @@ class Reads(ABC):
         claims = {number: _merge.Claim(*row[4:]) for number, row in enumerate(rows)}
         best = _merge.winner(claims)
         markings = _merge.united_markings(claims)
-        said = sorted(zip(claims.values(), rows, strict=True), key=lambda pair: pair[0].key, reverse=True)
+        said = sorted(
+            zip(claims.values(), rows, strict=True), key=lambda pair: (pair[0].key, pair[1][1:4]), reverse=True
+        )
         provenance = tuple(
             Provenance(
                 instance=row[1],

@@ -39,13 +39,13 @@ class Resolving:
         self._author = author
         self._entries: list[bytes] = []
 
-    def emit(self, objects: Sequence[Json]) -> list[bool]:
-        """Store those that say something new; see `Transaction.emit_all`."""
+    def emit(self, objects: Sequence[Json], *, again: bool = False) -> list[bool]:
+        """Store those that say something new, or all of them ``again``; see `Transaction.emit_all`."""
         known = self._known([obj["id"] for obj in objects])
         emitted: list[bool] = []
         versions: dict[str, tuple[Any, ...]] = {}
         for obj in objects:
-            version = self._version(obj, known.get(obj["id"]))
+            version = self._version(obj, known.get(obj["id"]), again)
             emitted.append(version is not None)
             if version is not None:
                 created, modified, revoked, hash, body, encoded = version
@@ -82,7 +82,7 @@ class Resolving:
         rows: Any = self._connection.execute(_LOOKUP, (key_array(ids),))
         return {row[0]: row for row in rows}
 
-    def _version(self, obj: Json, known: Any) -> tuple[int | None, int, bool, bytes, Json, bytes] | None:
+    def _version(self, obj: Json, known: Any, again: bool) -> tuple[int | None, int, bool, bytes, Json, bytes] | None:
         """What is to be stored for ``obj``, or ``None`` if it says nothing new."""
         body = obj
         versioned = "modified" in obj
@@ -91,7 +91,7 @@ class Resolving:
         hash = stix.content_hash(body)
         revoked = bool(body.get("revoked"))
         if known is not None:
-            if known[5] == hash:
+            if known[5] == hash and (not again or known[4]):
                 return None
             if known[4]:
                 raise RetiredError(f"{obj['id']} is revoked: STIX knows no way back, give the object a new id")

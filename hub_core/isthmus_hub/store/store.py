@@ -134,17 +134,20 @@ class Transaction(Reads):
 
     # -- resolved --------------------------------------------------------------------------------------------------
 
-    def emit(self, obj: Json) -> bool:
+    def emit(self, obj: Json, *, again: bool = False) -> bool:
         """`emit_all` for one object."""
-        return self.emit_all([obj])[0]
+        return self.emit_all([obj], again=again)[0]
 
-    def emit_all(self, objects: Sequence[Json]) -> list[bool]:
+    def emit_all(self, objects: Sequence[Json], *, again: bool = False) -> list[bool]:
         """Store resolved objects and queue them for the bus; true where an object said something new.
+
+        ``again`` publishes a new version of unchanged content too: references are rewritten when they are delivered, so
+        an edge whose end was merged into another asset has to go out once more.
 
         The hub becomes the author; ``created`` stays what it was at first; ``modified`` strictly increases. Raises
         `RetiredError` for new content under a revoked id.
         """
-        return self._resolving.emit(objects)
+        return self._resolving.emit(objects, again=again)
 
     def retire(self, id: str) -> bool:
         """Publish a revoked version; false if it was never emitted, is revoked, or cannot be (cyber observables)."""
@@ -262,11 +265,13 @@ class Store(Reads):
                         yield transaction
                         transaction._resolving.flush_outbox()
                         self._writer.execute("COMMIT")
-                    except BaseException:
+                    except BaseException as error:
                         # numbers given in this transaction are void now
                         self._writer_words.forget()
                         self._sources.forget()
                         rollback(self._writer)
+                        if isinstance(error, apsw.FullError):
+                            self._fold()
                         raise
             finally:
                 self._owner = None
@@ -294,11 +299,15 @@ class Store(Reads):
                 return
             self._closed = True
             self._readers.close()
-            try:
-                self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-            except apsw.Error:
-                pass  # a reader elsewhere or a full disk: the next opening does it
+            self._fold()
             self._writer.close()
+
+    def _fold(self) -> None:
+        """Give the space of the write-ahead log back."""
+        try:
+            self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.Error:
+            pass  # a reader elsewhere or a full disk: a later one does it
 
     def __enter__(self) -> Store:
         return self

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import isthmus_hub.bus
+from isthmus_hub.bus import SqliteBus, open_bus
+from isthmus_sdk.errors import ConfigurationError
+
+
+def test_the_public_names_of_the_bus() -> None:
+    assert sorted(isthmus_hub.bus.__all__) == [
+        "Ack",
+        "BlockRefused",
+        "Bus",
+        "CheckReport",
+        "EARLIEST",
+        "Earliest",
+        "Gap",
+        "Group",
+        "Health",
+        "LATEST",
+        "Latest",
+        "MAX_BLOCK_BYTES",
+        "Offset",
+        "OffsetExpired",
+        "PublishTimeout",
+        "Retained",
+        "SqliteBus",
+        "Start",
+        "StateTooNew",
+        "StorageDamaged",
+        "StorageFault",
+        "StorageFull",
+        "StoredBlock",
+        "StreamHealth",
+        "Subscription",
+        "Time",
+        "open_bus",
+    ]
+
+
+def test_the_configuration_names_the_engine(tmp_path: Path) -> None:
+    with open_bus("sqlite", tmp_path / "bus") as bus:
+        assert isinstance(bus, SqliteBus)
+    with pytest.raises(ConfigurationError, match="kafka"):
+        open_bus("kafka://host", tmp_path)

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import isthmus_hub.store
+
+
+def test_the_public_names_of_the_store() -> None:
+    assert sorted(isthmus_hub.store.__all__) == [
+        "Change",
+        "Communication",
+        "Edge",
+        "Incoming",
+        "OutboxBlock",
+        "Provenance",
+        "Rejected",
+        "RetiredError",
+        "StateTooNew",
+        "StorageDamaged",
+        "StorageFault",
+        "StorageFull",
+        "Store",
+        "StoreError",
+        "Stored",
+        "Transaction",
+        "relay",
+    ]
