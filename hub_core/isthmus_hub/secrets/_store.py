@@ -6,15 +6,18 @@ import getpass
 import os
 import sys
 from collections.abc import Callable, MutableMapping
+from functools import cached_property
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from isthmus_hub.secret_ref import SecretRef
 from isthmus_hub.secrets._keys import KeySource
 from isthmus_hub.secrets._os_keyring import system_keyring
 from isthmus_hub.secrets._sources import LARGEST, credential_path, from_environment, from_file, without_final_newline
-from isthmus_hub.secrets._vault import Vault, VaultKeyring
 from isthmus_sdk.errors import SecretError
+
+if TYPE_CHECKING:
+    from isthmus_hub.secrets._vault import VaultKeyring
 
 SERVICE = "isthmus"
 """Service under which the vault keeps the operator's entries; their whole name is the user name."""
@@ -38,10 +41,16 @@ class SecretStore:
         self._environ = os.environ if environ is None else environ
         self._on_secret = on_secret
         self._key = key or KeySource()
-        self._vault = VaultKeyring(Vault(vault, self._vault_key))
+        self._path = vault
 
     def __repr__(self) -> str:
-        return f"SecretStore({str(self._vault.vault.path)!r})"
+        return f"SecretStore({str(self._path)!r})"
+
+    @cached_property
+    def _vault(self) -> VaultKeyring:
+        from isthmus_hub.secrets._vault import Vault, VaultKeyring
+
+        return VaultKeyring(Vault(self._path, self._vault_key))
 
     def resolve(self, reference: SecretRef | str) -> str:
         """The secret; raises ``SecretError`` that names the reference and the remedy. Never another's, never empty."""
