@@ -34,6 +34,8 @@ _TECHNOLOGIES = {"ot": "ot", "it": "it", "iot": "iot", "iomt": "iomt"}
 _LEVEL_DECLARED = frozenset({"manual", "user", "import", "imported", "custom"})
 _OWN_MAC = frozenset({"confirmed", "likely"})
 _STATUSES = {"open": "open", "close": "closed", "closed": "closed"}
+_PROTOCOL = re.compile(r"[a-z0-9][a-z0-9._-]*")
+"""A protocol's name; Guardian also writes "tcp/1122" for a protocol it does not know."""
 _INDICATOR = re.compile(r"indicator--[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -46,7 +48,7 @@ def asset_to_stix(asset: Asset, stix: Builder) -> Iterator[Any]:
         name=_name(asset),
         asset_class=_asset_class(asset),
         technology=_technology(asset),
-        hostname=_hostname(asset.name, asset.product_name),
+        hostname=asset.name if asset.name != asset.product_name else None,
         vendor=asset.vendor,
         model=asset.product_name,
         serial=asset.serial_number,
@@ -103,6 +105,7 @@ def alert_to_stix(alert: Alert, stix: Builder) -> Iterator[Any]:
         modified=core.latest(first, alert.time, alert.closed_time if status == "closed" else None),
         sensor=stix.system(alert.appliance_host or "Nozomi Guardian"),
         subjects=[Subject(end, role) for role, end in ends if end is not None],
+        observables=_traffic(alert, stix),
         techniques=alert.mitre_attack_techniques,
     )
     yield from _of_known_indicator(shape, rule.id) if rule and _INDICATOR.fullmatch(rule.id) else shape
@@ -153,16 +156,6 @@ def _name(asset: Asset) -> str:
     except ValueError:
         pass
     return name or asset.product_name or asset.id
-
-
-def _hostname(name: str | None, product: str | None) -> str | None:
-    """The name as a host name where it can be one; Guardian's names also come from operators and product catalogues."""
-    if not name or name == product:
-        return None
-    try:
-        return normalise.hostname(name)
-    except RecordError:
-        return None
 
 
 def _asset_class(asset: Asset) -> str | None:
@@ -249,8 +242,26 @@ def _alert_end(
         site=alert.appliance_site,
         zone=zone,
         sensor=alert.appliance_host,
-        hostname=_hostname(label, None),
+        hostname=label,
     )
+
+
+def _traffic(alert: Alert, stix: Builder) -> list[Shape]:
+    """The flow that raised the alert, where it has two addresses."""
+    source, target = says(normalise.ip, alert.ip_src), says(normalise.ip, alert.ip_dst)
+    if not source or not target:
+        return []
+    spoken = (text.lower() for text in (alert.transport_protocol, alert.protocol) if text)
+    protocols = ["ipv6" if ":" in source else "ipv4", *(text for text in spoken if _PROTOCOL.fullmatch(text))]
+    return [
+        stix.traffic(
+            stix.ip(source),
+            stix.ip(target),
+            dict.fromkeys(protocols),
+            source_port=alert.port_src,
+            target_port=alert.port_dst,
+        )
+    ]
 
 
 def _link_end(text: str, path: str, zone: str | None, link: Link, stix: Builder) -> Shape:

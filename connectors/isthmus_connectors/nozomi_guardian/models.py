@@ -61,6 +61,10 @@ class Alert(_Record):
     zone_dst: Text = None
     label_src: Text = None
     label_dst: Text = None
+    port_src: Port = None
+    port_dst: Port = None
+    protocol: Text = None
+    transport_protocol: Text = None
     mitre_attack_techniques: Listed = ()
     trigger_id: Text = None
     trigger_type: Text = None

@@ -227,6 +227,19 @@ def test_a_trigger_of_another_kind_is_the_rule_of_a_sighting() -> None:
     assert indicator["external_references"][0]["external_id"] == record["trigger_id"]
 
 
+@pytest.mark.parametrize(
+    ("protocol", "protocols"),
+    [("ethernetip", ["ipv4", "tcp", "ethernetip"]), ("tcp/1122", ["ipv4", "tcp"]), (None, ["ipv4", "tcp"])],
+)
+def test_the_flow_that_raised_an_alert_is_observed(protocol: str | None, protocols: list[str]) -> None:
+    flow = {"protocol": protocol, "transport_protocol": "tcp", "port_src": 58679, "port_dst": "44818"}
+    objects = objects_of(map_records(nozomi, "alerts", [{**ALERT, **flow}]))
+    (traffic,) = [obj for obj in objects if obj["type"] == "network-traffic"]
+    assert (traffic["protocols"], traffic["src_port"], traffic["dst_port"]) == (protocols, 58679, 44818)
+    (seen,) = [obj for obj in objects if obj["type"] == "observed-data"]
+    assert seen["object_refs"] == [traffic["id"]]
+
+
 def test_an_alert_of_layer_2_is_about_hardware_addresses() -> None:
     obj = alert(ip_src="", ip_dst=None, mac_src="00:0c:29:01:98:be", mac_dst="00:00:00:00:00:00")
     assert [each["ref"].partition("--")[0] for each in stix.facts(obj, stix.ALERT)["subjects"]] == ["mac-addr"]
