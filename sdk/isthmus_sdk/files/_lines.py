@@ -124,17 +124,19 @@ class LineReader:
         if segment.too_large:
             yield self._too_large(segment)
             return
-        data = segment.data
+        data, offset = segment.data, segment.start
         lines = data.split(b"\n")
         if data.endswith(b"\n"):
             lines.pop()
-        offset = segment.start
+        if len(lines) <= self._max_records:
+            yield from self._page(offset, lines, data)
+            return
+        at = 0
         for first in range(0, len(lines), self._max_records):
             part = lines[first : first + self._max_records]
-            ended = first + len(part) < len(lines) or data.endswith(b"\n")
-            length = sum(map(len, part)) + len(part) - (0 if ended else 1)
-            yield from self._page(offset, part, length)
-            offset += length
+            length = min(sum(map(len, part)) + len(part), len(data) - at)
+            yield from self._page(offset + at, part, data[at : at + length])
+            at += length
 
     def _too_large(self, segment: _Segment) -> Page:
         why = f"is a line of {segment.too_large} bytes; the largest record may have {MAX_RECORD}"
@@ -143,14 +145,13 @@ class LineReader:
             records=[segment.data], observed_at="", after=after, positions=[segment.before], unreadable={0: why}
         )
 
-    def _page(self, offset: int, lines: list[bytes], length: int) -> Iterator[Page]:
-        blob = b"\n".join(lines)
-        data = blob if length == len(blob) else blob + b"\n"
+    def _page(self, offset: int, lines: list[bytes], data: bytes) -> Iterator[Page]:
+        """The page of some lines, which are ``data`` in the file; several pages where headers come between."""
         kept: list[int] | None = None
         if self._kind == "table" and (data.startswith(b"#") or b"\n#" in data):
             yield from self._with_comments(offset, lines, data)
             return
-        if offset == 0 or b"\r" in data or b"\n\n" in data or data.startswith(b"\n"):
+        if offset == 0 or b"\r" in data or b"" in lines:
             kept = [index for index, line in enumerate(lines) if line.strip() and line != _BOM]
         records = (
             lines
@@ -165,7 +166,7 @@ class LineReader:
         yield Page(
             records=converted,
             observed_at="",
-            after=line_position(self._source.stat, offset + length, self._fingerprint, self._header),
+            after=line_position(self._source.stat, offset + len(data), self._fingerprint, self._header),
             positions=positions,
             table=self._table if self._native and self._kind == "table" else None,
             unreadable=unreadable,
@@ -174,25 +175,24 @@ class LineReader:
     def _with_comments(self, offset: int, lines: list[bytes], data: bytes) -> Iterator[Page]:
         """Pages of a part that holds comments: each header inside it begins a new page, with its own columns."""
         group: list[bytes] = []
-        group_at = offset
-        ended = data.endswith(b"\n")
-        for index, line in enumerate(lines):
-            length = len(line) + (1 if ended or index + 1 < len(lines) else 0)
+        at = begin = 0
+        for line in lines:
+            end = min(at + len(line) + 1, len(data))
             if line.startswith(b"#"):
                 if group:
-                    yield from self._page(group_at, group, offset - group_at)
+                    yield from self._page(offset + begin, group, data[begin:at])
                     group = []
-                self._comment(offset, line)
-                self._fingerprint.update(line + b"\n"[: length - len(line)])
-                group_at = offset + length
+                self._comment(offset + at, line)
+                self._fingerprint.update(data[at:end])
+                begin = end
             else:
                 group.append(line)
-            offset += length
+            at = end
         if group:
-            yield from self._page(group_at, group, offset - group_at)
+            yield from self._page(offset + begin, group, data[begin:])
         else:
             # Nothing but comments at the end: an empty page carries the position past them.
-            after = line_position(self._source.stat, offset, self._fingerprint, self._header)
+            after = line_position(self._source.stat, offset + len(data), self._fingerprint, self._header)
             yield Page(records=[], observed_at="", after=after, positions=[])
 
     def _comment(self, offset: int, line: bytes) -> None:

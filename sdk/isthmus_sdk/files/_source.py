@@ -19,7 +19,7 @@ from isthmus_sdk.errors import TooLarge, UnexpectedReply
 
 Compression = Literal["", "gzip", "zstd"]
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 """Decoded bytes read at once."""
 FULL = 16 << 20
 """A fingerprint covers this many bytes from the beginning of a file ..."""

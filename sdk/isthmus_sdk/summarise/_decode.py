@@ -7,8 +7,9 @@ are taken one by one, so that each bad one is named with its own error.
 
 from __future__ import annotations
 
+import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
@@ -92,7 +93,7 @@ class PageDecoder:
         columns: list[tuple[str, Any]] = []
         for number, column in enumerate(table.columns):
             field = fields.pop(column, None)
-            columns.append((field.name, field.type) if field else (f"column_{number}", msgspec.Raw))
+            columns.append((field.name, _narrowed(field.type)) if field else (f"column_{number}", str | None))
         namespace: dict[str, Any] = {field.name: None for field in fields.values()}
         namespace.update(_methods(self._model))
         row = msgspec.defstruct(
@@ -119,6 +120,14 @@ class PageDecoder:
         except (Exception, RecursionError) as error:  # an unwrap function is the author's
             return Bad("", f"{type(error).__name__}: {error}")
         return self._records.validate([data])[0]
+
+
+def _narrowed(annotation: Any) -> Any:
+    """``float`` for ``float | str``: a row gives text only, of which the number is to be made."""
+    members = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
+    if str in members and (float in members or int in members):
+        return Union[tuple(member for member in members if member is not str)]  # noqa: UP007 - made at run time
+    return annotation
 
 
 def _methods(model: type) -> Mapping[str, Any]:
