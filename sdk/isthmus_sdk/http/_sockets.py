@@ -29,8 +29,8 @@ _RECEIVE = 64 * 1024
 _FALLBACK = 30.0  # seconds, for waits without a Clock (closing an idle connection)
 
 
-class Untrusted(httpcore.ConnectError):
-    """The server's certificate does not verify: another try will not change that."""
+class HandshakeRefused(httpcore.ConnectError):
+    """No TLS with this server: its certificate, its protocol. Another try will not change that."""
 
 
 class TcpStream(httpcore.NetworkStream):
@@ -106,8 +106,8 @@ class TlsStream(httpcore.NetworkStream):
             self._drive(self._tls.do_handshake, timeout)
         except ssl.SSLError as error:
             inner.close()
-            kind = Untrusted if isinstance(error, ssl.SSLCertVerificationError) else httpcore.ConnectError
-            raise kind(_reason(error)) from error
+            broke_off = isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
+            raise (httpcore.ConnectError if broke_off else HandshakeRefused)(_reason(error)) from error
         except (httpcore.ReadError, httpcore.WriteError) as error:
             inner.close()
             raise httpcore.ConnectError(str(error)) from error
@@ -285,4 +285,4 @@ def _reason(error: OSError) -> str:
     )
 
 
-__all__ = ["TcpStream", "TlsStream", "Untrusted", "connect"]
+__all__ = ["TcpStream", "TlsStream", "HandshakeRefused", "connect"]

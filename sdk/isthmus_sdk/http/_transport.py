@@ -26,7 +26,7 @@ from isthmus_sdk.http._addresses import refusal
 from isthmus_sdk.http._clock import Clock
 from isthmus_sdk.http._message import Headers, Request
 from isthmus_sdk.http._policy import Limits, Tls
-from isthmus_sdk.http._sockets import TcpStream, TlsStream, Untrusted, connect
+from isthmus_sdk.http._sockets import HandshakeRefused, TcpStream, TlsStream, connect
 from isthmus_sdk.http._tls import check_pin, other_context, own_context
 from isthmus_sdk.url import InvalidUrl, Origin, Url
 
@@ -143,15 +143,23 @@ class GuardedTransport(httpx.BaseTransport):
         digests: frozenset[bytes],
         configured: frozenset[Origin],
         proxy: Proxy | None,
+        proxy_context: ssl.SSLContext | None,
         limits: Limits,
     ) -> None:
         reachable = {(origin.host, origin.port) for origin in configured}
+        proxy_settings = None
         if proxy is not None:
-            reachable = {(proxy.url.host, proxy.url.origin.port)}
+            origin = proxy.url.origin
+            reachable = {(origin.host, origin.port)}
+            proxy_settings = httpcore.Proxy(
+                httpcore.URL(scheme=origin.scheme, host=origin.host, port=origin.port, target="/"),
+                auth=proxy.auth,
+                ssl_context=proxy_context,
+            )
         backend = _Backend(frozenset(reachable), digests, context)
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
-            proxy=None if proxy is None else _httpcore_proxy(proxy),
+            proxy=proxy_settings,
             max_connections=limits.connections,
             max_keepalive_connections=limits.connections,
             keepalive_expiry=_KEEPALIVE,
@@ -221,8 +229,14 @@ class Wire:
             self._own = self._pool(own_context(tls), tls.digests if tls else frozenset())
 
     def _pool(self, context: ssl.SSLContext, digests: frozenset[bytes]) -> GuardedTransport:
+        to_proxy = self._proxy is not None and self._proxy.url.origin.scheme == "https"
         return GuardedTransport(
-            context=context, digests=digests, configured=self._configured, proxy=self._proxy, limits=self._limits
+            context=context,
+            digests=digests,
+            configured=self._configured,
+            proxy=self._proxy,
+            proxy_context=other_context(self._tls) if to_proxy else None,
+            limits=self._limits,
         )
 
     def _transport_for(self, origin: Origin) -> httpx.BaseTransport:
@@ -290,18 +304,14 @@ def _chunks(stream: httpx.SyncByteStream) -> Iterator[bytes]:
         yield from stream
 
 
-def _httpcore_proxy(proxy: Proxy) -> httpcore.Proxy:
-    url = httpcore.URL(scheme=proxy.url.origin.scheme, host=proxy.url.host, port=proxy.url.origin.port, target="/")
-    context = other_context(None) if proxy.url.origin.scheme == "https" else None
-    return httpcore.Proxy(url, auth=proxy.auth, ssl_context=context)
-
-
 @contextmanager
 def _faults() -> Iterator[None]:
     try:
         yield
     except (httpcore.ConnectError, httpx.ConnectError) as error:
-        raise WireFault(str(error) or "cannot connect", sent=False, lasting=isinstance(error, Untrusted)) from None
+        raise WireFault(
+            str(error) or "cannot connect", sent=False, lasting=isinstance(error, HandshakeRefused)
+        ) from None
     except (httpcore.ConnectTimeout, httpcore.PoolTimeout, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise WireFault(str(error) or "no connection in time", sent=False) from None
     except (httpcore.TimeoutException, httpx.TimeoutException) as error:

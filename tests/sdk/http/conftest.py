@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import trustme
 from tests.sdk.http.server import HostileServer
 
 from isthmus_sdk.http import Http, Limits, Retry
@@ -58,3 +60,29 @@ class QuickTimer(Timer):
 @pytest.fixture
 def timer() -> QuickTimer:
     return QuickTimer()
+
+
+@pytest.fixture(scope="session")
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def authority(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """File of the authority that signs the test servers."""
+    path = tmp_path_factory.mktemp("tls") / "ca.pem"
+    ca.cert_pem.write_to_path(path)
+    return str(path)
+
+
+@pytest.fixture
+def tls_vendor(ca: trustme.CA) -> Iterator[HostileServer]:
+    """A vendor with a certificate for 127.0.0.1."""
+    with HostileServer(tls=server_context(ca.issue_cert("127.0.0.1"))) as server:
+        yield server
+
+
+def server_context(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    return context

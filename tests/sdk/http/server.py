@@ -206,6 +206,33 @@ def silence(head: bytes = b"") -> Behaviour:
     return behave
 
 
+def tunnel(authorization: str | None = None) -> Behaviour:
+    """An HTTP proxy's CONNECT; 407 unless the proxy credential is the right one."""
+
+    def behave(exchange: Exchange) -> None:
+        if authorization is not None and exchange.headers.get("proxy-authorization") != authorization:
+            exchange.reply(407)
+            return
+        host, _, port = exchange.target.rpartition(":")
+        with socket.create_connection((host, int(port))) as onward:
+            exchange.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            there = threading.Thread(target=_pump, args=(exchange.connection, onward), daemon=True)
+            there.start()
+            _pump(onward, exchange.connection)
+            there.join(5)
+        exchange.close()
+
+    return behave
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65_536):
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
+
+
 def gzip_bomb(megabytes: int, layers: int = 1) -> bytes:
     """Zeros, compressed ``layers`` times."""
     squeeze = zlib.compressobj(9, zlib.DEFLATED, 31)
