@@ -54,7 +54,11 @@ def merged_facts(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Asset facts of all members as one; later members win single values."""
     out: dict[str, Any] = {}
     for facts in members:
-        out |= {name: value for name, value in facts.items() if name not in _PER_SOURCE and name != "extension_type" and _says(value)}
+        out |= {
+            name: value
+            for name, value in facts.items()
+            if name not in _PER_SOURCE and name != "extension_type" and _says(value)
+        }
     out["kind"] = "asset" if any(facts.get("kind") != "endpoint" for facts in members) else "endpoint"
     for name in UNITED:
         if values := _union(value for facts in members for value in facts.get(name, ())):

@@ -44,8 +44,9 @@ def _without_last_seen(obj: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     for id, facts in obj.get("extensions", {}).items():
         if isinstance(facts, dict) and "last_seen" in facts:
             last = max(last, str(facts["last_seen"]))
-            facts = {name: value for name, value in facts.items() if name != "last_seen"}
-        extensions[id] = facts
+            extensions[id] = {name: value for name, value in facts.items() if name != "last_seen"}
+        else:
+            extensions[id] = facts
     if extensions:
         rest["extensions"] = extensions
     rest.pop("stop_time", None)

@@ -50,7 +50,9 @@ class IdentityIndex:
             self.observations[item.id] = item
             start.add(item.id)
         was = touched & self._poisoned
-        now = poisoned({identifier: [self.observations[id] for id in sorted(self._holders[identifier])] for identifier in touched})
+        now = poisoned(
+            {identifier: [self.observations[id] for id in sorted(self._holders[identifier])] for identifier in touched}
+        )
         self._poisoned = (self._poisoned - touched) | now
         for identifier in touched:
             # A value poisoned before and after links nothing, however many hold it.

@@ -73,7 +73,9 @@ def _holders(observations: Sequence[Observation]) -> dict[Identifier, list[Obser
     return found
 
 
-def _attach_endpoints(everything: Sequence[Observation], holders: Mapping[Identifier, Sequence[Observation]], clusters: _Clusters) -> None:
+def _attach_endpoints(
+    everything: Sequence[Observation], holders: Mapping[Identifier, Sequence[Observation]], clusters: _Clusters
+) -> None:
     """An address seen talking belongs to the one device that holds it; where two could, it stays undecided."""
     for item in everything:
         if not item.endpoint:
@@ -151,4 +153,3 @@ class _Clusters:
 
     def result(self) -> tuple[tuple[str, ...], ...]:
         return tuple(sorted(tuple(sorted(members)) for members in self._members.values()))
-

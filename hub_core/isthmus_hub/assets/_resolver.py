@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -23,7 +23,15 @@ from isthmus_sdk.faults import fault_point
 
 OBSERVED = "observed"
 BATCH_ENTRIES = 5_000
-_RANK = {"marking-definition": 0, "extension-definition": 0, "identity": 1, "location": 1, "relationship": 8, "sighting": 9}
+_NOT_COUNTERS = frozenset({"start", "seconds", "part"})
+_RANK = {
+    "marking-definition": 0,
+    "extension-definition": 0,
+    "identity": 1,
+    "location": 1,
+    "relationship": 8,
+    "sighting": 9,
+}
 """Referents before referrers, where nothing else decides."""
 
 
@@ -104,9 +112,8 @@ class Resolver:
     def _load(self) -> IdentityIndex:
         index = IdentityIndex()
         index.update(seen for stored in self._store.iterate("infrastructure") if (seen := _observation(stored.body)))
-        for id in index.observations:
-            if asset := self._store.asset_of(id):
-                index.assign(id, asset)
+        for id, asset in self._store.assignments():
+            index.assign(id, asset)
         return index
 
     def _apply(self, tx: Transaction, blocks: Sequence[StoredBlock], index: IdentityIndex) -> None:
@@ -114,14 +121,15 @@ class Resolver:
         changes = tx.put(step.incoming)
         self._count(step.incoming, changes)
         for id, window in step.windows:
-            tx.communication(id, window["start"], int(window["seconds"]), str(window.get("part", "")), window)
+            counters = {name: value for name, value in window.items() if name not in _NOT_COUNTERS}
+            tx.communication(id, _epoch(window["start"]), int(window["seconds"]), str(window.get("part", "")), counters)
         live = [change for change in changes if change.kind in ("new", "changed") and change.body is not None]
         step.bodies |= {change.id: change.body for change in live if change.body is not None}
         observed = [seen for change in live if change.body and (seen := _observation(change.body))]
         self._resolve_assets(tx, step, observed, index)
         members = {seen.id for seen in observed}
         for change in sorted(live, key=_order):
-            if change.id not in members and change.body is not None and self._tell(change.body):
+            if change.id not in members and change.body is not None and _tell(tx, change.body):
                 tx.emit(dict(change.body))
 
     def _decode(self, tx: Transaction, blocks: Sequence[StoredBlock]) -> _Step:
@@ -139,14 +147,16 @@ class Resolver:
                     tx.reject(block.first + index, index, getattr(error, "id", ""), str(error))
                     self._total(meta).rejected += 1
                     continue
-                step.incoming.append(self._incoming(step, body, encoded, meta, block.first + index))
+                step.incoming.append(self._incoming(tx, step, body, encoded, meta, block.first + index))
         return step
 
-    def _incoming(self, step: _Step, body: dict[str, Any], encoded: bytes, meta: Mapping[str, Any], offset: int) -> Incoming:
+    def _incoming(
+        self, tx: Transaction, step: _Step, body: dict[str, Any], encoded: bytes, meta: Mapping[str, Any], offset: int
+    ) -> Incoming:
         if body["type"] == "relationship" and stix.facts(body, stix.COMMUNICATION):
             body, windows = split_windows(body)
             step.windows += [(body["id"], window) for window in windows]
-            known = step.bodies.get(body["id"]) or self._current(body["id"])
+            known = step.bodies.get(body["id"]) or _current(tx, body["id"])
             if known:
                 body = merge_edge(known, body)
             step.bodies[body["id"]] = body
@@ -162,10 +172,6 @@ class Resolver:
             offset=offset,
         )
 
-    def _current(self, id: str) -> Mapping[str, Any] | None:
-        stored = self._store.get(id)
-        return stored.body if stored else None
-
     def _count(self, incoming: Sequence[Incoming], changes: Sequence[Change]) -> None:
         kinds = {change.id: change.kind for change in changes}
         for item in incoming:
@@ -177,11 +183,9 @@ class Resolver:
     def _total(self, meta: Mapping[str, Any]) -> ResolveTotals:
         return self.totals.setdefault((meta.get("instance", ""), meta.get("stream", "")), ResolveTotals())
 
-    def _tell(self, body: Mapping[str, Any]) -> bool:
-        known = self._store.resolved(body["id"])
-        return known is None or worth_telling(known, body)
-
-    def _resolve_assets(self, tx: Transaction, step: _Step, observed: Sequence[Observation], index: IdentityIndex) -> None:
+    def _resolve_assets(
+        self, tx: Transaction, step: _Step, observed: Sequence[Observation], index: IdentityIndex
+    ) -> None:
         if not observed:
             return
         affected = index.update(observed)
@@ -190,18 +194,19 @@ class Resolver:
         decision = assign(
             clusters,
             {id: index.assigned[id] for id in affected if id in index.assigned},
-            taken=lambda asset: self._store.resolved(asset) is not None or bool(index.members(asset)),
+            taken=lambda asset: tx.resolved(asset) is not None or bool(index.members(asset)),
             endpoint=lambda id: index.observations[id].endpoint,
         )
+        settled = {id for id in affected if id in index.assigned}
         moved = self._assign(tx, decision, index)
         for asset, members in decision.assets.items():
             if moved.intersection(members) or changed.intersection(members):
-                body = resolved_asset(asset, (self._body(step, id) for id in members), hub=self._hub)
-                if moved.intersection(members) or self._tell(body):
+                body = resolved_asset(asset, (_body(tx, step, id) for id in members), hub=self._hub)
+                if moved.intersection(members) or _tell(tx, body):
                     tx.emit(body)
         for retired in decision.retired:
             tx.retire(retired)
-        self._retell_edges(tx, step, {id for id in moved if self._store.asset_of(id)})
+        self._retell_edges(tx, moved & settled)
 
     def _assign(self, tx: Transaction, decision: Assignment, index: IdentityIndex) -> set[str]:
         """Write assignments and aliases; returns the observed ids that belong to another asset than before."""
@@ -216,18 +221,12 @@ class Resolver:
             tx.alias(retired, survivor)
         return moved
 
-    def _body(self, step: _Step, id: str) -> Mapping[str, Any]:
-        body = step.bodies.get(id) or self._current(id)
-        if body is None:
-            raise LookupError(f"observed asset {id} is assigned but not in the store: run `isthmus store check`")
-        step.bodies[id] = body
-        return body
-
-    def _retell_edges(self, tx: Transaction, step: _Step, ids: Iterable[str]) -> None:
+    @staticmethod
+    def _retell_edges(tx: Transaction, ids: Iterable[str]) -> None:
         """References are rewritten when they are delivered, so an edge whose end moved must be delivered again."""
         for id in sorted(ids):
-            for edge in self._store.edges(id):
-                if body := self._current(edge.id):
+            for via in sorted({edge.via for edge in tx.edges(id)} - {id}):
+                if body := _current(tx, via):
                     tx.emit(dict(body), again=True)
 
 
@@ -241,14 +240,27 @@ def _observation(body: Mapping[str, Any]) -> Observation | None:
     return observation(body["id"], facts)
 
 
+def _current(tx: Transaction, id: str) -> Mapping[str, Any] | None:
+    stored = tx.get(id)
+    return stored.body if stored else None
+
+
+def _body(tx: Transaction, step: _Step, id: str) -> Mapping[str, Any]:
+    body = step.bodies.get(id) or _current(tx, id)
+    if body is None:
+        raise LookupError(f"observed asset {id} is assigned but not in the store: run `isthmus store check`")
+    step.bodies[id] = body
+    return body
+
+
+def _tell(tx: Transaction, body: Mapping[str, Any]) -> bool:
+    known = tx.resolved(body["id"])
+    return known is None or worth_telling(known.body, body)
+
+
+def _epoch(timestamp: str) -> int:
+    return int(datetime.fromisoformat(timestamp).timestamp())
+
+
 def _order(change: Change) -> tuple[int, str]:
     return _RANK.get(change.id.partition("--")[0], 4), change.id
-
-
-def counted(totals: Mapping[tuple[str, str], ResolveTotals]) -> Counter[str]:
-    """Sum over all streams, by kind."""
-    out: Counter[str] = Counter()
-    for total in totals.values():
-        for name in ("objects", "new", "changed", "unchanged", "stale", "rejected"):
-            out[name] += getattr(total, name)
-    return out

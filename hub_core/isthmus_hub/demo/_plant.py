@@ -30,8 +30,20 @@ _CVES: Sequence[tuple[str, float, float, bool, str]] = (
     ("CVE-2022-26809", 9.8, 0.931, False, "Remote code execution in the RPC runtime."),
     ("CVE-2023-23397", 9.8, 0.935, True, "Elevation of privilege in Outlook."),
 )
-_PLCS = (("Siemens", "SIMATIC S7-1500", "V2.8.1"), ("Schneider Electric", "Modicon M340", "v2.9"), ("Rockwell Automation", "1756-L71", "30.11"))
-_OUI = {"Siemens": "00:1b:1b", "Schneider Electric": "00:80:f4", "Rockwell Automation": "00:00:bc", "Dell": "00:14:22", "HP": "3c:d9:2b", "Cisco": "00:1e:13", "Moxa": "00:90:e8"}
+_PLCS = (
+    ("Siemens", "SIMATIC S7-1500", "V2.8.1"),
+    ("Schneider Electric", "Modicon M340", "v2.9"),
+    ("Rockwell Automation", "1756-L71", "30.11"),
+)
+_OUI = {
+    "Siemens": "00:1b:1b",
+    "Schneider Electric": "00:80:f4",
+    "Rockwell Automation": "00:00:bc",
+    "Dell": "00:14:22",
+    "HP": "3c:d9:2b",
+    "Cisco": "00:1e:13",
+    "Moxa": "00:90:e8",
+}
 
 
 @dataclass
@@ -44,7 +56,18 @@ class Site:
     alerts: list[dict[str, Any]] = field(default_factory=list)
     vulnerabilities: list[dict[str, Any]] = field(default_factory=list)
 
-    def device(self, id: str, kind: str, *, ips: Sequence[str], vendor: str, zone: str, level: str, technology: str, **more: Any) -> dict[str, Any]:
+    def device(
+        self,
+        id: str,
+        kind: str,
+        *,
+        ips: Sequence[str],
+        vendor: str,
+        zone: str,
+        level: str,
+        technology: str,
+        **more: Any,
+    ) -> dict[str, Any]:
         """Add a device with one interface; MAC and serial come from the seed."""
         seen = more.pop("seen_by", {})
         tail = ":".join(f"{self.random.randrange(256):02x}" for _ in range(3))
@@ -58,7 +81,9 @@ class Site:
             "level": level,
             "site": "North",
             "zone": zone,
-            "interfaces": [{"mac": f"{_OUI.get(vendor, '00:50:56')}:{tail}", "mac_level": "confirmed", "ips": list(ips)}],
+            "interfaces": [
+                {"mac": f"{_OUI.get(vendor, '00:50:56')}:{tail}", "mac_level": "confirmed", "ips": list(ips)}
+            ],
             "first_seen": _iso(START - timedelta(days=self.random.randrange(60, 700))),
             "last_seen": _iso(START - timedelta(seconds=self.random.randrange(3600))),
             "seen_by": seen,
@@ -67,7 +92,17 @@ class Site:
         self.devices.append(record)
         return record
 
-    def link(self, source: str, target: str, protocol: str, port: int, *, functions: Sequence[str] = (), transport: str = "tcp", seen_by: Sequence[str] = (NOZOMI,)) -> None:
+    def link(
+        self,
+        source: str,
+        target: str,
+        protocol: str,
+        port: int,
+        *,
+        functions: Sequence[str] = (),
+        transport: str = "tcp",
+        seen_by: Sequence[str] = (NOZOMI,),
+    ) -> None:
         """Add a communication between two devices (by id)."""
         self.links.append(
             {
@@ -86,7 +121,9 @@ class Site:
             }
         )
 
-    def vulnerable(self, device: dict[str, Any], cve: tuple[str, float, float, bool, str], *, seen_by: str, fix: str = "") -> None:
+    def vulnerable(
+        self, device: dict[str, Any], cve: tuple[str, float, float, bool, str], *, seen_by: str, fix: str = ""
+    ) -> None:
         """Add an exposure of a device to a CVE, as one product reports it."""
         name, cvss, epss, kev, summary = cve
         self.vulnerabilities.append(
@@ -163,53 +200,170 @@ def _office(site: Site) -> None:
         if number in (3, 9):
             site.vulnerable(device, _CVES[3], seen_by=DEFENDER, fix="KB4499175")
     for number in range(1, 13):
-        site.device(f"off-prn-{number:02d}", "printer", ips=[f"10.1.8.{10 + number}"], vendor="HP", zone="Office", level="4", technology="iot")
+        site.device(
+            f"off-prn-{number:02d}",
+            "printer",
+            ips=[f"10.1.8.{10 + number}"],
+            vendor="HP",
+            zone="Office",
+            level="4",
+            technology="iot",
+        )
 
 
 def _dmz(site: Site) -> None:
-    both = {DEFENDER: {}, NOZOMI: {}}
+    both: dict[str, Any] = {DEFENDER: {}, NOZOMI: {}}
     host = {"zone": "DMZ", "level": "3.5", "technology": "it", "vendor": "Dell", "os": "Windows Server 2019"}
-    site.device("dmz-jump-01", "jump_host", ips=["10.50.0.11"], hostname="dmz-jump-01.north.example", seen_by=both, **host)
-    site.device("dmz-jump-02", "jump_host", ips=["10.50.0.12"], hostname="dmz-jump-02.north.example", seen_by={NOZOMI: {}}, **host)
-    site.device("dmz-hist-01", "historian", ips=["10.50.0.21"], hostname="dmz-hist-01.north.example", seen_by=both, **host)
+    site.device(
+        "dmz-jump-01", "jump_host", ips=["10.50.0.11"], hostname="dmz-jump-01.north.example", seen_by=both, **host
+    )
+    site.device(
+        "dmz-jump-02",
+        "jump_host",
+        ips=["10.50.0.12"],
+        hostname="dmz-jump-02.north.example",
+        seen_by={NOZOMI: {}},
+        **host,
+    )
+    site.device(
+        "dmz-hist-01", "historian", ips=["10.50.0.21"], hostname="dmz-hist-01.north.example", seen_by=both, **host
+    )
     site.device("dmz-wsus-01", "server", ips=["10.50.0.31"], hostname="dmz-wsus-01.north.example", seen_by=both, **host)
-    site.device("dmz-fw-01", "firewall", ips=["10.50.0.1"], vendor="Cisco", zone="DMZ", level="3.5", technology="it", seen_by={NOZOMI: {}})
+    site.device(
+        "dmz-fw-01",
+        "firewall",
+        ips=["10.50.0.1"],
+        vendor="Cisco",
+        zone="DMZ",
+        level="3.5",
+        technology="it",
+        seen_by={NOZOMI: {}},
+    )
 
 
 def _cell(site: Site, cell: str) -> None:
     """One production cell. Both use the same subnet, so addresses repeat and names carry the cell."""
     zone, prefix = f"Cell {cell[-1]}", f"c{cell[-1]}"
     common = {"zone": zone, "technology": "ot", "sensor": f"guardian-{cell}"}
-    seen = {NOZOMI: {}}
+    seen: dict[str, Any] = {NOZOMI: {}}
     for number in range(1, 17):
         vendor, model, firmware = _PLCS[number % 3]
-        plc = site.device(f"{prefix}-plc-{number:02d}", "plc", ips=[f"{CELL_SUBNET}.{20 + number}"], vendor=vendor, model=model, firmware=firmware, level="1", roles=["producer"], protocols=["modbus"], seen_by=seen, **common)
+        plc = site.device(
+            f"{prefix}-plc-{number:02d}",
+            "plc",
+            ips=[f"{CELL_SUBNET}.{20 + number}"],
+            vendor=vendor,
+            model=model,
+            firmware=firmware,
+            level="1",
+            roles=["producer"],
+            protocols=["modbus"],
+            seen_by=seen,
+            **common,
+        )
         if number % 4 == 0:
             site.vulnerable(plc, _CVES[number % 3], seen_by=NOZOMI, fix="")
     for number in range(1, 5):
-        site.device(f"{prefix}-hmi-{number:02d}", "hmi", ips=[f"{CELL_SUBNET}.{60 + number}"], vendor="Siemens", model="IPC477E", hostname=f"{prefix}-hmi-{number:02d}.ot.example", os="Windows 10", level="2", seen_by=seen | ({DEFENDER: {}} if number == 1 else {}), **common)
+        site.device(
+            f"{prefix}-hmi-{number:02d}",
+            "hmi",
+            ips=[f"{CELL_SUBNET}.{60 + number}"],
+            vendor="Siemens",
+            model="IPC477E",
+            hostname=f"{prefix}-hmi-{number:02d}.ot.example",
+            os="Windows 10",
+            level="2",
+            seen_by=seen | ({DEFENDER: {}} if number == 1 else {}),
+            **common,
+        )
     for number in range(1, 25):
-        site.device(f"{prefix}-io-{number:02d}", "io", ips=[f"{CELL_SUBNET}.{100 + number}"], vendor="Siemens", model="ET 200SP", firmware="V4.2", level="0", seen_by=seen if number <= 20 else {}, **common)
+        site.device(
+            f"{prefix}-io-{number:02d}",
+            "io",
+            ips=[f"{CELL_SUBNET}.{100 + number}"],
+            vendor="Siemens",
+            model="ET 200SP",
+            firmware="V4.2",
+            level="0",
+            seen_by=seen if number <= 20 else {},
+            **common,
+        )
     for number in range(1, 4):
-        site.device(f"{prefix}-sw-{number:02d}", "switch", ips=[f"{CELL_SUBNET}.{number}"], vendor="Moxa", model="EDS-510E", level="1", seen_by=seen, **common)
-    for plc in range(1, 17):
-        for hmi in (1 + plc % 4, 1 + (plc + 1) % 4):
-            site.link(f"{prefix}-hmi-{hmi:02d}", f"{prefix}-plc-{plc:02d}", "modbus", 502, functions=("3", "4"), seen_by=(NOZOMI, ZEEK))
-        for io in range(plc, 25, 16):
-            site.link(f"{prefix}-plc-{plc:02d}", f"{prefix}-io-{io:02d}", "s7comm", 102)
+        site.device(
+            f"{prefix}-sw-{number:02d}",
+            "switch",
+            ips=[f"{CELL_SUBNET}.{number}"],
+            vendor="Moxa",
+            model="EDS-510E",
+            level="1",
+            seen_by=seen,
+            **common,
+        )
+    for controller in range(1, 17):
+        for hmi in (1 + controller % 4, 1 + (controller + 1) % 4):
+            site.link(
+                f"{prefix}-hmi-{hmi:02d}",
+                f"{prefix}-plc-{controller:02d}",
+                "modbus",
+                502,
+                functions=("3", "4"),
+                seen_by=(NOZOMI, ZEEK),
+            )
+        for io in range(controller, 25, 16):
+            site.link(f"{prefix}-plc-{controller:02d}", f"{prefix}-io-{io:02d}", "s7comm", 102)
 
 
 def _operations(site: Site) -> None:
     """Level 3: SCADA servers, historian, engineering stations; one of them has a foot in each cell."""
-    both = {NOZOMI: {}, DEFENDER: {}}
+    both: dict[str, Any] = {NOZOMI: {}, DEFENDER: {}}
     host = {"zone": "Operations", "level": "3", "technology": "ot", "vendor": "Dell", "sensor": "guardian-ops"}
-    site.device("ops-scada-01", "scada_server", ips=["10.20.0.11"], hostname="ops-scada-01.ot.example", os="Windows Server 2019", seen_by=both, **host)
-    site.device("ops-scada-02", "scada_server", ips=["10.20.0.12"], hostname="ops-scada-02.ot.example", os="Windows Server 2019", seen_by={NOZOMI: {}}, **host)
-    site.device("ops-hist-01", "historian", ips=["10.20.0.21"], hostname="ops-hist-01.ot.example", os="Windows Server 2019", seen_by=both, **host)
+    site.device(
+        "ops-scada-01",
+        "scada_server",
+        ips=["10.20.0.11"],
+        hostname="ops-scada-01.ot.example",
+        os="Windows Server 2019",
+        seen_by=both,
+        **host,
+    )
+    site.device(
+        "ops-scada-02",
+        "scada_server",
+        ips=["10.20.0.12"],
+        hostname="ops-scada-02.ot.example",
+        os="Windows Server 2019",
+        seen_by={NOZOMI: {}},
+        **host,
+    )
+    site.device(
+        "ops-hist-01",
+        "historian",
+        ips=["10.20.0.21"],
+        hostname="ops-hist-01.ot.example",
+        os="Windows Server 2019",
+        seen_by=both,
+        **host,
+    )
     for number in range(1, 7):
-        station = site.device(f"ops-eng-{number:02d}", "engineering_station", ips=[f"10.20.0.{40 + number}"], hostname=f"ops-eng-{number:02d}.ot.example", os="Windows 10", seen_by=both if number <= 3 else {NOZOMI: {}}, **host)
+        station = site.device(
+            f"ops-eng-{number:02d}",
+            "engineering_station",
+            ips=[f"10.20.0.{40 + number}"],
+            hostname=f"ops-eng-{number:02d}.ot.example",
+            os="Windows 10",
+            seen_by=both if number <= 3 else {NOZOMI: {}},
+            **host,
+        )
         if number == 1:
-            station["interfaces"].append({"mac": "00:14:22:aa:00:01", "mac_level": "confirmed", "ips": [f"{CELL_SUBNET}.201"], "zone": "Cell 1", "sensor": "guardian-cell-1"})
+            station["interfaces"].append(
+                {
+                    "mac": "00:14:22:aa:00:01",
+                    "mac_level": "confirmed",
+                    "ips": [f"{CELL_SUBNET}.201"],
+                    "zone": "Cell 1",
+                    "sensor": "guardian-cell-1",
+                }
+            )
     for cell in ("c1", "c2"):
         for plc in range(1, 17):
             site.link("ops-scada-01", f"{cell}-plc-{plc:02d}", "modbus", 502, functions=("1", "3"))
@@ -232,17 +386,86 @@ def _office_links(site: Site) -> None:
 def _alerts(site: Site) -> None:
     def add(id: str, title: str, product: str, severity: int, hours: float, **more: Any) -> None:
         at = _iso(START - timedelta(hours=hours))
-        base = {"id": id, "title": title, "severity": severity, "status": "open", "first_seen": at, "last_seen": at, "created": at, "updated": at}
+        base = {
+            "id": id,
+            "title": title,
+            "severity": severity,
+            "status": "open",
+            "first_seen": at,
+            "last_seen": at,
+            "created": at,
+            "updated": at,
+        }
         site.alerts.append(base | {"seen_by": {product: {}}} | more)
 
     modbus = {"protocol": "modbus", "transport": "tcp", "port": 502, "source_port": 50412}
-    add("alert-program-change", "Program change", NOZOMI, 90, 5, category="SIGN:PROGRAM:CHANGE", source="ops-eng-01", target="c1-plc-01", techniques=["T0843"], **modbus)
-    add("alert-new-node", "New node on the network", NOZOMI, 40, 9, category="VI:NEW-NODE", source="c2-io-20", target="c2-plc-04", protocol="s7comm", transport="tcp", port=102)
-    add("alert-it-to-plc", "Office station reads a controller", NOZOMI, 80, 3, category="SIGN:UNAUTH", source="off-ws-007", target="c2-plc-03", techniques=["T0801"], **modbus)
-    add("alert-multiple-logins", "Repeated failed logins", NOZOMI, 50, 30, category="SIGN:MULTIPLE-UNSUCCESSFUL-LOGINS", source="dmz-jump-01", target="ops-eng-01", protocol="rdp", transport="tcp", port=3389, status="closed", closed=_iso(START - timedelta(hours=28)))
-    for number, title in enumerate(("Suspicious PowerShell command line", "Credential dumping tool", "Unusual remote desktop session"), start=1):
+    add(
+        "alert-program-change",
+        "Program change",
+        NOZOMI,
+        90,
+        5,
+        category="SIGN:PROGRAM:CHANGE",
+        source="ops-eng-01",
+        target="c1-plc-01",
+        techniques=["T0843"],
+        **modbus,
+    )
+    add(
+        "alert-new-node",
+        "New node on the network",
+        NOZOMI,
+        40,
+        9,
+        category="VI:NEW-NODE",
+        source="c2-io-20",
+        target="c2-plc-04",
+        protocol="s7comm",
+        transport="tcp",
+        port=102,
+    )
+    add(
+        "alert-it-to-plc",
+        "Office station reads a controller",
+        NOZOMI,
+        80,
+        3,
+        category="SIGN:UNAUTH",
+        source="off-ws-007",
+        target="c2-plc-03",
+        techniques=["T0801"],
+        **modbus,
+    )
+    add(
+        "alert-multiple-logins",
+        "Repeated failed logins",
+        NOZOMI,
+        50,
+        30,
+        category="SIGN:MULTIPLE-UNSUCCESSFUL-LOGINS",
+        source="dmz-jump-01",
+        target="ops-eng-01",
+        protocol="rdp",
+        transport="tcp",
+        port=3389,
+        status="closed",
+        closed=_iso(START - timedelta(hours=28)),
+    )
+    for number, title in enumerate(
+        ("Suspicious PowerShell command line", "Credential dumping tool", "Unusual remote desktop session"), start=1
+    ):
         device = f"off-ws-{number * 14:03d}"
-        add(f"alert-edr-{number}", title, DEFENDER, 30 + 20 * number, number * 4, category="Execution", device=device, techniques=[["T1059.001"], ["T1003"], ["T1021.001"]][number - 1], user={"name": f"user{number}", "domain": "NORTH"})
+        add(
+            f"alert-edr-{number}",
+            title,
+            DEFENDER,
+            30 + 20 * number,
+            number * 4,
+            category="Execution",
+            device=device,
+            techniques=[["T1059.001"], ["T1003"], ["T1021.001"]][number - 1],
+            user={"name": f"user{number}", "domain": "NORTH"},
+        )
 
 
 def flows(site: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -251,8 +474,15 @@ def flows(site: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for link in site["links"]:
         if ZEEK in link["seen_by"]:
             source, target = by_id[link["source"]], by_id[link["target"]]
-            sensor = "zeek-" + (source["zone"].lower().replace(" ", "-") if source["zone"].startswith("Cell") else "office")
-            yield {"sensor": sensor, "source": source["interfaces"][0]["ips"][0], "target": target["interfaces"][0]["ips"][0], **{key: link[key] for key in ("protocol", "transport", "port", "function_codes")}}
+            sensor = "zeek-" + (
+                source["zone"].lower().replace(" ", "-") if source["zone"].startswith("Cell") else "office"
+            )
+            yield {
+                "sensor": sensor,
+                "source": source["interfaces"][0]["ips"][0],
+                "target": target["interfaces"][0]["ips"][0],
+                **{key: link[key] for key in ("protocol", "transport", "port", "function_codes")},
+            }
 
 
 def _iso(moment: datetime) -> str:

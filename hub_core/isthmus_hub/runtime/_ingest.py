@@ -5,13 +5,11 @@ The cursor travels in the block, so connector state is derived from the log and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import msgspec
 
 from isthmus_hub.bus import Ack, Bus
-from isthmus_hub.runtime._quarantine import BadRecord, Quarantine
+from isthmus_hub.runtime._quarantine import Quarantine, Rejected
+from isthmus_sdk import protocol
 from isthmus_sdk.block import Block, block_id
 from isthmus_sdk.errors import ProtocolError
 from isthmus_sdk.faults import fault_point
@@ -39,15 +37,8 @@ class Ingest:
         latest = self._bus.latest(OBSERVED, prefix)
         return {name.removeprefix(prefix): msgspec.msgpack.decode(meta)["cursor"] for name, (_, meta) in latest.items()}
 
-    def last_block(self, instance: str) -> Mapping[str, Any] | None:
-        """``meta`` of the newest block of an instance, or ``None`` before the first."""
-        found = self._bus.latest(OBSERVED, instance + _SEPARATOR)
-        if not found:
-            return None
-        return dict(msgspec.msgpack.decode(max(found.values())[1]))
-
-    def block(self, instance: str, source_id: str, block: Block) -> Ack:
-        """Append a block; returns when it is durable.
+    def block(self, instance: str, source_id: str, block: Block, *, lane: str = "") -> Ack:
+        """Append a block; returns when it is durable. A ``lane`` keeps its cursors apart from the stream's own.
 
         Raises :class:`~isthmus_sdk.errors.ProtocolError` if the worker's block id is not the right one, and the bus's
         errors, all of which leave the cursor where it was.
@@ -68,25 +59,31 @@ class Ingest:
             }
         )
         fault_point("publish")
-        ack = self._bus.publish(OBSERVED, block.objects, block_id=block.block_id, key=key(instance, block.stream, block.partition), meta=meta)
+        ack = self._bus.publish(
+            OBSERVED,
+            block.objects,
+            block_id=block.block_id,
+            key=key(instance, block.stream + lane, block.partition),
+            meta=meta,
+        )
         fault_point("commit")
         return ack
 
-    def bad_record(self, instance: str, connector: str, frame: Mapping[str, Any]) -> None:
+    def bad_record(self, instance: str, frame: protocol.Quarantine) -> None:
         """Keep a record that did not map; durable on return, idempotent when the page comes again."""
         self._quarantine.add(
             [
-                BadRecord(
+                Rejected(
                     instance=instance,
-                    stream=str(frame["stream"]),
-                    connector=connector,
-                    connector_version=str(frame.get("connector_version", "")),
-                    native_id=str(frame.get("native_id") or ""),
-                    stage=str(frame.get("stage", "")),
-                    path=str(frame.get("path", "")),
-                    error=str(frame.get("error", "")),
-                    raw=bytes(frame.get("raw", b"")),
-                    observed_at=str(frame.get("observed_at", "")),
+                    stream=frame.stream,
+                    raw=frame.raw,
+                    error=frame.error,
+                    path=frame.path,
+                    stage=frame.stage,
+                    native_id=frame.native_id or None,
+                    index=frame.index,
+                    connector_version=frame.connector_version,
+                    observed_at=frame.observed_at,
                 )
             ]
         )

@@ -1,0 +1,22 @@
+"""Identity resolution: what many sources observed, as one inventory."""
+
+from __future__ import annotations
+
+from isthmus_hub.assets._identity import Identifier, Observation, Strength, observation
+from isthmus_hub.assets._inventory import communications, inventory
+from isthmus_hub.assets._partition import Evidence, Partition, partition
+from isthmus_hub.assets._resolver import Resolver, ResolveTotals
+
+__all__ = [
+    "Evidence",
+    "Identifier",
+    "Observation",
+    "Partition",
+    "ResolveTotals",
+    "Resolver",
+    "Strength",
+    "communications",
+    "inventory",
+    "observation",
+    "partition",
+]

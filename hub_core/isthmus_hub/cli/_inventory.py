@@ -1,0 +1,137 @@
+"""Commands that read: assets, coverage, gaps, export."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from isthmus_hub.cli._context import ConfigOption, JsonOption, StateOption, open_hub, print_json, read_hub, say, table
+
+PrimaryOption = Annotated[
+    str | None, typer.Option("--primary", help="Compute against this platform instead of the configured primary.")
+]
+
+
+def assets(config: ConfigOption = None, state_dir: StateOption = None, json: JsonOption = False) -> int:
+    """The one inventory: every asset, who sees it and what identifies it."""
+    with open_hub(config, state_dir, needs_config=False) as access:
+        found = access.hub.assets()
+    if json:
+        print_json(found)
+        return 0
+    rows = [
+        {
+            **asset,
+            "seen_by": sorted({member["instance"] for member in asset["members"]}),
+            "address": asset["addresses"][:2],
+        }
+        for asset in sorted(found["assets"], key=lambda item: (str(item["zone"] or "~"), str(item["name"])))
+        if not asset["external"]
+    ]
+    table(
+        rows,
+        [
+            ("name", "NAME"),
+            ("class", "CLASS"),
+            ("level", "LEVEL"),
+            ("zone", "ZONE"),
+            ("address", "ADDRESS"),
+            ("seen_by", "SEEN BY"),
+        ],
+        empty="No assets yet: run `isthmus sync`.",
+    )
+    say(f"{len(rows)} assets")
+    return 0
+
+
+def coverage(
+    primary: PrimaryOption = None, config: ConfigOption = None, state_dir: StateOption = None, json: JsonOption = False
+) -> int:
+    """Who could watch each class of asset, who is configured, and what was really seen."""
+    with open_hub(config, state_dir) as access:
+        found = access.hub.coverage(primary=primary)
+    if json:
+        print_json(found)
+        return 0
+    rows = [
+        {
+            **cell,
+            "seen": f"{cell['observed']}/{cell['assets']}",
+            "state": "not declared"
+            if not cell["declared_by"]
+            else "not deployed"
+            if not cell["reachable_by"]
+            else f"{cell['share']:.0%} observed",
+        }
+        for cell in found["cells"]
+    ]
+    table(
+        rows,
+        [
+            ("asset_class", "ASSET CLASS"),
+            ("function", "FUNCTION"),
+            ("seen", "SEEN"),
+            ("state", "STATE"),
+            ("reachable_by", "BY"),
+        ],
+        empty="No assets yet: run `isthmus sync`.",
+    )
+    return 0
+
+
+def gaps(
+    primary: PrimaryOption = None, config: ConfigOption = None, state_dir: StateOption = None, json: JsonOption = False
+) -> int:
+    """What nobody is watching, and why."""
+    with open_hub(config, state_dir) as access:
+        found = access.hub.gaps(primary=primary)
+    if json:
+        print_json(found)
+        return 0
+    rows = [{**gap, "count": len(gap["assets"])} for gap in found["gaps"]]
+    table(
+        rows, [("kind", "GAP"), ("cause", "CAUSE"), ("count", "ASSETS"), ("detail", "DETAIL")], empty="No gaps found."
+    )
+    return 0
+
+
+def export(
+    stream: Annotated[
+        str, typer.Option(help="observed: what the sources said; resolved: what the hub believes.")
+    ] = "resolved",
+    format: Annotated[str, typer.Option(help="bundle or ndjson.")] = "bundle",
+    config: ConfigOption = None,
+    state_dir: StateOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Every current object as STIX 2.1, on standard output."""
+    from isthmus_sdk.errors import ConfigurationError
+
+    if format not in ("bundle", "ndjson"):
+        raise ConfigurationError(f"--format {format}: is neither bundle nor ndjson")
+    with read_hub(config, state_dir) as access:
+        out, count = sys.stdout.buffer, 0
+        objects = access.hub.export(stream)
+        if format == "bundle":
+            out.write(b'{"id":"' + _bundle_id(access.hub.name, stream).encode() + b'","objects":[')
+        for encoded in objects:
+            if format == "bundle":
+                out.write(b",\n" if count else b"\n")
+                out.write(encoded)
+            else:
+                out.write(encoded + b"\n")
+            count += 1
+        if format == "bundle":
+            out.write(b'\n],"type":"bundle"}\n')
+        out.flush()
+    say(f"{count} objects")
+    return 0
+
+
+def _bundle_id(hub: str, stream: str) -> str:
+    """The same export of the same hub is the same bundle."""
+    from isthmus_sdk.stix import sdo_id
+
+    return sdo_id("bundle", {"hub": hub, "stream": stream})

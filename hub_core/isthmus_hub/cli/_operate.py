@@ -1,0 +1,280 @@
+"""Commands that run something: check, sync, run, deliver, status, doctor, demo."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from isthmus_hub.cli._context import (
+    ConfigOption,
+    JsonOption,
+    StateOption,
+    config_path,
+    log_through,
+    open_hub,
+    print_json,
+    read_config,
+    say,
+    state_path,
+    table,
+)
+
+if TYPE_CHECKING:
+    from isthmus_hub.runtime import StreamRun
+
+PARTIAL = 4
+DELIVERY_COLUMNS = [
+    ("platform", "PLATFORM"), ("in", "IN"), ("accepted", "ACCEPTED"), ("duplicate", "DUPLICATE"), ("rejected", "REJECTED"),
+    ("dropped", "DROPPED"), ("pending", "PENDING"), ("problem", "PROBLEM"),
+]  # fmt: skip
+
+
+def check(
+    name: Annotated[str, typer.Argument(help="A connector instance or a platform of the configuration.")],
+    config: ConfigOption = None,
+    state_dir: StateOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Settings, reachability, authentication and permissions of one instance or platform."""
+    with open_hub(config, state_dir) as access:
+        found = access.hub.check(name=name)
+    if json:
+        print_json(found)
+    else:
+        print(f"{name}: ok")
+        for finding in found["findings"]:
+            print(f"  {finding}")
+    return 0
+
+
+def sync(
+    names: Annotated[list[str] | None, typer.Argument(help="Instances to run; all of them without a name.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Keep the raw pages below this directory.")] = None,
+    config: ConfigOption = None,
+    state_dir: StateOption = None,
+    json: JsonOption = False,
+) -> int:
+    """One pass: fetch, resolve, deliver, exit."""
+    with open_hub(config, state_dir) as access:
+        if access.local:
+            with _progress(access.hub, wanted=not json):
+                found = access.hub.sync(names=names or (), record=str(record.resolve()) if record else None)
+        else:
+            say("a daemon holds the state: it runs the pass")
+            found = access.hub.sync(names=names or [], record=str(record.resolve()) if record else None)
+    if json:
+        print_json(found)
+    else:
+        _print_sync(found)
+    return exit_code(found)
+
+
+def exit_code(found: Mapping[str, Any]) -> int:
+    """0, or 4 where something was quarantined, rejected or failed beside what ran, or the one reason why nothing ran."""
+    failed = [row["error"] for row in found["runs"] if row["error"]]
+    broken = [row for row in found["deliveries"] if row["error"]]
+    if failed and len(failed) == len(found["runs"]):
+        codes = {{"configuration": 2, "authentication": 3}.get(error["group"], 1) for error in failed}
+        return codes.pop() if len(codes) == 1 else 1
+    if not found["runs"] and broken and len(broken) == len(found["deliveries"]):
+        codes = {{"configuration": 2, "authentication": 3}.get(row.get("group"), 1) for row in broken}
+        return codes.pop() if len(codes) == 1 else 1
+    partial = (
+        failed
+        or broken
+        or any(row["quarantined"] for row in found["runs"])
+        or any(row["rejected"] for row in found["deliveries"])
+    )
+    return PARTIAL if partial else 0
+
+
+def _print_sync(found: Mapping[str, Any]) -> None:
+    rows = [
+        {**row, "problem": f"{row['error']['kind']}: {row['error']['message']}" if row["error"] else ""}
+        for row in found["runs"]
+    ]
+    table(
+        rows,
+        [
+            ("instance", "INSTANCE"),
+            ("stream", "STREAM"),
+            ("pages", "PAGES"),
+            ("records", "RECORDS"),
+            ("objects", "OBJECTS"),
+            ("unchanged", "UNCHANGED"),
+            ("ignored", "IGNORED"),
+            ("quarantined", "QUARANTINED"),
+            ("problem", "PROBLEM"),
+        ],
+        empty="No connector instance is configured.",
+    )
+    if rows:
+        print()
+    print_deliveries(found["deliveries"])
+
+
+def print_deliveries(rows: Iterable[Mapping[str, Any]]) -> None:
+    """What each platform took."""
+    rows = [{**row, "problem": row["error"]} for row in rows]
+    table(rows, DELIVERY_COLUMNS, empty="No platform is configured: nothing was delivered.")
+    if rows and all(row["in"] == 0 and not row["error"] for row in rows):
+        print("Nothing new to deliver.")
+
+
+class _progress:  # noqa: N801 - used as a statement
+    """Counts per instance while standard error is a terminal; nothing otherwise."""
+
+    def __init__(self, hub: Any, *, wanted: bool) -> None:
+        self._hub = hub
+        self._wanted = wanted and sys.stderr.isatty()
+        self._bar: Any = None
+        self._tasks: dict[tuple[str, str], Any] = {}
+
+    def __enter__(self) -> None:
+        if self._wanted:
+            from rich.console import Console
+            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+            self._bar = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                TextColumn("{task.fields[counts]}"),
+                TimeElapsedColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._bar.start()
+            self._hub.observer = self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def log(self, instance: str, level: str, event: str, fields: Mapping[str, Any]) -> None:
+        """Worker logs are not progress."""
+
+    def progress(self, run: StreamRun) -> None:
+        """Move the line of one stream."""
+        key = (run.instance, run.stream)
+        counts = f"{run.pages} pages, {run.records} records, {run.objects} objects" + (
+            f", {run.quarantined} quarantined" if run.quarantined else ""
+        )
+        if key not in self._tasks:
+            self._tasks[key] = self._bar.add_task(f"{run.instance} {run.stream}", counts=counts, total=None)
+        self._bar.update(self._tasks[key], counts=counts)
+
+
+def run(config: ConfigOption = None, state_dir: StateOption = None) -> int:
+    """The daemon: schedule, resolve, deliver. SIGHUP reads the configuration again, SIGTERM drains."""
+    from isthmus_hub.daemon import Daemon
+    from isthmus_hub.hub import Hub
+
+    with Hub.open(state_path(state_dir), read_config(config)) as hub:
+        log_through(hub, daemon=True)
+        Daemon(hub, config_path(config)).run()
+    return 0
+
+
+def deliver(
+    name: Annotated[str, typer.Argument(help="A platform of the configuration.")],
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", help="Start anew: `store` for every current object, or an offset of `resolved`."),
+    ] = None,
+    config: ConfigOption = None,
+    state_dir: StateOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Deliver to one platform what is waiting for it."""
+    with open_hub(config, state_dir) as access:
+        found = access.hub.deliver(name=name, from_=from_)
+    if json:
+        print_json(found)
+    else:
+        print_deliveries(found["deliveries"])
+    return exit_code({"runs": [], **found})
+
+
+def status(config: ConfigOption = None, state_dir: StateOption = None, json: JsonOption = False) -> int:
+    """Instances, platforms and the bus, as they are now."""
+    with open_hub(config, state_dir) as access:
+        found = access.hub.status()
+    if json:
+        print_json(found)
+        return 0
+    columns = [
+        ("name", "INSTANCE"),
+        ("use", "CONNECTOR"),
+        ("state", "STATE"),
+        ("last_success", "LAST SUCCESS"),
+        ("records", "RECORDS"),
+        ("quarantined", "QUARANTINED"),
+        ("isolation", "ISOLATION"),
+        ("error", "ERROR"),
+    ]
+    table(found["instances"], columns, empty="No connector instance is configured.")
+    print()
+    print_deliveries_totals(found["platforms"])
+    print()
+    bus = found["bus"]
+    ends = ", ".join(f"{stream['name']} {stream['last']}" for stream in bus["streams"]) or "empty"
+    print(f"bus: {bus['engine']}, durability {bus['durability']}; {ends}")
+    for warning in bus["warnings"]:
+        print(f"  warning: {warning}")
+    return 0
+
+
+def print_deliveries_totals(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Counts over each platform's life."""
+    table([{**row, "problem": row.get("error")} for row in rows], DELIVERY_COLUMNS, empty="No platform is configured.")
+
+
+def doctor(config: ConfigOption = None, state_dir: StateOption = None, json: JsonOption = False) -> int:
+    """Is this machine fit to run a hub? Each finding says what to do about it."""
+    from isthmus_hub.doctor import examine
+
+    findings = examine(config_path(config), state_path(state_dir))
+    worst = max((finding.level for finding in findings), key=("ok", "warning", "problem").index, default="ok")
+    if json:
+        print_json(
+            {
+                "findings": [
+                    {"level": finding.level, "subject": finding.subject, "text": finding.text} for finding in findings
+                ],
+                "worst": worst,
+            }
+        )
+    else:
+        for finding in findings:
+            print(f"{finding.level.upper():8} {finding.subject}: {finding.text}")
+    return 2 if worst == "problem" else 0
+
+
+def demo(
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="Leave configuration, state and the simulators' start command in this directory."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The simulated site follows from it.")] = 7,
+    json: JsonOption = False,
+) -> int:
+    """A simulated site through three vendors' APIs into one inventory, delivered and explained."""
+    from isthmus_hub.demo import run_demo
+    from isthmus_hub.hub import Hub
+
+    def demonstrate(config_file: Path, state: Path) -> dict[str, Any]:
+        with Hub.open(state, config_file) as hub, _progress(hub, wanted=not json):
+            synced = hub.sync()
+            return {
+                "sync": synced,
+                **hub.assets(),
+                **hub.gaps(),
+                "coverage": hub.coverage()["cells"],
+                "report": hub.report(),
+            }
+
+    return run_demo(keep, demonstrate, seed=seed, as_json=json)

@@ -1,0 +1,166 @@
+"""The daemon: every instance on its schedule, every platform served, commands answered, until it is told to stop.
+
+SIGTERM or SIGINT drains (a second one stops at once), SIGHUP reads the configuration again; a bad one is refused whole
+and the old one stays in force.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import structlog
+
+from isthmus_hub import remote
+from isthmus_hub.config import load
+from isthmus_hub.hub import OBSERVED, Hub
+from isthmus_hub.runtime import next_run, quiet
+from isthmus_hub.telemetry import systemd
+from isthmus_sdk.errors import ConfigurationError, IsthmusError
+
+log = structlog.get_logger("isthmus.daemon")
+DRAIN_SECONDS = 10.0
+
+
+class Daemon:
+    """Runs a hub until stopped. ``run`` blocks; it is meant for the main thread of a process."""
+
+    def __init__(self, hub: Hub, config_path: Path) -> None:
+        self._hub = hub
+        self._config_path = config_path
+        self._stop = threading.Event()
+        self._reload = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._failure: BaseException | None = None
+
+    def stop(self) -> None:
+        """Ask the daemon to drain and return."""
+        self._stop.set()
+        self._reload.set()
+
+    def run(self, *, signals: bool = True) -> None:
+        """Serve until stopped. Raises what ended a part that the hub cannot do without (store, bus)."""
+        if signals:
+            signal.signal(signal.SIGTERM, self._on_stop)
+            signal.signal(signal.SIGINT, self._on_stop)
+            signal.signal(signal.SIGHUP, self._on_reload)
+        server = remote.Server(self._hub)
+        server.start()
+        try:
+            systemd.ready(f"{len(self._hub.config.connectors)} instances, {len(self._hub.config.platforms)} platforms")
+            log.info("started", hub=self._hub.name, state=str(self._hub.state.path))
+            while not self._stop.is_set():
+                self._serve()
+        finally:
+            systemd.stopping()
+            server.close()
+        if self._failure is not None:
+            raise self._failure
+        log.info("stopped")
+
+    def _serve(self) -> None:
+        """One configuration's time: threads for everything, until a reload or the end."""
+        ended = threading.Event()
+        self._reload.clear()
+        parts: list[tuple[str, Callable[[threading.Event], None]]] = [("resolve", self._resolve)]
+        for name, instance in self._hub.config.connectors.items():
+            if instance.enabled:
+                parts.append((f"instance:{name}", partial(self._instance, name)))
+        for name, platform in self._hub.config.platforms.items():
+            if platform.enabled:
+                parts.append((f"platform:{name}", partial(self._platform, name)))
+        threads = [
+            threading.Thread(target=self._guard, args=(name, part, ended), name=name, daemon=True)
+            for name, part in parts
+        ]
+        for thread in threads:
+            thread.start()
+        self._watch(ended)
+        ended.set()
+        deadline = time.monotonic() + DRAIN_SECONDS
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if not self._stop.is_set():
+            self._read_again()
+
+    def _watch(self, ended: threading.Event) -> None:
+        interval = systemd.watchdog_interval() or 3600.0
+        while not self._reload.wait(interval):
+            systemd.watchdog()
+
+    def _guard(self, name: str, part: Callable[[threading.Event], None], ended: threading.Event) -> None:
+        try:
+            part(ended)
+        except BaseException as error:
+            log.error("failed", part=name, error=str(error), kind=type(error).__name__)
+            self._failure = self._failure or error
+            self.stop()
+
+    def _resolve(self, ended: threading.Event) -> None:
+        while not ended.is_set():
+            try:
+                self._hub.resolve()
+            except IsthmusError as error:
+                if error.group != "retriable":
+                    raise
+                log.warning("resolve waits", error=str(error))
+                ended.wait(5.0)
+            self._hub.bus.wait(OBSERVED, self._hub.resolver.position(), 1.0)
+        self._hub.resolve()
+
+    def _instance(self, name: str, ended: threading.Event) -> None:
+        failures = 0
+        healthy: bool | None = None
+        while not ended.is_set():
+            settings = self._hub.config.connectors[name]
+            if (pause := quiet(settings, datetime.now())) > 0:  # noqa: DTZ005 - quiet hours are on the machine's clock
+                ended.wait(pause)
+                continue
+            runs = self._hub.run_instance(name, stop=ended)
+            failed = [run.error for run in runs if run.error is not None]
+            failures = failures + 1 if failed else 0
+            if failed and healthy is not False:
+                log.error("instance is down", instance=name, error=failed[0].message, kind=failed[0].kind)
+            if not failed and healthy is False:
+                log.info("instance is back", instance=name)
+            healthy = not failed
+            asked = max((error.not_before or 0.0 for error in failed), default=0.0)
+            ended.wait(next_run(name, settings, failures=failures, not_before=asked).seconds)
+
+    def _platform(self, name: str, ended: threading.Event) -> None:
+        while not ended.is_set():
+            try:
+                deliverer = self._hub.deliverer(name)
+            except IsthmusError as error:
+                log.error("platform cannot be opened", platform=name, error=str(error))
+                ended.wait(60.0)
+                continue
+            try:
+                deliverer.run(ended)
+            finally:
+                deliverer.close()
+
+    def _read_again(self) -> None:
+        systemd.reloading()
+        try:
+            fresh = load(self._config_path)
+            self._hub.reconfigure(fresh)
+        except ConfigurationError as error:
+            log.error("configuration refused, the old one stays in force", error=str(error))
+        else:
+            log.info("configuration read again", file=str(self._config_path))
+        systemd.ready()
+
+    def _on_stop(self, number: int, frame: FrameType | None) -> None:
+        if self._stop.is_set():
+            raise SystemExit(128 + number)
+        self.stop()
+
+    def _on_reload(self, number: int, frame: FrameType | None) -> None:
+        self._reload.set()

@@ -1,0 +1,140 @@
+"""``isthmus doctor``: is this machine fit to run a hub? Every finding says what to do about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from isthmus_sdk.errors import IsthmusError
+from isthmus_sdk.loader import discover
+
+Level = Literal["ok", "warning", "problem"]
+LOW_SPACE = 2 * 10**9
+WAL_RESET_FIXED = (3, 51, 3)
+"""First SQLite release without the fault that can corrupt a database while it is checkpointed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fact about the machine or the configuration."""
+
+    level: Level
+    subject: str
+    text: str
+
+
+def examine(config: Path, state_dir: Path) -> list[Finding]:
+    """Look at everything; never raises for what it finds."""
+    return [
+        *_python(),
+        *_sqlite(),
+        *_state(state_dir),
+        *_configuration(config),
+        *_plugins(),
+        *_isolation(),
+        *_keyring(),
+    ]
+
+
+def _python() -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    good = (3, 11) <= sys.version_info[:2] < (3, 14)
+    yield Finding(
+        "ok" if good else "problem", "python", version if good else f"{version} is not supported: use 3.11 to 3.13"
+    )
+
+
+def _sqlite() -> Iterator[Finding]:
+    import apsw
+
+    version = apsw.sqlite_lib_version()
+    good = tuple(map(int, version.split("."))) >= WAL_RESET_FIXED
+    yield Finding(
+        "ok" if good else "problem",
+        "sqlite",
+        version if good else f"{version} can lose data while checkpointing: install apsw 3.51.3 or later",
+    )
+
+
+def _state(path: Path) -> Iterator[Finding]:
+    there = path
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not os.access(there, os.W_OK):
+        yield Finding("problem", "state directory", f"{path} cannot be written: choose another with --state-dir")
+        return
+    free = shutil.disk_usage(there).free
+    text = f"{path}, {free / 1e9:.1f} GB free"
+    yield Finding(
+        "ok" if free > LOW_SPACE else "warning",
+        "state directory",
+        text if free > LOW_SPACE else f"{text}: intake stops when the disk is full",
+    )
+    if path.exists() and path.stat().st_mode & 0o077:
+        yield Finding("warning", "state directory", f"{path} can be read by others: chmod 700 {path}")
+
+
+def _configuration(path: Path) -> Iterator[Finding]:
+    from isthmus_hub.config import check_settings, load
+
+    if not path.exists():
+        yield Finding("warning", "configuration", f"{path} does not exist: write one with `isthmus init`")
+        return
+    try:
+        config = load(path, environ=os.environ)
+        found = discover()
+        manifests = {
+            kind: {
+                plugin.name: plugin.manifest.for_configuration()
+                for plugin in found
+                if plugin.kind == kind and plugin.manifest
+            }
+            for kind in ("connector", "platform")
+        }
+        check_settings(config, manifests["connector"], platforms=manifests["platform"])
+    except IsthmusError as error:
+        yield Finding("problem", "configuration", str(error))
+        return
+    yield Finding(
+        "ok", "configuration", f"{path}: {len(config.connectors)} instances, {len(config.platforms)} platforms"
+    )
+    for warning in config.warnings:
+        yield Finding("warning", "configuration", warning)
+
+
+def _plugins() -> Iterator[Finding]:
+    for found in discover():
+        if found.error:
+            yield Finding("problem", f"{found.kind} {found.name}", f"{found.error} (from {found.distribution})")
+        else:
+            yield Finding(
+                "ok",
+                f"{found.kind} {found.name}",
+                f"{found.manifest.version if found.manifest else ''} from {found.distribution}",
+            )
+
+
+def _isolation() -> Iterator[Finding]:
+    yield Finding(
+        "ok",
+        "isolation",
+        "process: every connector instance runs in its own process with only its own secrets; network: advisory",
+    )
+
+
+def _keyring() -> Iterator[Finding]:
+    from isthmus_hub.secrets import system_keyring
+
+    try:
+        backend = system_keyring("keyring:")
+    except IsthmusError:
+        yield Finding(
+            "ok", "keyring", "no usable system keyring: keep secrets in the vault (`isthmus secret set NAME`)"
+        )
+    else:
+        yield Finding("ok", "keyring", f"{type(backend).__module__}.{type(backend).__qualname__}")

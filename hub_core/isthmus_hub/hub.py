@@ -1,0 +1,659 @@
+"""The composition root: one hub over one state directory, as a library and as what every command holds.
+
+::
+
+    with Hub.open("state", "isthmus.toml") as hub:
+        report = hub.sync()
+        for asset in hub.assets()["assets"]: ...
+
+Every method that answers a command returns plain data in the shape of that command's ``--json``.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from isthmus_hub import assets, repair
+from isthmus_hub import coverage as covering
+from isthmus_hub import report as reporting
+from isthmus_hub.bus import EARLIEST, Bus, Offset, Start, Subscription, open_bus
+from isthmus_hub.config import Config, check_settings, load
+from isthmus_hub.delivery import Deliverer, Ledger
+from isthmus_hub.runtime import (
+    Failure,
+    Ingest,
+    Observer,
+    Plan,
+    Quarantine,
+    RunJournal,
+    Session,
+    StateDirectory,
+    StateLock,
+    StreamRun,
+    plan,
+    plugin,
+    preview,
+    resolve_secrets,
+    retry,
+)
+from isthmus_hub.secrets import KeySource, SecretStore
+from isthmus_hub.store import Store, relay
+from isthmus_hub.telemetry import Redactor
+from isthmus_sdk import stix
+from isthmus_sdk.errors import ConfigurationError, IsthmusError
+from isthmus_sdk.loader import Found, discover, load_platform
+
+if TYPE_CHECKING:
+    from isthmus_hub.delivery import DeliveryReport
+
+OBSERVED, RESOLVED = "observed", "resolved"
+PARALLEL_INSTANCES = 8
+
+
+class Silent:
+    """An observer that looks away."""
+
+    def log(self, instance: str, level: str, event: str, fields: Mapping[str, Any]) -> None:
+        """Nothing."""
+
+    def progress(self, run: StreamRun) -> None:
+        """Nothing."""
+
+
+class Hub:
+    """One hub. Use :meth:`open`; it is a context manager. Safe for several threads."""
+
+    def __init__(
+        self, state: StateDirectory, config: Config | None, *, environ: MutableMapping[str, str] | None = None
+    ) -> None:
+        self.state = state
+        self._config = config
+        self._environ = os.environ if environ is None else environ
+        self._closing = ExitStack()
+        self._instances: dict[str, threading.Lock] = {}
+        self._resolve_turn = threading.Lock()
+        self.observer: Observer = Silent()
+
+    @classmethod
+    def open(
+        cls,
+        state_dir: str | Path | None = None,
+        config: Config | str | Path | None = None,
+        *,
+        lock: bool = True,
+        environ: MutableMapping[str, str] | None = None,
+    ) -> Hub:
+        """Open a hub on a state directory (created where missing) with a configuration (or none, for reading only).
+
+        ``lock=False`` opens beside a running daemon, for reading. Raises :class:`ConfigurationError` for an invalid
+        configuration, and ``StateInUse`` where another process holds the state directory.
+        """
+        environ = os.environ if environ is None else environ
+        if isinstance(config, str | Path):
+            config = load(Path(config), environ=environ)
+        hub = cls(
+            StateDirectory.open(Path(state_dir) if state_dir else StateDirectory.default()), config, environ=environ
+        )
+        if config is not None:
+            hub.check_configuration()
+        if lock:
+            hub._closing.enter_context(StateLock(hub.state.lock))
+        return hub
+
+    def close(self) -> None:
+        """Release everything that was opened."""
+        self._closing.close()
+
+    def __enter__(self) -> Hub:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- parts, each made when first needed ------------------------------------------------------------------------
+
+    @property
+    def config(self) -> Config:
+        """The configuration. Raises :class:`ConfigurationError` where the hub was opened without one."""
+        if self._config is None:
+            raise ConfigurationError(
+                "no configuration was given: name it with --config, or write one with `isthmus init`"
+            )
+        return self._config
+
+    @property
+    def name(self) -> str:
+        """Name of the hub: part of every block id and of the author of what it publishes."""
+        return self._config.hub.name if self._config else "hub"
+
+    @cached_property
+    def redactor(self) -> Redactor:
+        """Knows every secret this process has resolved."""
+        return Redactor()
+
+    @cached_property
+    def secrets(self) -> SecretStore:
+        """Resolves secret references."""
+        vault = self._config.vault if self._config else None
+        key = (
+            KeySource(
+                credential=vault.credential, key_file=Path(vault.key_file) if vault.key_file else None, env=vault.env
+            )
+            if vault
+            else None
+        )
+        return SecretStore(self.state.vault, key=key, environ=self._environ, on_secret=self.redactor.register)
+
+    @cached_property
+    def connectors(self) -> dict[str, Found]:
+        """Installed connectors, by name; none of their code is imported."""
+        return {found.name: found for found in discover(kinds=["connector"])}
+
+    @cached_property
+    def platforms(self) -> dict[str, Found]:
+        """Installed platforms, by name."""
+        return {found.name: found for found in discover(kinds=["platform"])}
+
+    @cached_property
+    def bus(self) -> Bus:
+        """The bus."""
+        return self._closing.enter_context(open_bus(self._config.hub.bus if self._config else "sqlite", self.state.bus))
+
+    @cached_property
+    def store(self) -> Store:
+        """The store."""
+        store = Store.open(self.state.store, hub=self.name)
+        self._closing.callback(store.close)
+        return store
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        """Records that did not map."""
+        return self._closing.enter_context(Quarantine(self.state.quarantine, self.redactor))
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What each platform was given."""
+        ledger = Ledger.open(self.state.delivery)
+        self._closing.callback(ledger.close)
+        return ledger
+
+    @cached_property
+    def ingest(self) -> Ingest:
+        """From workers to the bus."""
+        return Ingest(self.bus, self.quarantine, hub=self.name)
+
+    @cached_property
+    def journal(self) -> RunJournal:
+        """How the last run of each instance ended."""
+        return RunJournal(self.state.runs)
+
+    @cached_property
+    def resolver(self) -> assets.Resolver:
+        """From ``observed`` to the store."""
+        return assets.Resolver(self.store, self.bus, hub=self.name)
+
+    def check_configuration(self) -> None:
+        """Raise ``InvalidSettings`` where settings do not fit the manifests of what they configure."""
+        manifests = {
+            name: found.manifest.for_configuration() for name, found in self.connectors.items() if found.manifest
+        }
+        platforms = {
+            name: found.manifest.for_configuration() for name, found in self.platforms.items() if found.manifest
+        }
+        check_settings(self.config, manifests, platforms=platforms)
+
+    # -- fetching ----------------------------------------------------------------------------------------------------
+
+    def plan(self, instance: str, *, record: Path | None = None, one_pass: bool = False) -> Plan:
+        """How to run an instance; resolves its secrets now, so that a new value needs no restart."""
+        return plan(self.config, instance, self.connectors, self.secrets.resolve, record=record, one_pass=one_pass)
+
+    def run_instance(
+        self, instance: str, *, record: Path | None = None, one_pass: bool = False, stop: threading.Event | None = None
+    ) -> list[StreamRun]:
+        """One run of all its streams. Never raises for a fault of the connector: the reports say what happened."""
+        with self._instances.setdefault(instance, threading.Lock()):
+            try:
+                session = Session(
+                    self.plan(instance, record=record, one_pass=one_pass), self.ingest, self.observer, stop=stop
+                )
+                runs = session.run()
+            except IsthmusError as error:
+                runs = [StreamRun(instance, "", error=Failure.of(error))]
+        self.journal.note(instance, runs)
+        return runs
+
+    def resolve(self) -> int:
+        """Resolve and relay all there is; returns the number of offsets taken from ``observed``."""
+        with self._resolve_turn:
+            count = 0
+            while True:
+                taken = self.resolver.step()
+                relay(self.store, self.bus)
+                if not taken:
+                    break
+                self.bus.commit(OBSERVED, "resolve", self.resolver.position())
+                count += taken
+            return count
+
+    @contextmanager
+    def resolving(self) -> Iterator[None]:
+        """Resolve in the background while the body runs, and everything that is left when it ends."""
+        stop = threading.Event()
+        failures: list[BaseException] = []
+
+        def follow() -> None:
+            try:
+                while not stop.is_set():
+                    self.resolve()
+                    self.bus.wait(OBSERVED, self.resolver.position(), 0.2)
+            except BaseException as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=follow, name="resolve")
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+        if failures:
+            raise failures[0]
+        self.resolve()
+
+    # -- delivering --------------------------------------------------------------------------------------------------
+
+    def deliverer(self, name: str) -> Deliverer:
+        """The delivery of a configured platform; a new session each time."""
+        chosen = self.config.platforms.get(name)
+        if chosen is None:
+            raise ConfigurationError(
+                f"{self.config.file}: there is no [platform.{name}]; configured: {', '.join(sorted(self.config.platforms)) or 'none'}"
+            )
+        found, _ = plugin(self.platforms, chosen.use, kind="platform", where=self.config.where("platform", name, "use"))
+        secrets = resolve_secrets(chosen.secrets, self.secrets.resolve, self.config.where("platform", name))
+        session = load_platform(found.value).open(
+            name,
+            self._platform_settings(name),
+            secrets,
+            hub=self.name,
+            tls=chosen.tls.as_dict() or None,
+            proxy=chosen.proxy,
+        )
+        return Deliverer(
+            session,
+            store=self.store,
+            bus=self.bus,
+            ledger=self.ledger,
+            max_tlp=chosen.max_tlp,
+            primary=name == self.config.primary,
+        )
+
+    def deliver_all(self, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """One delivery run to each platform, side by side; a fault of one is in its report and stops no other."""
+        chosen = (
+            [name for name, platform in self.config.platforms.items() if platform.enabled]
+            if names is None
+            else list(names)
+        )
+        if not chosen:
+            return []
+        with ThreadPoolExecutor(max_workers=len(chosen), thread_name_prefix="deliver") as pool:
+            return list(pool.map(self._deliver_once, chosen))
+
+    def _deliver_once(self, name: str) -> dict[str, Any]:
+        try:
+            deliverer = self.deliverer(name)
+        except IsthmusError as error:
+            return {
+                "platform": name,
+                "in": 0,
+                "accepted": 0,
+                "duplicate": 0,
+                "rejected": 0,
+                "dropped": {},
+                "pending": 0,
+                "dead": 0,
+                "error": str(error),
+                "group": error.group,
+            }
+        try:
+            return _delivery_json(deliverer.run_once())
+        finally:
+            deliverer.close()
+
+    def _platform_settings(self, name: str) -> Mapping[str, Any]:
+        """Settings with relative directories taken from the configuration file."""
+        settings = dict(self.config.platforms[name].settings)
+        directory = settings.get("directory")
+        if isinstance(directory, str):
+            settings["directory"] = str(self.config.file.parent.resolve() / directory)
+        return settings
+
+    # -- commands ----------------------------------------------------------------------------------------------------
+
+    def sync(self, names: Sequence[str] = (), *, record: str | None = None) -> dict[str, Any]:
+        """One pass: fetch, resolve, deliver. Returns the shape of ``sync --json``."""
+        chosen = list(names) or [name for name, instance in self.config.connectors.items() if instance.enabled]
+        for name in chosen:
+            if name not in self.config.connectors:
+                raise ConfigurationError(
+                    f"{self.config.file}: there is no [connector.{name}]; configured: {', '.join(sorted(self.config.connectors)) or 'none'}"
+                )
+        before = {key: total.unchanged for key, total in self.resolver.totals.items()}
+        folder = Path(record) if record else None
+        with (
+            self.resolving(),
+            ThreadPoolExecutor(max_workers=PARALLEL_INSTANCES, thread_name_prefix="instance") as pool,
+        ):
+            runs = [
+                run
+                for group in pool.map(
+                    lambda name: self.run_instance(name, record=folder and folder / name, one_pass=True), chosen
+                )
+                for run in group
+            ]
+        for run in runs:
+            if total := self.resolver.totals.get((run.instance, run.stream)):
+                run.unchanged = total.unchanged - before.get((run.instance, run.stream), 0)
+        return {"runs": [run.as_json() for run in runs], "deliveries": self.deliver_all()}
+
+    def deliver(self, name: str, from_: str | None = None) -> dict[str, Any]:
+        """Deliver to one platform; ``from_`` is ``store`` or an offset of ``resolved`` to start anew from."""
+        if from_ is not None:
+            start: Literal["store"] | int = "store" if from_ == "store" else _offset(from_)
+            deliverer = self.deliverer(name)
+            try:
+                deliverer.replay(start)
+            finally:
+                deliverer.close()
+        return {"deliveries": self.deliver_all([name])}
+
+    def check(self, name: str) -> dict[str, Any]:
+        """Settings, reachability, authentication and permissions of an instance or platform. Raises what is wrong."""
+        if name in self.config.platforms and name not in self.config.connectors:
+            deliverer = self.deliverer(name)
+            try:
+                findings = deliverer.check()
+            finally:
+                deliverer.close()
+        else:
+            findings = Session(self.plan(name, one_pass=True), self.ingest, self.observer).check()
+        return {"name": name, "ok": True, "findings": findings}
+
+    def status(self) -> dict[str, Any]:
+        """The shape of ``status --json``."""
+        health = self.bus.health()
+        return {
+            "instances": [self._instance_status(name) for name in self.config.connectors],
+            "platforms": [self._platform_status(name) for name in self.config.platforms],
+            "bus": {
+                "engine": health.engine,
+                "durability": health.durability,
+                "free_bytes": health.free_bytes,
+                "warnings": list(health.warnings),
+                "streams": [
+                    {
+                        "name": stream.name,
+                        "first": stream.first,
+                        "last": stream.last,
+                        "bytes": stream.stored_bytes,
+                        "groups": {group.name: group.lag for group in stream.groups},
+                    }
+                    for stream in health.streams
+                ],
+            },
+            "store": self.store.counts(),
+        }
+
+    def _instance_status(self, name: str) -> dict[str, Any]:
+        last = self.journal.last(name)
+        failed = next((row["error"] for row in last.get("runs", ()) if row["error"]), None)
+        quarantined = sum(count.waiting for count in self.quarantine.counts() if count.instance == name)
+        success = last.get("last_success")
+        return {
+            "name": name,
+            "use": self.config.connectors[name].use,
+            "state": "disabled"
+            if not self.config.connectors[name].enabled
+            else "failed"
+            if failed
+            else "ok"
+            if last
+            else "never ran",
+            "last_success": success,
+            "lag_seconds": round((datetime.now(UTC) - datetime.fromisoformat(success)).total_seconds(), 1)
+            if success
+            else None,
+            "records": last.get("records", 0),
+            "quarantined": quarantined,
+            "error": failed["message"] if failed else None,
+            "isolation": "process",
+        }
+
+    def _platform_status(self, name: str) -> dict[str, Any]:
+        totals = self.ledger.totals(name)
+        taken = self.ledger.intake(name) or 0
+        totals = totals.plus_pending(max(0, self.bus.end(RESOLVED) - taken))
+        return {
+            "name": name,
+            "use": self.config.platforms[name].use,
+            "primary": name == self.config.primary,
+            "max_tlp": self.config.platforms[name].max_tlp,
+            **_delivery_json(totals),
+        }
+
+    def assets(self) -> dict[str, Any]:
+        """The shape of ``assets --json``."""
+        return {"assets": assets.inventory(self.store)}
+
+    def coverage(self, primary: str | None = None) -> dict[str, Any]:
+        """Declared, reachable and observed coverage by asset class and function."""
+        everything = [asset for asset in assets.inventory(self.store) if not asset["external"]]
+        return {
+            "primary": primary or self.config.primary,
+            "cells": covering.matrix_json(covering.matrix(everything, self.sources(primary))),
+        }
+
+    def gaps(self, primary: str | None = None) -> dict[str, Any]:
+        """The shape of ``gaps --json``. What is stale is measured against the newest evidence there is."""
+        everything = assets.inventory(self.store)
+        times = [member["last_seen"] for asset in everything for member in asset["members"] if member["last_seen"]]
+        now = datetime.fromisoformat(max(times)) if times else datetime.now(UTC)
+        found = covering.gaps(everything, assets.communications(self.store), self.sources(primary), now=now)
+        return {"gaps": covering.gaps_json(found)}
+
+    def sources(self, primary: str | None = None) -> list[covering.Source]:
+        """Every installed connector, and each configured instance of it, with what the manifests declare."""
+        chosen = self.config.platforms.get(primary or self.config.primary or "")
+        covers_by = chosen.covers_by if chosen else None
+        out = []
+        for name, found in self.connectors.items():
+            if found.manifest is None:
+                continue
+            declared = tuple(covering.capability(item.model_dump()) for item in found.manifest.capabilities)
+            out.append(covering.Source(name, declared))
+            out += [
+                covering.Source(name, declared, instance, primary=instance == covers_by)
+                for instance, settings in self.config.connectors.items()
+                if settings.use == name and settings.enabled
+            ]
+        return out
+
+    def preview(self, name: str, stream: str, limit: int = 3) -> dict[str, Any]:
+        """The first records of a stream and what they become; nothing is stored."""
+        return {"instance": name, "stream": stream, "records": preview(self.plan(name, one_pass=True), stream, limit)}
+
+    def quarantine_list(self, instance: str | None = None, limit: int = 100) -> dict[str, Any]:
+        """Waiting records, oldest first, and the counts of everything."""
+        return repair.quarantine_list(self.quarantine, instance, limit)
+
+    def quarantine_show(self, id: str) -> dict[str, Any]:
+        """One record with its raw text."""
+        return repair.quarantine_show(self.quarantine, id)
+
+    def quarantine_retry(self, ids: Sequence[str] | None = None) -> dict[str, Any]:
+        """Map records again, publishing with their original time."""
+        mapped, failed = retry(repair.chosen(self.quarantine, ids), self.plan, self.ingest, self.observer)
+        self.quarantine.mark_retried(mapped)
+        self.quarantine.mark_retried(failed, succeeded=False)
+        self.resolve()
+        return {"retried": len(mapped), "failed": len(failed)}
+
+    def quarantine_drop(self, ids: Sequence[str] | None = None) -> dict[str, Any]:
+        """Remove records for good; they stay counted."""
+        return repair.quarantine_drop(self.quarantine, ids)
+
+    def dead_list(self, platform: str | None = None) -> dict[str, Any]:
+        """Dead letters, oldest first."""
+        return repair.dead_list(self.ledger, platform)
+
+    def dead_show(self, number: int) -> dict[str, Any]:
+        """One dead letter with its object."""
+        return repair.dead_show(self.ledger, number)
+
+    def dead_retry(self, numbers: Sequence[int] | None = None, platform: str | None = None) -> dict[str, Any]:
+        """Put dead letters back in their platform's queue."""
+        return {"requeued": self.ledger.retry_dead(numbers, platform=platform)}
+
+    def dead_drop(self, numbers: Sequence[int] | None = None, platform: str | None = None) -> dict[str, Any]:
+        """Forget dead letters; they stay counted as rejected."""
+        return {"dropped": self.ledger.drop_dead(numbers, platform=platform)}
+
+    def report(self) -> str:
+        """One self-contained HTML page: topology, coverage matrix, blind spots, deliveries."""
+        everything = assets.inventory(self.store)
+        host, wire = self._sensing(covering.HOST_COMPONENTS), self._sensing(covering.WIRE_COMPONENTS)
+        times = [str(asset["last_seen"]) for asset in everything if asset["last_seen"]]
+        return reporting.page(
+            hub=self.name,
+            primary=self.config.primary,
+            assets=everything,
+            communications=list(assets.communications(self.store)),
+            cells=self.coverage()["cells"],
+            gaps=self.gaps()["gaps"],
+            deliveries=[self._platform_status(name) for name in self.config.platforms],
+            host=host,
+            wire=wire,
+            as_of=max(times, default="never"),
+        )
+
+    def _sensing(self, components: Sequence[str]) -> frozenset[str]:
+        """Instances whose connectors detect with such data components."""
+        return frozenset(
+            source.instance
+            for source in self.sources()
+            if source.instance
+            and any(item.function == "detect" and item.collects(components) for item in source.capabilities)
+        )
+
+    def export(self, stream: str = RESOLVED) -> Iterator[bytes]:
+        """Every current object of a side, encoded, referents first where that is known."""
+        if stream not in (OBSERVED, RESOLVED):
+            raise ConfigurationError(f"--stream {stream}: is neither observed nor resolved")
+        side: Literal["observed", "resolved"] = "observed" if stream == OBSERVED else "resolved"
+        if side == "resolved":
+            yield stix.encode(self.store.author_object())
+        for stored in self.store.iterate(None, side):
+            yield stix.encode(stored.body)
+
+    def subscribe(self, stream: str = RESOLVED, group: str | None = None, *, from_: Start = EARLIEST) -> Subscription:
+        """Read a stream of the bus; a named group is remembered and holds back retention until it commits."""
+        return self.bus.subscribe(stream, group, from_=from_)
+
+    def bus_groups(self) -> dict[str, Any]:
+        """Consumer groups of every stream, with their lag."""
+        return {
+            "streams": [
+                {
+                    "name": name,
+                    "end": self.bus.end(name),
+                    "groups": [
+                        {"name": group.name, "position": group.position, "lag": group.lag}
+                        for group in self.bus.groups(name)
+                    ],
+                }
+                for name in self.bus.streams()
+            ]
+        }
+
+    def bus_seek(self, stream: str, group: str, offset: str) -> dict[str, Any]:
+        """Set the position of a group: ``earliest``, ``latest`` or an offset."""
+        from isthmus_hub.bus import LATEST
+
+        named: dict[str, Start] = {"earliest": EARLIEST, "latest": LATEST}
+        to = named.get(offset) or Offset(_offset(offset))
+        return {"stream": stream, "group": group, "position": self.bus.seek(stream, group, to)}
+
+    def bus_check(self) -> dict[str, Any]:
+        """Read every stored byte of the bus and verify it."""
+        report = self.bus.check()
+        gaps = [
+            {"stream": gap.stream, "first": gap.first, "last": gap.last, "reason": gap.reason} for gap in report.gaps
+        ]
+        return {
+            "ok": report.ok,
+            "blocks": report.blocks,
+            "entries": report.entries,
+            "gaps": gaps,
+            "problems": list(report.problems),
+        }
+
+    def store_rebuild(self) -> dict[str, Any]:
+        """Make the store anew from ``observed``; the former file is kept beside it.
+
+        Assignments and aliases are taken over first: resolved ids are minted once. Raises where the beginning of the
+        stream is no longer retained.
+        """
+        self.bus.read(OBSERVED, 1, 1)
+        assignments, aliases = list(self.store.assignments()), list(self.store.aliases())
+        former = self.state.store.with_name(f"store-{datetime.now(UTC):%Y%m%dT%H%M%S}.sqlite")
+        self.store.close()
+        self.state.store.rename(former)
+        del self.store, self.__dict__["resolver"]
+        with self.store.transaction() as tx:
+            for observed, asset in assignments:
+                tx.assign(observed, asset)
+            for retired, survivor in aliases:
+                tx.alias(retired, survivor)
+        return {"entries": self.resolve(), "former": str(former)}
+
+    def reconfigure(self, config: Config) -> None:
+        """Take a new configuration; a bad one is refused whole. The hub's name and bus cannot change while it runs."""
+        before, self._config = self._config, config
+        try:
+            if before and (before.hub.name, before.hub.bus) != (config.hub.name, config.hub.bus):
+                raise ConfigurationError(
+                    f"{config.file}: [hub] name and bus cannot change while the daemon runs: restart it"
+                )
+            self.check_configuration()
+        except ConfigurationError:
+            self._config = before
+            raise
+
+    def store_check(self) -> dict[str, Any]:
+        """Verify the store; returns the problems found."""
+        problems = list(self.store.check())
+        return {"ok": not problems, "problems": problems}
+
+
+def _delivery_json(report: DeliveryReport) -> dict[str, Any]:
+    return {**report.to_json(), "group": report.group}
+
+
+def _offset(text: str) -> int:
+    if not text.isdigit():
+        raise ConfigurationError(f"{text!r} is no offset: give a number, see `isthmus bus groups`")
+    return int(text)

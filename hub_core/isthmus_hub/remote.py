@@ -1,0 +1,136 @@
+"""Commands while a daemon holds the state: one JSON line each way over a socket (mode 0600) in the state directory.
+
+Only the operations listed here exist; every one is a method of :class:`~isthmus_hub.hub.Hub` with plain data in and out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from isthmus_hub.hub import Hub
+from isthmus_sdk import errors
+from isthmus_sdk.errors import ConfigurationError, IsthmusError
+
+OPERATIONS = frozenset(
+    {
+        "sync", "deliver", "check", "status", "assets", "coverage", "gaps", "quarantine_list", "quarantine_show", "quarantine_retry",
+        "quarantine_drop", "dead_list", "dead_show", "dead_retry", "dead_drop", "bus_groups", "bus_seek", "bus_check", "store_check",
+    }
+)  # fmt: skip
+LONGEST_REQUEST = 1 << 20
+_LONGEST_PATH = 100
+"""A socket's path may have about a hundred bytes; longer ones are reached through a relative path."""
+
+
+class Server:
+    """Answers operations from threads, one per connection."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._path = hub.state.socket
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._closed = threading.Event()
+
+    def start(self) -> None:
+        """Listen; a socket left behind by a killed daemon is replaced (the lock says that it is dead)."""
+        self._path.unlink(missing_ok=True)
+        before = os.umask(0o177)
+        try:
+            _with_short_path(self._path, self._socket.bind)
+        finally:
+            os.umask(before)
+        self._socket.listen(16)
+        threading.Thread(target=self._accept, name="commands", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening and remove the socket."""
+        self._closed.set()
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+    def _accept(self) -> None:
+        while not self._closed.is_set():
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._answer, args=(connection,), name="command", daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        with connection, connection.makefile("rwb") as stream:
+            line = stream.readline(LONGEST_REQUEST)
+            try:
+                reply = {"result": self._do(line)}
+            except IsthmusError as error:
+                reply = {"error": {"kind": type(error).__name__, "message": str(error)}}
+            except Exception as error:
+                reply = {"error": {"kind": "IsthmusError", "message": f"{type(error).__name__}: {error}"}}
+            try:
+                stream.write(json.dumps(self._hub.redactor.data(reply)).encode() + b"\n")
+                stream.flush()
+            except OSError:
+                pass  # the caller went away
+
+    def _do(self, line: bytes) -> Any:
+        try:
+            request = json.loads(line)
+            operation, arguments = str(request["operation"]), dict(request.get("arguments") or {})
+        except (ValueError, KeyError, TypeError):
+            raise ConfigurationError("the command was not understood") from None
+        if operation not in OPERATIONS:
+            raise ConfigurationError(f"the running daemon does not know {operation!r}: is it of another version?")
+        return getattr(self._hub, operation)(**arguments)
+
+
+class Remote:
+    """Stands in for a :class:`~isthmus_hub.hub.Hub` whose state a daemon holds."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in OPERATIONS:
+            raise AttributeError(name)
+        return lambda **arguments: self._ask(name, arguments)
+
+    def _ask(self, operation: str, arguments: dict[str, Any]) -> Any:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            try:
+                _with_short_path(self._path, connection.connect)
+            except OSError as error:
+                raise errors.Unreachable(
+                    f"the daemon does not answer at {self._path}: {error.strerror}; is it starting or stopping?"
+                ) from None
+            with connection.makefile("rwb") as stream:
+                stream.write(json.dumps({"operation": operation, "arguments": arguments}).encode() + b"\n")
+                stream.flush()
+                line = stream.readline()
+        if not line:
+            raise errors.Unreachable("the daemon stopped before it answered")
+        reply = json.loads(line)
+        if problem := reply.get("error"):
+            kind = getattr(errors, problem["kind"], IsthmusError)
+            raise kind(problem["message"])
+        return reply["result"]
+
+
+def _with_short_path(path: Path, use: Callable[[str], None]) -> None:
+    text = str(path)
+    if len(os.fsencode(text)) <= _LONGEST_PATH:
+        use(text)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        use(f"/proc/self/fd/{folder}/{path.name}")
+    finally:
+        os.close(folder)

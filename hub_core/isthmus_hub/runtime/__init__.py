@@ -1,0 +1,37 @@
+"""Running connectors: schedule, worker processes, durable intake, quarantine, and the state directory they share."""
+
+from __future__ import annotations
+
+from isthmus_hub.runtime._ingest import Ingest
+from isthmus_hub.runtime._journal import RunJournal
+from isthmus_hub.runtime._lock import StateInUse, StateLock
+from isthmus_hub.runtime._plan import Plan, plan, plugin, resolve_secrets
+from isthmus_hub.runtime._preview import preview
+from isthmus_hub.runtime._quarantine import Quarantine, Quarantined
+from isthmus_hub.runtime._reports import Failure, StreamRun
+from isthmus_hub.runtime._retry import retry
+from isthmus_hub.runtime._schedule import next_run, quiet
+from isthmus_hub.runtime._session import Observer, Session
+from isthmus_hub.runtime._state import StateDirectory
+
+__all__ = [
+    "Failure",
+    "Ingest",
+    "Observer",
+    "Plan",
+    "Quarantine",
+    "Quarantined",
+    "RunJournal",
+    "Session",
+    "StateDirectory",
+    "StateInUse",
+    "StateLock",
+    "StreamRun",
+    "next_run",
+    "plan",
+    "plugin",
+    "preview",
+    "quiet",
+    "resolve_secrets",
+    "retry",
+]

@@ -1,0 +1,48 @@
+"""How the last run of each instance ended, kept across processes for ``status``. Losing it costs nothing but the display."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from isthmus_hub.runtime._reports import StreamRun
+
+
+class RunJournal:
+    """One small JSON file, replaced whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+
+    def last(self, instance: str) -> dict[str, Any]:
+        """``finished``, ``last_success``, ``records`` (since the first run) and ``runs``; empty before the first run."""
+        return dict(self._read().get(instance, {}))
+
+    def note(self, instance: str, runs: Sequence[StreamRun]) -> None:
+        """Record a finished run."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        with self._lock:
+            everything = self._read()
+            before = everything.get(instance, {})
+            everything[instance] = {
+                "finished": now,
+                "last_success": now if all(run.error is None for run in runs) else before.get("last_success"),
+                "records": before.get("records", 0) + sum(run.records for run in runs),
+                "runs": [run.as_json() for run in runs],
+            }
+            temporary = self._path.with_suffix(".new")
+            temporary.write_text(json.dumps(everything))
+            os.replace(temporary, self._path)
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            found = json.loads(self._path.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}

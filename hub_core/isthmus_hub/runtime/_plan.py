@@ -1,0 +1,107 @@
+"""What it takes to run one instance: which worker, which streams, and the one frame that configures it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from isthmus_hub.config import Config
+from isthmus_hub.secret_ref import SecretRef
+from isthmus_sdk import protocol
+from isthmus_sdk.errors import ConfigurationError, SecretError
+from isthmus_sdk.loader import Found
+from isthmus_sdk.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One instance, ready to run. ``configure`` holds its secrets and is never shown."""
+
+    instance: str
+    connector: str
+    entry: str
+    """``package.module:object`` that the worker imports."""
+    streams: tuple[str, ...]
+    source_id: str
+    configure: protocol.Configure = field(repr=False)
+    python: Path = Path(sys.executable)
+
+
+def plugin(found: Mapping[str, Found], name: str, *, kind: str, where: str) -> tuple[Found, Manifest]:
+    """The installed plugin that ``use`` names. Raises :class:`ConfigurationError` with the place and near names."""
+    import difflib
+
+    entry = found.get(name)
+    if entry is None:
+        near = difflib.get_close_matches(name, found, n=1)
+        hint = f'did you mean "{near[0]}"?' if near else f"installed: {', '.join(sorted(found)) or 'none'}"
+        raise ConfigurationError(f"{where}: no {kind} {name!r} is installed; {hint}")
+    if entry.manifest is None:
+        raise ConfigurationError(f"{where}: {kind} {name!r} of {entry.distribution} cannot be used: {entry.error}")
+    return entry, entry.manifest
+
+
+def resolve_secrets(
+    secrets: Mapping[str, SecretRef], resolve: Callable[[SecretRef], str], where: str
+) -> dict[str, str]:
+    """Values of an instance's secrets. Raises :class:`SecretError` naming the place and the reference, never a value."""
+    out = {}
+    for name, reference in secrets.items():
+        try:
+            out[name] = resolve(reference)
+        except SecretError as error:
+            raise SecretError(f"{where}.secrets.{name}: {error}") from None
+    return out
+
+
+def plan(
+    config: Config,
+    name: str,
+    connectors: Mapping[str, Found],
+    resolve: Callable[[SecretRef], str],
+    *,
+    record: Path | None = None,
+    one_pass: bool = False,
+) -> Plan:
+    """Prepare an instance. Raises :class:`ConfigurationError` or :class:`SecretError` with the place in the file."""
+    chosen = config.connectors.get(name)
+    if chosen is None:
+        raise ConfigurationError(
+            f"{config.file}: there is no [connector.{name}]; configured: {', '.join(sorted(config.connectors)) or 'none'}"
+        )
+    where = config.where("connector", name, "use")
+    found, manifest = plugin(connectors, chosen.use, kind="connector", where=where)
+    if chosen.streams is not None:
+        streams = chosen.streams
+    elif chosen.files is not None:
+        streams = tuple(chosen.files)
+    else:
+        streams = tuple(stream.name for stream in manifest.streams if stream.default)
+    return Plan(
+        instance=name,
+        connector=chosen.use,
+        entry=found.value,
+        streams=streams,
+        source_id=config.source_id(name),
+        configure=protocol.Configure(
+            hub=config.hub.name,
+            instance=name,
+            source_id=config.source_id(name),
+            settings=dict(chosen.settings),
+            secrets=resolve_secrets(chosen.secrets, resolve, config.where("connector", name)),
+            tls=chosen.tls.as_dict() or None,
+            proxy=chosen.proxy,
+            rate=None if chosen.rate is None else {"requests": chosen.rate, "per": 1.0},
+            tlp=chosen.tlp or manifest.tlp,
+            scopes=[scope.model_dump(exclude_none=True, mode="json") for scope in config.scopes],
+            files={stream: list(patterns) for stream, patterns in chosen.files.items()}
+            if chosen.files is not None
+            else None,
+            settle=0.0 if one_pass else chosen.settle,
+            one_pass=one_pass,
+            snapshot=chosen.snapshot,
+            record_dir=str(record) if record else None,
+        ),
+    )

@@ -1,0 +1,186 @@
+"""A worker process, seen from the hub: started clean, read with a deadline, stopped with everything it started.
+
+It gets its own process group, no inherited descriptors but its two pipes, an environment without anything of ours, and
+its secrets only through the first frame. What it prints is captured, bounded, redacted and logged.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from isthmus_sdk import faults, protocol
+from isthmus_sdk.errors import ProtocolError
+
+LINE_LIMIT = 4096
+LINES_A_SECOND = 50
+_HEAD = 4
+_KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT", *faults.ENVIRONMENT)
+
+Say = Callable[[str, str], None]
+"""``say(level, line)`` for what the worker prints."""
+
+
+class WorkerGone(ProtocolError):
+    """The worker ended without saying why."""
+
+
+class WorkerSilent(ProtocolError):
+    """The worker said nothing for too long and was stopped."""
+
+
+class WorkerProcess:
+    """One worker. ``send`` may be called from any thread, ``receive`` from one."""
+
+    def __init__(self, entry: str, python: Path, *, say: Say, environ: Mapping[str, str] | None = None) -> None:
+        given = os.environ if environ is None else environ
+        to_worker, self._write = os.pipe()
+        self._read, from_worker = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [
+                    str(python),
+                    "-I",
+                    "-m",
+                    "isthmus_sdk.worker",
+                    entry,
+                    "--read",
+                    str(to_worker),
+                    "--write",
+                    str(from_worker),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(to_worker, from_worker),
+                env={name: given[name] for name in _KEPT if name in given},
+                start_new_session=True,
+                close_fds=True,
+            )
+        except BaseException:
+            os.close(self._write)
+            os.close(self._read)
+            raise
+        finally:
+            os.close(to_worker)
+            os.close(from_worker)
+        self._buffer = bytearray()
+        self._writer = protocol.FrameWriter(self._write)
+        self._printers = [
+            threading.Thread(target=_relay_lines, args=(stream, level, say), daemon=True)
+            for stream, level in ((self._process.stdout, "info"), (self._process.stderr, "warning"))
+        ]
+        for printer in self._printers:
+            printer.start()
+
+    @property
+    def pid(self) -> int:
+        """Process id; also the id of the worker's process group."""
+        return self._process.pid
+
+    def send(self, frame: protocol.HubFrame) -> None:
+        """Send one frame. Raises :class:`WorkerGone` when nobody reads any more."""
+        try:
+            self._writer.write(frame)
+        except OSError:
+            raise WorkerGone(self._ending()) from None
+
+    def receive(self, timeout: float) -> protocol.WorkerFrame:
+        """Next frame. Raises :class:`WorkerGone`, :class:`WorkerSilent` after ``timeout`` seconds, or ``ProtocolError``."""
+        deadline = time.monotonic() + timeout
+        while True:
+            if (frame := self._take()) is not None:
+                return frame
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._read], [], [], left)[0]:
+                raise WorkerSilent(f"the worker said nothing for {timeout:.0f} s and was stopped")
+            data = os.read(self._read, 1 << 18)
+            if not data:
+                raise WorkerGone(self._ending())
+            self._buffer += data
+
+    def _take(self) -> protocol.WorkerFrame | None:
+        if len(self._buffer) < _HEAD:
+            return None
+        length = int.from_bytes(self._buffer[:_HEAD], "big")
+        if length > protocol.FRAME_BYTES:
+            raise ProtocolError(f"the worker announced a frame of {length} bytes; the limit is {protocol.FRAME_BYTES}")
+        end = _HEAD + length
+        if len(self._buffer) < end:
+            return None
+        frame = protocol.decode_worker(bytes(self._buffer[_HEAD:end]))
+        del self._buffer[:end]
+        return frame
+
+    def stop(self, grace: float = 5.0) -> None:
+        """End the worker and everything it started: closed pipe, SIGTERM, SIGKILL to the group. Safe to call twice."""
+        _close(self._write)
+        self._write = -1
+        if not self._waited(grace):
+            self._signal(signal.SIGTERM)
+            self._waited(1.0)
+        self._signal(signal.SIGKILL)
+        self._waited(5.0)
+        _close(self._read)
+        self._read = -1
+        for printer in self._printers:
+            printer.join(timeout=1.0)
+
+    def _waited(self, seconds: float) -> bool:
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def _signal(self, number: int) -> None:
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            pass
+
+    def _ending(self) -> str:
+        if not self._waited(1.0):
+            return "the worker closed its pipe"
+        code = self._process.returncode
+        return (
+            f"the worker was killed by {signal.Signals(-code).name}"
+            if code < 0
+            else f"the worker ended with exit code {code}"
+        )
+
+
+def _relay_lines(stream: IO[bytes] | None, level: str, say: Say) -> None:
+    """Log what the worker prints, line by line, dropping what is too long or too much."""
+    assert stream is not None
+    window, count, dropped = time.monotonic(), 0, 0
+    with stream:
+        while line := stream.readline(LINE_LIMIT):
+            now = time.monotonic()
+            if now - window >= 1.0:
+                if dropped:
+                    say("warning", f"{dropped} further lines of output were dropped")
+                window, count, dropped = now, 0, 0
+            count += 1
+            if count > LINES_A_SECOND:
+                dropped += 1
+                continue
+            if text := line.decode("utf-8", "replace").rstrip():
+                say(level, text)
+    if dropped:
+        say("warning", f"{dropped} further lines of output were dropped")
+
+
+def _close(descriptor: int) -> None:
+    if descriptor >= 0:
+        try:
+            os.close(descriptor)
+        except OSError:
+            pass

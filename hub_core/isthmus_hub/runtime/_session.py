@@ -1,0 +1,181 @@
+"""One run of one instance: a worker is started, its streams are read one after another, every block is made durable."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from isthmus_hub.bus import Ack
+from isthmus_hub.runtime._plan import Plan
+from isthmus_hub.runtime._process import WorkerProcess
+from isthmus_hub.runtime._reports import Failure, StreamRun
+from isthmus_sdk import protocol
+from isthmus_sdk.block import Block
+from isthmus_sdk.errors import IsthmusError, ProtocolError
+
+SILENCE = 300.0
+"""Seconds after which a worker that says nothing is stopped."""
+
+
+class Observer(Protocol):
+    """Who wants to know how a run goes: progress bars, metrics, logs."""
+
+    def log(self, instance: str, level: str, event: str, fields: Mapping[str, Any]) -> None:
+        """A line from the worker or about it."""
+
+    def progress(self, run: StreamRun) -> None:
+        """Counts moved."""
+
+
+class Intake(Protocol):
+    """Where blocks and bad records become durable."""
+
+    def cursors(self, instance: str, stream: str) -> dict[str, bytes]:
+        """Cursor of each partition."""
+        ...
+
+    def block(self, instance: str, source_id: str, block: Block) -> Ack:
+        """Append a block; durable on return."""
+        ...
+
+    def bad_record(self, instance: str, frame: protocol.Quarantine) -> None:
+        """Keep a record that did not map; durable on return."""
+
+
+class Session:
+    """Runs the streams of one plan. Use once."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        ingest: Intake,
+        observer: Observer,
+        *,
+        stop: threading.Event | None = None,
+        silence: float = SILENCE,
+        start: Callable[..., WorkerProcess] = WorkerProcess,
+    ) -> None:
+        self._plan = plan
+        self._ingest = ingest
+        self._observer = observer
+        self._stop = stop or threading.Event()
+        self._silence = silence
+        self._start = start
+        self._draining = False
+
+    def run(self, streams: Sequence[str] | None = None) -> list[StreamRun]:
+        """Read the streams; never raises for a fault of the worker or the vendor: the reports say what happened."""
+        runs = [
+            StreamRun(self._plan.instance, stream) for stream in (self._plan.streams if streams is None else streams)
+        ]
+        worker: WorkerProcess | None = None
+        try:
+            worker = self._open()
+            for run in runs:
+                if self._stop.is_set():
+                    break
+                self._read(worker, run)
+        except IsthmusError as error:
+            self._blame(runs, Failure.of(error))
+        except OSError as error:
+            self._blame(runs, Failure("OSError", "fault", f"the worker could not be started: {error}"))
+        finally:
+            if worker is not None:
+                worker.stop()
+        return runs
+
+    def check(self) -> list[str]:
+        """The connector's own check; returns its findings. Raises the error the worker reported."""
+        worker = self._open()
+        try:
+            worker.send(protocol.Check())
+            while True:
+                frame = worker.receive(self._silence)
+                if isinstance(frame, protocol.Checked):
+                    return list(frame.findings)
+                if isinstance(frame, protocol.Error):
+                    raise _failure(frame).as_error()
+                self._aside(frame)
+        finally:
+            worker.stop()
+
+    def _open(self) -> WorkerProcess:
+        worker = self._start(self._plan.entry, self._plan.python, say=self._say)
+        try:
+            self._greet(worker)
+        except BaseException:
+            worker.stop()
+            raise
+        return worker
+
+    def _greet(self, worker: WorkerProcess) -> None:
+        while not isinstance(frame := worker.receive(self._silence), protocol.Hello):
+            if isinstance(frame, protocol.Error):
+                raise _failure(frame).as_error()
+            self._aside(frame)
+        if frame.protocol not in protocol.ACCEPTED_VERSIONS:
+            accepted = ", ".join(map(str, protocol.ACCEPTED_VERSIONS))
+            raise ProtocolError(
+                f"the worker speaks protocol {frame.protocol}, this hub {accepted}: install a matching isthmus-sdk"
+            )
+        worker.send(self._plan.configure)
+
+    def _read(self, worker: WorkerProcess, run: StreamRun) -> None:
+        cursors = self._ingest.cursors(run.instance, run.stream)
+        worker.send(protocol.Run(stream=run.stream, cursors=cursors))
+        while True:
+            if self._stop.is_set() and not self._draining:
+                self._draining = True
+                worker.send(protocol.Drain())
+            frame = worker.receive(self._silence)
+            match frame:
+                case protocol.BlockFrame():
+                    self._take(worker, run, frame)
+                case protocol.Quarantine():
+                    self._ingest.bad_record(run.instance, frame)
+                case protocol.Error(stream=None):
+                    raise _failure(frame).as_error()
+                case protocol.Error():
+                    run.error = _failure(frame)
+                case protocol.Done():
+                    run.cursor = frame.cursor
+                    run.finished = True
+                    return
+                case _:
+                    self._aside(frame)
+
+    def _take(self, worker: WorkerProcess, run: StreamRun, block: protocol.BlockFrame) -> None:
+        if block.stream != run.stream:
+            raise ProtocolError(
+                f"{run.instance}: a block of stream {block.stream!r} arrived while {run.stream!r} was running"
+            )
+        self._ingest.block(self._plan.instance, self._plan.source_id, block)
+        worker.send(protocol.AckFrame(block_id=block.block_id))
+        run.pages = max(run.pages, block.page)
+        run.records += block.records
+        run.mapped += block.mapped
+        run.objects += len(block.objects)
+        run.quarantined += block.quarantined
+        run.ignored.update(block.ignored)
+        self._observer.progress(run)
+
+    def _aside(self, frame: protocol.WorkerFrame) -> None:
+        """Frames that are about the run, not part of it."""
+        if isinstance(frame, protocol.Log):
+            self._observer.log(self._plan.instance, frame.level, frame.event, {"stream": frame.stream, **frame.fields})
+        elif not isinstance(frame, protocol.Metric | protocol.StateFrame):
+            raise ProtocolError(f"{self._plan.instance}: the worker sent an unexpected {protocol.frame_type(frame)!r}")
+
+    def _say(self, level: str, line: str) -> None:
+        self._observer.log(self._plan.instance, level, "output", {"line": line})
+
+    def _blame(self, runs: Sequence[StreamRun], failure: Failure) -> None:
+        """The streams that did not finish."""
+        for run in runs:
+            if not run.finished:
+                run.error = run.error or failure
+
+
+def _failure(frame: protocol.Error) -> Failure:
+    return Failure(frame.kind, frame.group, frame.message, frame.not_before)
