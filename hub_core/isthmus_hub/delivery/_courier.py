@@ -25,12 +25,22 @@ from typing import Any
 
 import tenacity
 
-from isthmus_sdk.errors import IsthmusError, ServerFault, SourceError, TooLarge, UnexpectedReply
+from isthmus_sdk.errors import (
+    DeadlineExceeded,
+    IsthmusError,
+    RecordError,
+    ServerFault,
+    SourceError,
+    TooLarge,
+    UnexpectedReply,
+)
 from isthmus_sdk.faults import fault_point
-from isthmus_sdk.platform import BatchRejected, Encoded, Profile, Session, Verdict
+from isthmus_sdk.platform import Encoded, Profile, Session, Verdict
 
 from ._ledger import Decision, Ledger, Queued
 
+PLATFORM_FAULTS = (ServerFault, UnexpectedReply, DeadlineExceeded)
+"""What a record may cause and an outage causes too."""
 STRIKES = 3
 SUSPECTS = 20
 _REASON = 500
@@ -82,6 +92,7 @@ class Courier:
     patience: Patience
     search_faults: bool = False
     """Whether a fault of the platform is searched like a refusal, because it came several runs in a row."""
+    stop: Callable[[], bool] = lambda: False
     alive: bool = field(default=False, init=False)
     """Whether the platform took anything in this run."""
     struck: bool = field(default=False, init=False)
@@ -96,11 +107,14 @@ class Courier:
         profile = self.session.profile
         self._cap = self._cap or profile.room()
         for batch in batches(parcels, profile, lambda: self._cap):
+            if self.stop():
+                return
             self._patiently(batch)
 
     def finish(self) -> None:
         """End of a run that no fault ended: what was refused alone, with nothing else to compare, is believed."""
-        self._bury()
+        if not self.stop():
+            self._bury()
 
     def _patiently(self, batch: list[Parcel]) -> None:
         waiting = batch
@@ -128,7 +142,7 @@ class Courier:
         refusal, again = self._probe(parcels)
         if refusal is None:
             return again
-        if not self.alive and not isinstance(refusal, BatchRejected):
+        if not self.alive and not isinstance(refusal, RecordError):
             self._scout(parcels, refusal)
         return self._isolate(parcels, refusal)
 
@@ -136,7 +150,7 @@ class Courier:
         """Find out with two objects, those under least suspicion, whether the platform works at all; raises if not."""
         for parcel in sorted(parcels, key=lambda parcel: parcel.row.strikes)[:2]:
             found, _ = self._probe([parcel])
-            if found is None or isinstance(found, BatchRejected):
+            if found is None or isinstance(found, RecordError):
                 return
             self.ledger.strike(self.session.name, [parcel.row])
         raise refusal
@@ -147,9 +161,9 @@ class Courier:
             return None, self._send(parcels)
         except TooLarge as error:
             return None, self._split(parcels, error)
-        except BatchRejected as error:
+        except RecordError as error:
             return error, []
-        except (ServerFault, UnexpectedReply) as error:
+        except PLATFORM_FAULTS as error:
             self._faults += 1
             if not self.search_faults or self._faults > ceil(log2(self.session.profile.max_records + 1)) + 2:
                 raise
@@ -232,7 +246,7 @@ class Courier:
         return again
 
     def _blame(self, parcel: Parcel, refusal: IsthmusError) -> None:
-        if not isinstance(refusal, BatchRejected):
+        if not isinstance(refusal, RecordError):
             self.struck = True
             if self.alive and parcel.row.strikes + 1 >= STRIKES:
                 self._reject(parcel, f"fails alone while others pass: {refusal}")

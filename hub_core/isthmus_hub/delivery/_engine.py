@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 import msgspec
@@ -12,20 +13,14 @@ import tenacity
 from isthmus_hub.bus import OffsetExpired
 from isthmus_sdk import stix
 from isthmus_sdk.errors import (
-    AuthenticationError,
-    ConfigurationError,
-    DeadlineExceeded,
     IsthmusError,
     RecordError,
     RetriableError,
-    ServerFault,
-    SourceError,
-    UnexpectedReply,
 )
 from isthmus_sdk.faults import fault_point
 from isthmus_sdk.platform import Dropped, Session
 
-from ._courier import STRIKES, Courier, Parcel, Patience
+from ._courier import PLATFORM_FAULTS, STRIKES, Courier, Parcel, Patience
 from ._entry import Entry, read_entry, referents_first
 from ._ledger import Decision, Ledger, Queued
 from ._report import DeliveryReport
@@ -38,8 +33,6 @@ if TYPE_CHECKING:
 STREAM: Final = "resolved"
 WINDOW = 5_000
 """Most objects of one platform in the queue: what a platform that is down holds of the rest stays on the bus."""
-_PLATFORM_FAULTS = (ServerFault, UnexpectedReply, DeadlineExceeded)
-_ENDS_A_RUN = (RetriableError, SourceError, AuthenticationError, ConfigurationError)
 
 
 class ResolvedLog(Protocol):
@@ -109,7 +102,10 @@ class Deliverer:
         return f"deliver-{self.name}"
 
     def run_once(self, stop: Callable[[], bool] = lambda: False) -> DeliveryReport:
-        """Deliver what is there now. A fault of the platform is not raised: the report says why the run ended early."""
+        """Deliver what is there now; ``stop`` is asked between calls.
+
+        No error of the tree is raised: the report says why the run ended early.
+        """
         with self._one_run:
             before = self._ledger.totals(self.name)
             fault: IsthmusError | None = None
@@ -118,14 +114,16 @@ class Deliverer:
                 self._ledger,
                 self._patience,
                 search_faults=self._ledger.failures(self.name) >= STRIKES,
+                stop=stop,
             )
             end = 0
             try:
                 end = self._bus.end(STREAM)
-                self._run(courier, end, stop)
-            except _ENDS_A_RUN as error:
+                self._run(courier, end)
+            except IsthmusError as error:
                 fault = error
-            self._note(fault, courier)
+            with suppress(RetriableError):  # a full disk: the fault itself is reported, its count can wait
+                self._note(fault, courier)
             after = self._ledger.totals(self.name).plus_pending(self._backlog(end))
             return after.since(
                 before,
@@ -185,9 +183,9 @@ class Deliverer:
 
     # --- one run -----------------------------------------------------------------------------------------------------
 
-    def _run(self, courier: Courier, end: int, stop: Callable[[], bool]) -> None:
+    def _run(self, courier: Courier, end: int) -> None:
         done = 0
-        while not stop():
+        while not courier.stop():
             self._fill(end)
             rows = self._ledger.queued(self.name, after=done, limit=self._window)
             if not rows:
@@ -243,7 +241,7 @@ class Deliverer:
 
     def _note(self, fault: IsthmusError | None, courier: Courier) -> None:
         failures = self._ledger.failures(self.name)
-        if isinstance(fault, _PLATFORM_FAULTS):
+        if isinstance(fault, PLATFORM_FAULTS):
             self._ledger.note_failures(self.name, failures + 1)
         elif fault is None and not courier.struck:
             self._ledger.note_failures(self.name, 0)
@@ -273,7 +271,7 @@ class Deliverer:
             obj: dict[str, Any] = msgspec.json.decode(row.body)
             if profile.takes is not None and obj["type"] not in profile.takes:
                 return Decision(row, "dropped", f"not taken: {obj['type']}")
-            obj = self._sharing.apply(obj)
+            obj, refs = self._sharing.apply(obj)
             parts = self._session.encode(obj)
         except Dropped as dropped:
             return Decision(row, "dropped", dropped.reason)
@@ -286,7 +284,7 @@ class Deliverer:
         size = sum(len(part.body) + profile.separator for part in parts)
         if size > profile.room() or len(parts) > profile.max_records:
             return Decision(row, "rejected", f"{size} bytes in {len(parts)} records are above the platform's limit")
-        return Parcel(row, parts, size, (*(ref for _, ref in stix.refs(obj)), *obj.get("extensions", ())))
+        return Parcel(row, parts, size, (*refs, *obj.get("extensions", ())))
 
     def _referents(self, wanted: Iterable[str]) -> list[Queued]:
         """Rows for what the platform must know first and nobody has queued: markings, definitions, identities."""

@@ -165,10 +165,21 @@ class Ledger:
         )
         return None
 
-    def queued(self, platform: str, *, after: int = 0, limit: int = 5_000) -> list[Queued]:
-        """Pending rows in the order they were taken up."""
-        rows = self._all(f"{_QUEUED} platform = ? AND seq > ? ORDER BY seq LIMIT ?", (platform, after, limit))
-        return [Queued(*row) for row in rows]
+    def queued(
+        self, platform: str, *, after: int = 0, limit: int = 5_000, limit_bytes: int = 16_000_000
+    ) -> list[Queued]:
+        """Pending rows in the order they were taken up, as many as fit into both limits and at least one."""
+        rows: list[Queued] = []
+        size = 0
+        with self._lock, storage_errors(self.path):
+            for row in self._db.execute(
+                f"{_QUEUED} platform = ? AND seq > ? ORDER BY seq LIMIT ?", (platform, after, limit)
+            ):
+                rows.append(Queued(*row))
+                size += len(rows[-1].body)
+                if size >= limit_bytes:
+                    break
+        return rows
 
     def waiting(self, platform: str, ids: Iterable[str]) -> list[Queued]:
         """The pending rows of these objects."""

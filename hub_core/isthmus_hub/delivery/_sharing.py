@@ -38,8 +38,8 @@ class Sharing:
         found = self._lookup(self._references(id))
         return found if found is not None and self.permits(found) else None
 
-    def apply(self, obj: dict[str, Any]) -> dict[str, Any]:
-        """``obj`` with its references rewritten to current ids; raises :class:`Dropped` where it must not go.
+    def apply(self, obj: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """``obj`` with its references rewritten to current ids, and these; raises :class:`Dropped` where it must not go.
 
         A relationship or sighting is withheld with the object it is about: it names it, and the id of an address is as
         good as the address (STIX derives it from the value).
@@ -47,11 +47,14 @@ class Sharing:
         if not self.permits(obj):
             raise Dropped("tlp")
         was_loop = obj.get("source_ref") == obj.get("target_ref")
-        obj = stix.rewrite_refs(obj, self._references)
+        refs = [ref for _, ref in stix.refs(obj)]
+        if any(self._references(ref) != ref for ref in refs):
+            obj = stix.rewrite_refs(obj, self._references)
+            refs = [ref for _, ref in stix.refs(obj)]
         for name in _ENDPOINTS.get(obj.get("type", ""), ()):
             about = self._lookup(obj[name]) if isinstance(obj.get(name), str) else None
             if about is not None and not self.permits(about):
                 raise Dropped("tlp")
         if obj.get("type") == "relationship" and not was_loop and obj.get("source_ref") == obj.get("target_ref"):
             raise Dropped("joins an object with itself since a merge")
-        return obj
+        return obj, refs
