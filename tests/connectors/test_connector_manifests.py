@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from isthmus_sdk import loader
 from isthmus_sdk.commands.manifest import drift
 from isthmus_sdk.stix import ASSET_CLASSES

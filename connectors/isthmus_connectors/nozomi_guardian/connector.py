@@ -17,7 +17,7 @@ from isthmus_connectors.nozomi_guardian import mapping, n2ql
 from isthmus_connectors.nozomi_guardian.models import Alert, Asset, Link, NodeCve, Session
 from isthmus_sdk import Connector, Context, Page, Secret, Settings, Url
 from isthmus_sdk.errors import CursorExpired, UnexpectedReply
-from isthmus_sdk.http import Basic, Keyset, PageRequest, Reply
+from isthmus_sdk.http import Basic, Keyset, PageRequest, Rate, Reply
 
 PATH = "/api/open/query/do"
 _ALWAYS = {"skip_total_count": "true", "default_filters": "false"}
@@ -33,7 +33,12 @@ class NozomiSettings(Settings):
     page_size: int = Field(1000, ge=1, le=10_000, description="Rows per query")
 
 
-nozomi = Connector(__package__, settings=NozomiSettings, auth=lambda s: Basic(s.username, s.password))
+nozomi = Connector(
+    __package__,
+    settings=NozomiSettings,
+    auth=lambda s: Basic(s.username, s.password),
+    http={"rate": Rate(requests=10, burst=20, concurrency=2)},  # an appliance has a sensor's work to do
+)
 
 
 @nozomi.stream("assets", model=Asset, snapshot=True)

@@ -136,7 +136,10 @@ def same_time_links(number: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("page_size", [1, 4, 10, 25, 100])
-def test_links_of_one_and_the_same_time_are_all_met_over_page_borders(page_size: int) -> None:
+def test_links_of_one_and_the_same_time_are_all_met_over_page_borders(
+    page_size: int, quick: Callable[[Any], None]
+) -> None:
+    quick(nozomi)
     with server(same_time_links(25)) as appliance:
         ran = run(appliance, "links", page_size=page_size)
     assert ran.error is None
