@@ -110,6 +110,17 @@ def test_a_closed_alert_is_a_newer_version_of_the_same_objects() -> None:
     assert statuses == ["open", "closed"]
 
 
+def test_a_closing_days_after_the_mark_has_passed_the_alert_is_found() -> None:
+    data = plant()
+    data["alerts"].append({**data["alerts"][0], "id": "newer", "created": "2026-05-07T00:00:00Z"})
+    with server(data) as appliance:
+        first = run(appliance, "alerts")
+        data["alerts"][0] |= {"status": "closed", "closed": "2026-05-07T01:00:00Z"}
+        second = run(appliance, "alerts", cursors=first.cursors)
+    (incident,) = second.of("incident")
+    assert stix.facts(incident, stix.ALERT)["status"] == "closed"
+
+
 def test_what_did_not_change_is_not_sent_again() -> None:
     with server() as appliance:
         first = run(appliance, "alerts")
