@@ -240,12 +240,7 @@ class Section(BaseModel):
     """What every table has in common: unknown keys are errors, no coercion, no value in any message, immutable."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        hide_input_in_errors=True,
-        populate_by_name=True,
-        use_attribute_docstrings=True,
+        extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, populate_by_name=True
     )
 
 

@@ -5,9 +5,14 @@ Both are generated; ``python -m isthmus_hub.config`` rewrites the copies in ``do
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
+from isthmus_hub.config import _model
 from isthmus_hub.config._model import Config
 
 SCHEMA_ID = "urn:isthmus:configuration:1"
@@ -16,6 +21,9 @@ SCHEMA_ID = "urn:isthmus:configuration:1"
 def schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of the configuration file."""
     out = Config.model_json_schema(by_alias=True)
+    for section, meanings in _meanings().items():
+        for key, meaning in meanings.items():
+            out["$defs"][section]["properties"][key]["description"] = meaning
     _plain(out)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -23,6 +31,18 @@ def schema() -> dict[str, Any]:
         **out,
         "title": "Isthmus configuration",
     }
+
+
+def _meanings() -> dict[str, dict[str, str]]:
+    """What stands below each key in the model's source, by section; read when asked for, to keep start-up short."""
+    out: dict[str, dict[str, str]] = {}
+    source = ast.parse(Path(_model.__file__).read_text(encoding="utf-8"))
+    for section in (node for node in source.body if isinstance(node, ast.ClassDef)):
+        for key, below in pairwise(section.body):
+            match key, below:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(meaning))):
+                    out.setdefault(section.name, {})[name] = inspect.cleandoc(meaning)
+    return out
 
 
 def _plain(node: Any) -> None:
