@@ -285,4 +285,4 @@ def _reason(error: OSError) -> str:
     )
 
 
-__all__ = ["TcpStream", "TlsStream", "HandshakeRefused", "connect"]
+__all__ = ["HandshakeRefused", "TcpStream", "TlsStream", "connect"]

@@ -19,14 +19,15 @@ _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 _ANY = msgspec.json.Decoder()
 _SPACE = b" \t\r\n"
 
-# Possessive, so that a string of any length is matched without backtracking; an unclosed one matches up to the end of
-# the body.
-_STRING = rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)'
-_TOKEN = re.compile(_STRING + rb"|[\[{][\[{ \t\r\n]*+|[\]}]", re.DOTALL)
+# Possessive, so that a string of any length is matched without backtracking; an unclosed one matches up to the end of the
+# body, with an empty last group.
+_STRING = rb'"(?:[^"\\]++|\\.)*+("|\\?\Z)'
 _STRING_ALONE = re.compile(_STRING, re.DOTALL)
+_TOKEN = re.compile(_STRING + rb"|([\[{][\[{ \t\r\n]*+)|([\]}][\]} \t\r\n]*+)", re.DOTALL)
+_OPENING, _CLOSING = 2, 3  # groups of _TOKEN
 _SCALAR = re.compile(rb"[^\[\]{},:\"\s]++")
 _SPACES = re.compile(rb"[ \t\r\n]*+")
-_MOST_TOKENS = 10_000_000  # about four seconds of the slow road
+_MOST_TOKENS = 6_000_000  # a few seconds of the slow road
 
 
 class Unsplittable(Exception):
@@ -63,7 +64,6 @@ def split(body: bytes, items: str | None) -> tuple[Any, list[bytes]]:
         return _split(body, items, _fast_members, _fast_elements)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         pass
-    _require_whole(body)
     return _split(body, items, _slow_members, _slow_elements)
 
 
@@ -165,17 +165,18 @@ def _slow_members(body: bytes) -> dict[str, bytes]:
     members: dict[str, bytes] = {}
     position = _spaces(body, body.index(b"{") + 1)
     while body[position : position + 1] != b"}":
-        match = _STRING_ALONE.match(body, position)
-        if match is None:
+        end = _end_of_value(body, position)
+        if body[position : position + 1] != b'"':
             raise Unsplittable("an object with something that is no name")
-        name = _value(match[0])
-        position = _spaces(body, match.end())
+        name = _value(body[position:end])
+        position = _spaces(body, end)
         if body[position : position + 1] != b":":
-            raise Unsplittable("an object with a name and no value")
+            raise Unsplittable("an object with a name and no value", cut=position == len(body))
         start = _spaces(body, position + 1)
         end = _end_of_value(body, start)
-        members[name if isinstance(name, str) else repr(match[0])] = body[start:end]
+        members[name if isinstance(name, str) else repr(name)] = body[start:end]
         position = _comma(body, end, b"}")
+    _require_end(body, position + 1)
     return members
 
 
@@ -186,6 +187,7 @@ def _slow_elements(body: bytes) -> list[bytes]:
         end = _end_of_value(body, position)
         elements.append(body[position:end])
         position = _comma(body, end, b"]")
+    _require_end(body, position + 1)
     return elements
 
 
@@ -196,6 +198,8 @@ def _comma(body: bytes, position: int, closing: bytes) -> int:
         position = _spaces(body, position + 1)
         if body[position : position + 1] == closing:
             raise Unsplittable("a comma with nothing after it")
+    elif not sign:
+        raise _ends_inside()
     elif sign != closing:
         raise Unsplittable("values without a comma between them")
     return position
@@ -205,34 +209,55 @@ def _end_of_value(body: bytes, start: int) -> int:
     first = body[start : start + 1]
     if first in (b"{", b"["):
         return _end_of_container(body, start)
+    if not first:
+        raise _ends_inside()
     match = (_STRING_ALONE if first == b'"' else _SCALAR).match(body, start)
     if match is None:
         raise Unsplittable("a value is missing")
+    if first == b'"' and match[1] != b'"':
+        raise _ends_inside()
     return match.end()
 
 
 def _end_of_container(body: bytes, start: int) -> int:
     depth = 0
     for count, match in enumerate(_TOKEN.finditer(body, start)):
-        token = match[0]
-        first = token[:1]
-        if first in (b"[", b"{"):
-            depth += len(token.translate(None, _SPACE))
-        elif first != b'"':
-            depth -= 1
-            if depth == 0:
-                return match.end()
+        kind = match.lastindex
+        if kind == _OPENING:
+            depth += _brackets(match[0])
+        elif kind == _CLOSING:
+            closed = _brackets(match[0])
+            if closed >= depth:
+                return match.start() + _length_of_brackets(match[0], depth)
+            depth -= closed
         if count > _MOST_TOKENS:
-            raise Unsplittable("too deeply nested to be read")
-    raise Unsplittable("the body ends inside a value", cut=True)
+            raise Unsplittable("too large to be read by its borders alone")
+    raise _ends_inside()
 
 
-def _require_whole(body: bytes) -> None:
-    """One value from the first byte to the last, strings closed: else nothing can be said about the borders inside."""
-    start = _spaces(body, 0)
-    end = _end_of_container(body, start)
-    if _spaces(body, end) != len(body):
+def _brackets(token: bytes) -> int:
+    return 1 if len(token) == 1 else len(token.translate(None, _SPACE))
+
+
+def _length_of_brackets(token: bytes, count: int) -> int:
+    """Bytes up to and with the ``count``-th bracket of a run of brackets and spaces."""
+    if not token[:count].translate(None, b"]}"):
+        return count
+    position = -1
+    for _ in range(count):
+        position += 1
+        while token[position] not in b"]}":
+            position += 1
+    return position + 1
+
+
+def _require_end(body: bytes, position: int) -> None:
+    if _spaces(body, position) != len(body):
         raise Unsplittable("data after the end of the document")
+
+
+def _ends_inside() -> Unsplittable:
+    return Unsplittable("the body ends inside a value", cut=True)
 
 
 def _spaces(body: bytes, position: int) -> int:
