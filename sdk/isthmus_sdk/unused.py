@@ -140,11 +140,12 @@ def _unused(document: Any, tree: Named) -> Counter[str]:
             continue
         inner = use if isinstance(use, dict) else {}
         if isinstance(value, dict):
+            # A model may take a list where the vendor sends one object, and the other way round.
+            inner = inner["[]"] if isinstance(inner.get("[]"), dict) else inner
             for name, below in value.items():
                 # An unnamed field is walked to its leaves with no names at all.
                 stack.append((f"{path}.{name}" if path else name, below, inner.get(name, inner.get("*"))))
         elif isinstance(value, list):
-            # A model may take one object where the vendor sends a list of them, and the other way round.
             items = inner.get("[]", use if use else None)
             stack.extend((f"{path}[]", below, items) for below in value)
         elif value is not None and use is None:

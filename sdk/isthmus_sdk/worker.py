@@ -7,6 +7,7 @@ it knows comes in ``configure`` and ``run``, what it finds goes out in frames. I
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import queue
@@ -349,7 +350,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     for descriptor in (options.read, options.write):
         os.set_inheritable(descriptor, False)
-    _no_standard_input()
+    _standard_streams()
     sys.path[:0] = options.path
     writer = protocol.FrameWriter(options.write)
     parent = os.getppid()
@@ -431,10 +432,13 @@ def _done(name: str, totals: Totals, message: str | None) -> protocol.Done:
     )
 
 
-def _no_standard_input() -> None:
+def _standard_streams() -> None:
+    """Nothing to read; what is printed is somebody's log and must not wait in a buffer."""
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
 
 
 def _strings(proxy: str | None) -> list[str]:
