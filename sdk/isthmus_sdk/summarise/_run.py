@@ -319,6 +319,8 @@ class _Partition:
         earliest = windows.earliest()
         mark = earliest.mark if earliest else windows.mark
         position = hold(earliest.position if earliest else after, after)
+        if not whole:
+            position.pop("seen", None)  # open windows are still to be given out, however little the file changes
         state: _State = {"closed": max(windows.horizon, windows.closed or windows.horizon), "given": whole}
         if mark.high > float("-inf"):
             state["high"], state["leapt"] = mark.high, mark.leapt
