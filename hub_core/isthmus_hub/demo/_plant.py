@@ -18,7 +18,7 @@ CELLS = ("cell-1", "cell-2")
 CELL_SUBNET = "192.168.10"
 """Both cells: one address, two devices. Only the address scope tells them apart."""
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
-"""The simulated moment: a Monday, six o'clock."""
+"""The simulated moment unless another is given: a Monday, six o'clock."""
 
 _CVES: Sequence[tuple[str, float, float, bool, str]] = (
     ("CVE-2020-15782", 9.8, 0.012, False, "Memory protection bypass in SIMATIC S7-1200 and S7-1500 controllers."),
@@ -51,6 +51,7 @@ class Site:
     """The site while it is being built, and the numbers that the demonstration can check itself against."""
 
     random: random.Random
+    now: datetime = START
     devices: list[dict[str, Any]] = field(default_factory=list)
     links: list[dict[str, Any]] = field(default_factory=list)
     alerts: list[dict[str, Any]] = field(default_factory=list)
@@ -84,8 +85,8 @@ class Site:
             "interfaces": [
                 {"mac": f"{_OUI.get(vendor, '00:50:56')}:{tail}", "mac_level": "confirmed", "ips": list(ips)}
             ],
-            "first_seen": _iso(START - timedelta(days=self.random.randrange(60, 700))),
-            "last_seen": _iso(START - timedelta(seconds=self.random.randrange(3600))),
+            "first_seen": _iso(self.now - timedelta(days=self.random.randrange(60, 700))),
+            "last_seen": _iso(self.now - timedelta(seconds=self.random.randrange(3600))),
             "seen_by": seen,
             **more,
         }
@@ -115,8 +116,8 @@ class Site:
                 "function_codes": list(functions),
                 "bytes": self.random.randrange(1_000, 5_000_000),
                 "packets": self.random.randrange(10, 40_000),
-                "first_seen": _iso(START - timedelta(days=self.random.randrange(1, 90))),
-                "last_seen": _iso(START - timedelta(seconds=self.random.randrange(1800))),
+                "first_seen": _iso(self.now - timedelta(days=self.random.randrange(1, 90))),
+                "last_seen": _iso(self.now - timedelta(seconds=self.random.randrange(1800))),
                 "seen_by": {name: {} for name in seen_by},
             }
         )
@@ -139,16 +140,16 @@ class Site:
                 "summary": summary,
                 "state": "open",
                 "fix": fix,
-                "first_seen": _iso(START - timedelta(days=self.random.randrange(1, 60))),
-                "last_seen": _iso(START - timedelta(hours=2)),
+                "first_seen": _iso(self.now - timedelta(days=self.random.randrange(1, 60))),
+                "last_seen": _iso(self.now - timedelta(hours=2)),
                 "seen_by": {seen_by: {}},
             }
         )
 
 
-def plant(seed: int = 7) -> dict[str, Any]:
-    """The plant file for a seed: about 300 devices with their links, alerts and vulnerabilities."""
-    site = Site(random.Random(seed))
+def plant(seed: int = 7, now: datetime = START) -> dict[str, Any]:
+    """The plant file for a seed and a moment: about 300 devices with their links, alerts and vulnerabilities."""
+    site = Site(random.Random(seed), now)
     _office(site)
     _dmz(site)
     for cell in CELLS:
@@ -385,7 +386,7 @@ def _office_links(site: Site) -> None:
 
 def _alerts(site: Site) -> None:
     def add(id: str, title: str, product: str, severity: int, hours: float, **more: Any) -> None:
-        at = _iso(START - timedelta(hours=hours))
+        at = _iso(site.now - timedelta(hours=hours))
         base = {
             "id": id,
             "title": title,
@@ -449,7 +450,7 @@ def _alerts(site: Site) -> None:
         transport="tcp",
         port=3389,
         status="closed",
-        closed=_iso(START - timedelta(hours=28)),
+        closed=_iso(site.now - timedelta(hours=28)),
     )
     for number, title in enumerate(
         ("Suspicious PowerShell command line", "Credential dumping tool", "Unusual remote desktop session"), start=1

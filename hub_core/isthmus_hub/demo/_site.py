@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,8 @@ def make(folder: Path, seed: int) -> Site:
         raise ConfigurationError(f"{folder} is not empty: name a new directory with --keep")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     site = Site(folder, {NOZOMI: _free_port(), DEFENDER: _free_port()})
-    described = plant(seed)
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    described = plant(seed, now)
     (folder / "plant.json").write_text(json.dumps(described, indent=1))
     _write_logs(folder, described, seed)
     key = folder / "vault.key"

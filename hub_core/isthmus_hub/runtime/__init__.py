@@ -7,6 +7,7 @@ from isthmus_hub.runtime._journal import RunJournal
 from isthmus_hub.runtime._lock import StateInUse, StateLock
 from isthmus_hub.runtime._plan import Plan, plan, plugin, resolve_secrets
 from isthmus_hub.runtime._preview import preview
+from isthmus_hub.runtime._process import WorkerProcess
 from isthmus_hub.runtime._quarantine import Quarantine, Quarantined
 from isthmus_hub.runtime._reports import Failure, StreamRun
 from isthmus_hub.runtime._retry import retry
@@ -27,6 +28,7 @@ __all__ = [
     "StateInUse",
     "StateLock",
     "StreamRun",
+    "WorkerProcess",
     "next_run",
     "plan",
     "plugin",

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,7 +39,10 @@ class WorkerSilent(ProtocolError):
 class WorkerProcess:
     """One worker. ``send`` may be called from any thread, ``receive`` from one."""
 
-    def __init__(self, entry: str, python: Path, *, say: Say, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, entry: str, python: Path, *, say: Say, path: Sequence[Path] = (), environ: Mapping[str, str] | None = None
+    ) -> None:
+        """Start it. ``path``: folders outside of the environment that the connector is imported from."""
         given = os.environ if environ is None else environ
         to_worker, self._write = os.pipe()
         self._read, from_worker = os.pipe()
@@ -55,6 +58,7 @@ class WorkerProcess:
                     str(to_worker),
                     "--write",
                     str(from_worker),
+                    *(word for folder in path for word in ("--path", str(folder))),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
