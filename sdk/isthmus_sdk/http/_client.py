@@ -226,7 +226,7 @@ class Http:
     ) -> Request:
         merged = Headers(self._defaults)
         if json is not None:
-            content = msgspec.json.encode(json)
+            content = msgspec.json.encode(json, enc_hook=str)  # the hook is for Url, which is a str of its own kind
             merged = merged.with_({"Content-Type": "application/json"})
         merged = merged.with_(checked_headers(headers or {}))
         return Request(method.upper(), self.resolve(url, params), merged, content, idempotent)

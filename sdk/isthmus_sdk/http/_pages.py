@@ -14,6 +14,7 @@ from isthmus_sdk.errors import CursorExpired, OriginRefused, PagingLoop, Unexpec
 from isthmus_sdk.http._client import Http
 from isthmus_sdk.http._message import Response
 from isthmus_sdk.http._pagers import OnePage, Pager, PageRequest, Reply
+from isthmus_sdk.http._redirects import harmless
 from isthmus_sdk.http._retry import Again
 from isthmus_sdk.http._split import Unsplittable, lookup, split
 from isthmus_sdk.http._verdict import tidy, vendor_words
@@ -55,16 +56,23 @@ def pages(
     pager: Pager = OnePage() if next is None else next
     start = PageRequest(path, dict(params or {}), json)
     progress = _Progress(http.limits.empty_pages, resume)
+    home = http.resolve(path).origin
     position, number = resume, 0
     while True:
         ask = pager.ask(start, position, limit)
+        url = _absolute(http, ask, position, resumed=number == 0)
+        moved = url.origin != home
+        if moved and ask.json is not None:
+            raise OriginRefused(
+                f"{url.without_query}: the body of a {method} is not sent to another origin than {home}"
+            )
         reader = _Reader(items, error_field, http)
         reply = http.request(
             method,
-            _absolute(http, ask, position, resumed=number == 0),
+            url,
             params=ask.params,
             json=ask.json,
-            headers=headers,
+            headers=harmless(headers or {}) if moved else headers,
             idempotent=True,
             deadline=deadline,
             accept=() if position is None else _POSITION_UNKNOWN,
@@ -186,7 +194,7 @@ def _digest(parts: Sequence[bytes]) -> bytes:
     return digest.digest()
 
 
-def _absolute(http: Http, ask: PageRequest, position: Any, *, resumed: bool) -> str:
+def _absolute(http: Http, ask: PageRequest, position: Any, *, resumed: bool) -> Url:
     """A saved position may hold a link to where this instance may no longer go (its base URL was changed): that
     position is void.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from isthmus_sdk.errors import OriginRefused, UnexpectedReply
@@ -36,13 +37,17 @@ def redirected(request: Request, reply: Response) -> Request | None:
         elif moved or reply.status in (301, 302):
             raise UnexpectedReply(f"{what}: redirects to {url.without_query}; set the base URL to the final address")
     if moved:
-        kept = [(name, value) for name, value in request.headers.pairs() if name.lower() in _KEPT_ACROSS_ORIGINS]
-        request = replace(request, headers=Headers(kept))
+        request = replace(request, headers=Headers(harmless(dict(request.headers.pairs()))))
     return replace(request, url=url)
+
+
+def harmless(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that may go along to another origin: those that say what we can read, and who we are."""
+    return {name: value for name, value in headers.items() if name.lower() in _KEPT_ACROSS_ORIGINS}
 
 
 def _without_content(headers: Headers) -> Headers:
     return Headers([(name, value) for name, value in headers.pairs() if not name.lower().startswith("content-")])
 
 
-__all__ = ["redirected"]
+__all__ = ["harmless", "redirected"]

@@ -12,7 +12,8 @@ import logging
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -30,6 +31,7 @@ from isthmus_sdk.http._sockets import HandshakeRefused, TcpStream, TlsStream, co
 from isthmus_sdk.http._tls import check_pin, other_context, own_context
 from isthmus_sdk.url import InvalidUrl, Origin, Url
 
+_under_way: ContextVar[bool] = ContextVar("exchange under way", default=False)
 _KEEPALIVE = (
     15.0  # seconds; shorter than the idle time-out of common servers, so that a reused connection is seldom a dead one
 )
@@ -116,10 +118,18 @@ class _PinnedStream(httpcore.NetworkStream):
     def __init__(self, inner: TcpStream | TlsStream, backend: _Backend) -> None:
         self._inner = inner
         self._backend = backend
-        self.read = inner.read  # type: ignore[method-assign]
-        self.write = inner.write  # type: ignore[method-assign]
-        self.close = inner.close  # type: ignore[method-assign]
-        self.get_extra_info = inner.get_extra_info  # type: ignore[method-assign]
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._inner.read(max_bytes, timeout)
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, timeout)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
@@ -213,7 +223,7 @@ class Wire:
         limits: Limits,
         transport: Any = None,
     ) -> None:
-        silence_libraries()
+        _silence_libraries()
         self._own_origin = own
         self._configured = configured
         self._tls = tls
@@ -256,14 +266,13 @@ class Wire:
         """
         if self._proxy is not None:
             self._check_literal(request.url)
-        with _faults():
-            reply = self._transport_for(request.url.origin).handle_request(_httpx_request(request, clock))
-        try:
+        with _quiet(), ExitStack() as closing:
+            with _faults():
+                reply = self._transport_for(request.url.origin).handle_request(_httpx_request(request, clock))
+            closing.callback(reply.close)
             pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in reply.headers.raw]
             assert isinstance(reply.stream, httpx.SyncByteStream)
             yield Incoming(reply.status_code, Headers(pairs), len(pairs), _chunks(reply.stream))
-        finally:
-            reply.close()
 
     def _check_literal(self, url: Url) -> None:
         """Names are resolved by the proxy, out of our sight; an address written out can be judged here."""
@@ -276,9 +285,10 @@ class Wire:
             raise OriginRefused(f"{url.host} is not contacted: it is {reason}")
 
     def close(self) -> None:
-        for transport in (self._own, self._other):
-            if transport is not None:
-                transport.close()
+        with _quiet():
+            for transport in (self._own, self._other):
+                if transport is not None:
+                    transport.close()
 
 
 def _httpx_request(request: Request, clock: Clock) -> httpx.Request:
@@ -333,20 +343,30 @@ def _faults() -> Iterator[None]:
         raise WireFault(f"the request cannot be sent ({type(error).__name__})", lasting=True) from None
 
 
-def silence_libraries() -> None:
-    """These libraries log whole URLs and headers; the client reports what matters itself, without secrets.
+def _silence_libraries() -> None:
+    """httpcore logs headers and httpx whole URLs; the client reports what matters itself, without secrets.
 
-    A filter rather than a level: levels are changed by whoever wants to see more.
+    A filter rather than a level, because levels are changed by whoever wants to see more; and only while an exchange
+    of ours is under way, because a program that embeds us may use the same libraries for itself.
     """
     names = ("httpx", "httpcore", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks")))
     for name in names:
         logger = logging.getLogger(name)
-        if _nothing not in logger.filters:
-            logger.addFilter(_nothing)
+        if _not_ours not in logger.filters:
+            logger.addFilter(_not_ours)
 
 
-def _nothing(record: logging.LogRecord) -> bool:
-    return False
+def _not_ours(record: logging.LogRecord) -> bool:
+    return not _under_way.get()
 
 
-__all__ = ["GuardedTransport", "Incoming", "Proxy", "Wire", "WireFault", "silence_libraries"]
+@contextmanager
+def _quiet() -> Iterator[None]:
+    token = _under_way.set(True)
+    try:
+        yield
+    finally:
+        _under_way.reset(token)
+
+
+__all__ = ["GuardedTransport", "Incoming", "Proxy", "Wire", "WireFault"]

@@ -9,6 +9,7 @@ from tests.sdk.http.server import HostileServer, json_page, redirect, status
 
 from isthmus_sdk.errors import OriginRefused, SettingsError, UnexpectedReply
 from isthmus_sdk.http import ApiKey, Basic, Bearer, Http, LinkHeader, NextLink, pages
+from isthmus_sdk.url import Url
 
 Make = Callable[..., Http]
 KEY = "k-1234567890"
@@ -39,6 +40,30 @@ def test_a_next_link_inside_the_allowed_origins_is_followed_without_the_credenti
     assert found == [b'{"id": 1}', b'{"id": 2}']
     assert len(credentials_seen(vendor)) == 1
     assert credentials_seen(other) == []
+
+
+def test_headers_of_the_walk_stay_with_its_origin(vendor: HostileServer, other: HostileServer, client: Make) -> None:
+    vendor.on("/x", json_page({"value": [{"id": 1}], "@odata.nextLink": f"{other.url}/x"}))
+    other.on("/x", json_page({"value": []}))
+    http = client(vendor.url, origins=[other.url])
+    headers = {"X-Api-Key": KEY, "Accept": "application/vnd.api+json"}
+    list(pages(http, "x", items="value", next=NextLink(), headers=headers))
+    assert (len(credentials_seen(vendor)), len(credentials_seen(other))) == (1, 0)
+    assert other.requests[0].headers["accept"] == "application/vnd.api+json"
+
+
+def test_a_body_of_the_walk_stays_with_its_origin(vendor: HostileServer, other: HostileServer, client: Make) -> None:
+    vendor.on("/x", json_page({"value": [{"id": 1}], "@odata.nextLink": f"{other.url}/x"}))
+    http = client(vendor.url, origins=[other.url])
+    with pytest.raises(OriginRefused, match="body of a POST"):
+        list(pages(http, "x", items="value", next=NextLink(), method="POST", json={"key": KEY}))
+    assert other.connections == 0
+
+
+def test_a_url_can_be_part_of_a_json_body(vendor: HostileServer, client: Make) -> None:
+    vendor.on("/x", json_page({}))
+    client(vendor.url).post("x", json={"callback": Url("https://hub.example/in")})
+    assert vendor.requests[0].body == b'{"callback":"https://hub.example/in"}'
 
 
 def test_a_link_header_to_another_host_is_refused(vendor: HostileServer, other: HostileServer, client: Make) -> None:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from urllib.parse import quote_plus
 
+import httpx
 import pytest
 from tests.sdk.http.server import Behaviour, Exchange, HostileServer, json_page, raw, redirect, reset_after, status
 
@@ -114,6 +115,16 @@ def test_the_libraries_underneath_say_nothing(
         caplog.set_level(logging.DEBUG, logger=name)
     client(vendor.url, auth=Bearer(TOKEN)).get("x", params={"key": SECRET})
     assert caplog.records == []
+
+
+def test_a_program_that_uses_the_same_library_keeps_its_own_log(
+    vendor: HostileServer, client: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    vendor.on("/x", json_page({}))
+    client(vendor.url).get("x")
+    caplog.set_level(logging.INFO, logger="httpx")
+    httpx.Client(trust_env=False).get(f"{vendor.url}/x")
+    assert ["HTTP Request" in record.getMessage() for record in caplog.records] == [True]
 
 
 def test_replies_and_requests_show_no_headers(vendor: HostileServer, client: Make) -> None:
