@@ -90,8 +90,8 @@ class Courier:
     session: Session
     ledger: Ledger
     patience: Patience
-    search_faults: bool = False
-    """Whether a fault of the platform is searched like a refusal, because it came several runs in a row."""
+    failures: int = 0
+    """Runs in a row that a fault of the platform ended; from ``STRIKES`` on a fault is searched like a refusal."""
     stop: Callable[[], bool] = lambda: False
     alive: bool = field(default=False, init=False)
     """Whether the platform took anything in this run."""
@@ -147,12 +147,11 @@ class Courier:
         return self._isolate(parcels, refusal)
 
     def _scout(self, parcels: list[Parcel], refusal: IsthmusError) -> None:
-        """Find out with two objects, those under least suspicion, whether the platform works at all; raises if not."""
-        for parcel in sorted(parcels, key=lambda parcel: parcel.row.strikes)[:2]:
-            found, _ = self._probe([parcel])
+        """Find out with two objects, other ones in each run, whether the platform works at all; raises if not."""
+        for turn in range(2):
+            found, _ = self._probe([parcels[(2 * self.failures + turn) % len(parcels)]])
             if found is None or isinstance(found, RecordError):
                 return
-            self.ledger.strike(self.session.name, [parcel.row])
         raise refusal
 
     def _probe(self, parcels: list[Parcel]) -> tuple[IsthmusError | None, list[Parcel]]:
@@ -165,7 +164,7 @@ class Courier:
             return error, []
         except PLATFORM_FAULTS as error:
             self._faults += 1
-            if not self.search_faults or self._faults > ceil(log2(self.session.profile.max_records + 1)) + 2:
+            if self.failures < STRIKES or self._faults > ceil(log2(self.session.profile.max_records + 1)) + 2:
                 raise
             return error, []
 
@@ -250,7 +249,7 @@ class Courier:
             self.struck = True
             if self.alive and parcel.row.strikes + 1 >= STRIKES:
                 self._reject(parcel, f"fails alone while others pass: {refusal}")
-            else:
+            elif self.alive:
                 self.ledger.strike(self.session.name, [parcel.row])
         elif self.alive or parcel.row.strikes + 1 >= STRIKES:
             self._reject(parcel, str(refusal))

@@ -20,7 +20,7 @@ from isthmus_sdk.errors import (
 from isthmus_sdk.faults import fault_point
 from isthmus_sdk.platform import Dropped, Session
 
-from ._courier import PLATFORM_FAULTS, STRIKES, Courier, Parcel, Patience
+from ._courier import PLATFORM_FAULTS, Courier, Parcel, Patience
 from ._entry import Entry, read_entry, referents_first
 from ._ledger import Decision, Ledger, Queued
 from ._report import DeliveryReport
@@ -109,13 +109,7 @@ class Deliverer:
         with self._one_run:
             before = self._ledger.totals(self.name)
             fault: IsthmusError | None = None
-            courier = Courier(
-                self._session,
-                self._ledger,
-                self._patience,
-                search_faults=self._ledger.failures(self.name) >= STRIKES,
-                stop=stop,
-            )
+            courier = Courier(self._session, self._ledger, self._patience, self._ledger.failures(self.name), stop)
             end = 0
             try:
                 end = self._bus.end(STREAM)
@@ -175,7 +169,10 @@ class Deliverer:
                 retry_error_callback=lambda state: None,
             )(again)
             if not stop.is_set():
-                self._bus.wait(STREAM, self._ledger.intake(self.name) or 0, idle)
+                try:
+                    self._bus.wait(STREAM, self._ledger.intake(self.name) or 0, idle)
+                except RetriableError:
+                    stop.wait(idle)
 
     def close(self) -> None:
         """Release the session."""

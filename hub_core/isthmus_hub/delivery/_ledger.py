@@ -221,7 +221,7 @@ class Ledger:
                     )
 
     def strike(self, platform: str, rows: Sequence[Queued]) -> None:
-        """Count one more run in which these rows failed although the platform worked, or seemed to."""
+        """Count one more run in which these rows were refused alone, or failed alone while others passed."""
         with self._transaction():
             for row in rows:
                 self._db.execute(

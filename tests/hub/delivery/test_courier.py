@@ -176,3 +176,25 @@ def test_a_refusal_that_passes_on_the_second_look_is_no_death(room):
     here.publish(*(asset(n) for n in range(9)))
     report = here.deliverer.run_once()
     assert (report.accepted, report.rejected) == (9, 0)
+
+
+def test_an_outage_is_no_suspicion_against_the_objects_that_waited(room):
+    toy = Toy()
+    stumbles = iter([])
+
+    def behave(batch):
+        if toy.behave is None or next(stumbles, False):
+            raise ServerFault("500")
+        return [toy.take(record) for record in batch]
+
+    here = room(toy)
+    here.publish(*(asset(n) for n in range(4)))
+    toy.behave = lambda batch: (_ for _ in ()).throw(ServerFault("500"))
+    for _ in range(10):
+        here.deliverer.run_once()
+    stumbles = iter([True, False, True, True, False])  # whole batch, scout passes, then the first object stumbles alone
+    toy.behave = behave
+    assert here.deliverer.run_once().rejected == 0
+    here.deliverer.run_once()
+    totals = here.deliverer.totals()
+    assert (totals.accepted, totals.rejected, totals.pending) == (4, 0, 0)

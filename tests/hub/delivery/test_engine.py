@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import pytest
 from tests.hub.delivery.doubles import HUB, Toy, asset, link
 
+from isthmus_hub.store import StorageFull
 from isthmus_sdk import stix
 from isthmus_sdk.errors import AuthenticationError, SettingsError, Unreachable
-from isthmus_sdk.platform import ACCEPTED, Profile, Verdict
+from isthmus_sdk.platform import ACCEPTED, Encoded, Profile, Verdict
 
 AMBER = {"object_marking_refs": [stix.TLP["amber"]]}
 GREEN = {"object_marking_refs": [stix.TLP["green"]]}
@@ -367,3 +370,63 @@ def test_a_platform_whose_code_fails_or_miscounts_keeps_everything_pending(room)
     assert "1 verdicts for 2 records" in report.error
     toy.behave = lambda batch: 1 / 0
     assert "ZeroDivisionError" in here.deliverer.run_once().error
+
+
+def test_an_encoder_sees_nothing_above_the_ceiling_through_its_lookup(room):
+    toy = Toy()
+    platform = toy.platform()
+    seen = {}
+
+    @platform.encodes
+    def encode(obj, ctx):
+        for id in (asset(1)["id"], asset(2)["id"], asset(8)["id"]):
+            seen[id] = ctx.lookup(id)
+        return Encoded(obj["id"], b"{}", obj["modified"])
+
+    toy.platform = lambda: platform
+    here = room(toy)
+    here.store.aliases = {asset(8)["id"]: asset(1)["id"]}
+    here.publish(asset(1, **GREEN), asset(2, **AMBER))
+    here.deliverer.run_once()
+    assert seen == {asset(1)["id"]: asset(1, **GREEN), asset(2)["id"]: None, asset(8)["id"]: asset(1, **GREEN)}
+
+
+class FailsAt:
+    """A ledger file whose n-th commit fails, as a full disk makes it."""
+
+    def __init__(self, ledger, n):
+        self.left = n
+        self.ledger = ledger
+        self.real = ledger._transaction
+
+    @contextmanager
+    def __call__(self, *, write=True):
+        with self.real(write=write):
+            yield
+            self.left -= write
+            if write and self.left == 0:
+                raise StorageFull("no space left")
+
+
+def test_whichever_commit_fails_nothing_is_lost_and_nothing_is_counted_twice(room, monkeypatch):
+    for n in range(1, 40):
+        toy = Toy(profile=Profile(max_records=4))
+        toy.behave = lambda batch, toy=toy: [
+            Verdict("rejected", "no") if record.id == asset(3)["id"] else toy.take(record) for record in batch
+        ]
+        here = room(toy, window=7)
+        here.publish(*(asset(n) for n in range(10)))
+        here.publish(asset(1, 1), *(asset(n) for n in range(10, 20)))
+        fails = FailsAt(here.ledger, n)
+        with monkeypatch.context() as full:
+            full.setattr(here.ledger, "_transaction", fails)
+            here.deliverer.run_once()
+        assert here.ledger.totals("toy").balanced
+        here.start().run_once()
+        totals = here.deliverer.totals()
+        assert (totals.incoming, totals.rejected, totals.dead, totals.pending) == (21, 1, 1, 0)
+        assert totals.accepted + totals.duplicate + sum(totals.dropped.values()) == 20
+        assert set(toy.holds) == {asset(n)["id"] for n in range(20) if n != 3}
+        if fails.left > 0:
+            return
+    raise AssertionError("a run of so few objects has no forty commits")
