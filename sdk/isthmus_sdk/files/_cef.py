@@ -62,8 +62,8 @@ def _plain(text: str) -> str:
 def _extension(text: str) -> dict[str, str]:
     keys = list(_KEY.finditer(text))
     values: dict[str, str] = {}
-    for found, following in zip(keys, [*keys[1:], None], strict=True):
-        end = following.start() if following else len(text)
+    for number, found in enumerate(keys, 1):
+        end = keys[number].start() if number < len(keys) else len(text)
         value = text[found.end() : end].strip()
         values.setdefault(found[1], _EXTENSION_ESCAPE.sub(lambda e: _MEANS.get(e[1], e[1]), value))
     return values

@@ -198,10 +198,20 @@ class Source:
 
     def _decoder(self) -> BinaryIO:
         if self.compression == "gzip":
-            return gzip.GzipFile(fileobj=self._raw, mode="rb")  # type: ignore[return-value]
+            return _GzipReader(self._raw)  # type: ignore[return-value]
         if self.compression == "zstd":
             return _ZstdReader(self._raw)  # type: ignore[return-value]
         return self._raw
+
+
+class _GzipReader:
+    """The standard library's reader, giving what it has before it finds out that the file is cut off."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._file = gzip.GzipFile(fileobj=raw, mode="rb")
+
+    def read(self, size: int) -> bytes:
+        return self._file.read1(size)
 
 
 class _ZstdReader:

@@ -41,6 +41,7 @@ class _File:
     stat: Stat
     shape: Shape | None = None
     settled: bool = True
+    compressed: bool = False
     partition: str = ""
     position: Position | None = None
     done: bool = False
@@ -92,7 +93,8 @@ class Walk:
         claimed: dict[str, _File] = {}
         present = {file.stat.inode_key for file in files}
         unknown = [file for file in files if not _attempt(file, problems, lambda f: self._known(f, claimed))]
-        for file in unknown:
+        # The longest first: of an original and a copy that is not complete yet, the original is the file to read.
+        for file in sorted(unknown, key=lambda file: (file.compressed, -file.stat.size)):
             _attempt(file, problems, lambda f: self._place(f, claimed, present))
         return [file for file in files if not file.done]
 
@@ -111,13 +113,14 @@ class Walk:
         file.settled = self._settled(file.stat)
         with Source(file.path) as source:
             file.stat = source.stat
-            waits = source.compression and not file.settled
+            file.compressed = bool(source.compression)
+            waits = file.compressed and not file.settled
             if not waits:
                 file.shape = sniff(
                     source,
                     items=self.items,
                     guess_items=not self.log,
-                    whole=bool(self.final or source.compression or file.settled),
+                    whole=self.final or file.compressed or file.settled,
                 )
         if waits or file.shape is None or file.shape.kind == "empty":
             file.done = True
