@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from isthmus_sdk.http import Http
+    from isthmus_sdk.http import Http, Tls
 
 Outcome = Literal["accepted", "duplicate", "rejected", "retry"]
 Atomicity = Literal["per_record", "all_or_nothing", "accepted_async"]
@@ -235,11 +235,15 @@ class Platform:
         secrets: Mapping[str, str] | None = None,
         *,
         hub: str = "",
-        tls: Any = None,
+        tls: Tls | Mapping[str, Any] | None = None,
         proxy: str | None = None,
         cancel: threading.Event | None = None,
     ) -> Session:
-        """A session of the configured platform ``name``; contacts nothing yet. ``cancel`` ends every wait of it."""
+        """A session of the configured platform ``name``; contacts nothing yet.
+
+        ``tls`` is a :class:`~isthmus_sdk.http.Tls` or its fields as the configuration writes them; ``cancel`` ends every
+        wait of the session.
+        """
         if self._encode is None or self._send is None:
             raise ConfigurationError(f"platform {self.package!r} lacks an @encodes or @sends function")
         checked = self.configure(settings, secrets)
@@ -250,12 +254,13 @@ class Platform:
             context._connect = lambda: self._client(checked, tls=tls, proxy=proxy, cancel=cancel)
         return Session(self, context)
 
-    def _client(self, settings: Any, **options: Any) -> Http:
-        from isthmus_sdk.http import Http
+    def _client(self, settings: Any, *, tls: Tls | Mapping[str, Any] | None, **options: Any) -> Http:
+        from isthmus_sdk.http import Http, Tls
 
         assert self.base_url is not None
         auth = self.auth(settings) if self.auth else None
-        return Http(base_url=self.base_url(settings), auth=auth, user_agent="isthmus/1", **options)
+        checked = Tls(**tls) if isinstance(tls, Mapping) else tls
+        return Http(base_url=self.base_url(settings), auth=auth, tls=checked, user_agent="isthmus/1", **options)
 
     @hookimpl
     def isthmus_platform(self) -> Platform:

@@ -116,3 +116,14 @@ def test_a_profile_needs_room_for_one_record():
     with pytest.raises(ValueError, match="envelope"):
         Profile(max_bytes=10, envelope=10)
     assert Profile(max_bytes=100, envelope=10).room() == 90
+
+
+def test_tls_may_be_given_as_the_configuration_writes_it(tmp_path):
+    platform = Platform("here", settings=Here, profile=Profile(), base_url=lambda settings: "https://soc.example")
+    platform.encodes(lambda obj, ctx: None)
+    platform.sends(lambda batch, ctx: [])
+    pinned = platform.open("soc", {"place": "north"}, tls={"pin": ["sha256:" + "ab" * 32]})
+    assert pinned.context.http.base_url == "https://soc.example"
+    pinned.close()
+    with pytest.raises(ConfigurationError, match="missing.pem"):
+        _ = platform.open("soc", {"place": "north"}, tls={"ca": str(tmp_path / "missing.pem")}).context.http

@@ -143,15 +143,22 @@ class Courier:
         if refusal is None:
             return again
         if not self.alive and not isinstance(refusal, RecordError):
-            self._scout(parcels, refusal)
-        return self._isolate(parcels, refusal)
+            scout, again = self._scout(parcels, refusal)
+            parcels = [parcel for parcel in parcels if parcel is not scout]
+        return again + self._isolate(parcels, refusal)
 
-    def _scout(self, parcels: list[Parcel], refusal: IsthmusError) -> None:
-        """Find out with two objects, other ones in each run, whether the platform works at all; raises if not."""
+    def _scout(self, parcels: list[Parcel], refusal: IsthmusError) -> tuple[Parcel | None, list[Parcel]]:
+        """Find out with two objects, other ones in each run, whether the platform works at all; raises if not.
+
+        Returns the object that the platform took, if it did, and what it wants again.
+        """
         for turn in range(2):
-            found, _ = self._probe([parcels[(2 * self.failures + turn) % len(parcels)]])
-            if found is None or isinstance(found, RecordError):
-                return
+            parcel = parcels[(2 * self.failures + turn) % len(parcels)]
+            found, again = self._probe([parcel])
+            if found is None:
+                return parcel, again
+            if isinstance(found, RecordError):
+                return None, []
         raise refusal
 
     def _probe(self, parcels: list[Parcel]) -> tuple[IsthmusError | None, list[Parcel]]:
