@@ -7,7 +7,8 @@ The hub needs the rest. ``stix2`` is met only in `interop`, and imported there o
 from __future__ import annotations
 
 from isthmus_sdk.stix import interop, normalise
-from isthmus_sdk.stix._check import Problem, check, problems, warnings
+from isthmus_sdk.stix._check import check, problems, warnings
+from isthmus_sdk.stix._explain import Problem
 from isthmus_sdk.stix._extensions import (
     ALERT,
     ASSET,

@@ -135,6 +135,10 @@ class _Walk:
                 where[:300], "property-name (3.1)", "expected a-z, 0-9 and _, 3 to 250 characters, a letter first"
             )
             return
+        if entry.family == "SCO" and name in VERSIONED:
+            self.value(where, value, VERSIONED[name].kind, "common properties (3.2)")
+            self.warn(where, "not-applicable (3.2)", "not a property of cyber observables: kept as it is")
+            return
         self.plain(where, value)
         if entry.family != "CUSTOM":
             self.warn(where, "custom-property", f"not a property of {entry.name}: kept as it is")

@@ -21,7 +21,8 @@ _SELECTOR_STEP = re.compile(r"\[[0-9]{1,9}\]|[A-Za-z0-9_-]{1,250}")
 _HEX = re.compile("[0-9a-f]*|[0-9A-F]*|[0-9a-fA-F]*")
 _BASE64 = re.compile("[A-Za-z0-9+/]*={0,2}")
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
-_IPV4 = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:/(\d{1,2}))?", re.ASCII)
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}(?:/(?:3[0-2]|[12]?[0-9]))?")
 _LABEL = re.compile(r"[^\x00-\x2c\x2e\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]+")
 _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*:")
 _NO_URI = re.compile(r"[\x00-\x20\x7f]")
@@ -96,8 +97,8 @@ def is_hex(text: str) -> bool:
 
 
 def is_base64(text: str) -> bool:
-    """Section 2.1: base64 per RFC 4648, padded."""
-    if len(text) % 4 or _BASE64.fullmatch(text) is None:
+    """Section 2.1: base64 per RFC 4648, padded, of at least one byte."""
+    if not text or len(text) % 4 or _BASE64.fullmatch(text) is None:
         return False
     try:
         binascii.a2b_base64(text)
@@ -122,13 +123,7 @@ def is_mac(text: str) -> bool:
 
 def is_ipv4(text: str) -> bool:
     """Section 6.8: dotted decimal without leading zeros, optional CIDR suffix."""
-    found = _IPV4.fullmatch(text)
-    if found is None:
-        return False
-    *octets, prefix = found.groups()
-    if any(int(octet) > 255 or (octet[0] == "0" and len(octet) > 1) for octet in octets):
-        return False
-    return prefix is None or (int(prefix) <= 32 and (prefix == "0" or prefix[0] != "0"))
+    return _IPV4.fullmatch(text) is not None
 
 
 @lru_cache(maxsize=16_384)

@@ -33,14 +33,11 @@ try:
     _OASIS = _Uuid(OASIS_NAMESPACE)
     _ISTHMUS = _Uuid(ISTHMUS_NAMESPACE)
 
-    def _named(namespace: Any, name: bytes) -> str:
-        return str(_uuid5(namespace, name))
-
 except ImportError:  # the wheel is missing on this platform
     _OASIS = bytes.fromhex(OASIS_NAMESPACE.replace("-", ""))
     _ISTHMUS = bytes.fromhex(ISTHMUS_NAMESPACE.replace("-", ""))
 
-    def _named(namespace: Any, name: bytes) -> str:
+    def _uuid5(namespace: Any, name: bytes) -> Any:  # type: ignore[misc, unused-ignore]
         return _dashed(sha1(namespace + name, usedforsecurity=False).digest(), version=5)
 
 
@@ -50,7 +47,7 @@ minted: set[str] = set()
 
 
 def _mint(type: str, namespace: Any, name: bytes) -> str:
-    identifier = f"{type}--{_named(namespace, name)}"
+    identifier = f"{type}--{_uuid5(namespace, name)}"
     if len(minted) >= _MINTED_LIMIT:
         minted.clear()
     minted.add(identifier)

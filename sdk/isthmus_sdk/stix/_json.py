@@ -22,6 +22,7 @@ SAFE_INTEGER = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly (STIX 2.1 section 2.10)."""
 
 _sorted = msgspec.json.Encoder(order="sorted").encode
+_packed = msgspec.msgpack.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _UNWRITABLE = (UnicodeError, TypeError, OverflowError, ValueError, RecursionError, msgspec.MsgspecError)
 
@@ -33,7 +34,7 @@ def encode(obj: Mapping[str, Any]) -> bytes:
     (lone surrogates, NaN, infinities, foreign types).
     """
     try:
-        return _sorted(obj if obj.__class__ is dict and _exact(obj) else _without_integral_floats(obj))
+        return _sorted(_without_integral_floats(obj) if _may_hold_floats(obj) else obj)
     except _UNWRITABLE as error:
         raise RecordError(f"{_name(obj)} cannot be written as JSON: {error}") from error
 
@@ -79,6 +80,20 @@ def content_hash(obj: Mapping[str, Any]) -> bytes:
 def digest(value: Mapping[str, Any]) -> bytes:
     """16 bytes over the canonical JSON of ``value``."""
     return blake2b(encode(value), digest_size=16).digest()
+
+
+def _may_hold_floats(obj: Mapping[str, Any]) -> bool:
+    """``False`` only where there is no float at any depth.
+
+    MessagePack marks a float with one byte, and writing it is quicker than walking nested values here.
+    """
+    for child in obj.values():
+        kind = child.__class__
+        if kind is float:
+            return True
+        if kind is dict or kind is list:
+            return b"\xcb" in _packed(obj)
+    return False
 
 
 def _exact(value: Any, largest: int | None = None) -> bool:

@@ -74,7 +74,9 @@ def _single_digest(obj: Mapping[str, Any]) -> bytes:
     single = {name: value for name, value in obj.items() if not _grows(name)}
     extensions = obj.get("extensions")
     if isinstance(extensions, Mapping):
-        single["extensions"] = {kind: body for kind, body in extensions.items() if kind not in _OWN}
+        foreign = {kind: body for kind, body in extensions.items() if kind not in _OWN}
+        if foreign:
+            single["extensions"] = foreign
     for derived in ("start_time", "stop_time"):
         single.pop(derived, None)
     return digest(single)
@@ -114,13 +116,10 @@ def _united(a: Any, b: Any) -> list[Any]:
 
 
 def _keep_partial_markings(merged: Json, newer: Mapping[str, Any], older: Mapping[str, Any]) -> None:
-    """The loser's granular markings point into values that may be gone: they then bind the whole object."""
-    own = newer.get("granular_markings")
-    lost = [each for each in older.get("granular_markings") or () if each not in (own or ())]
-    refs = [
-        each["marking_ref"] for each in lost if isinstance(each, Mapping) and isinstance(each.get("marking_ref"), str)
-    ]
-    if refs:
+    """Granular markings point into values that may be gone after merging: they then bind the whole object too."""
+    every = [*(newer.get("granular_markings") or ()), *(older.get("granular_markings") or ())]
+    found = [each.get("marking_ref") for each in every if isinstance(each, Mapping)]
+    if refs := [ref for ref in found if isinstance(ref, str)]:
         merged["object_marking_refs"] = _united(merged.get("object_marking_refs"), refs)
 
 
@@ -167,7 +166,14 @@ def _interfaces(a: Any, b: Any) -> list[Any]:
         key = _canonical(rest) if named else _canonical({**rest, "ips": sorted(addresses)})
         held = known.get(key)
         known[key] = _with_addresses(rest, addresses if held is None else {**addresses, **_addresses(held)})
-    return sorted(known.values(), key=_canonical)
+    return sorted(known.values(), key=interface_order)
+
+
+def interface_order(interface: Any) -> tuple[str, list[str], bytes]:
+    """Sort key of interfaces: by MAC, then addresses, then the rest."""
+    if not isinstance(interface, Mapping):
+        return "", [], _canonical(interface)
+    return str(interface.get("mac", "")), list(map(str, interface.get("ips") or ())), _canonical(interface)
 
 
 def _addresses(interface: Mapping[str, Any]) -> dict[str, str | None]:

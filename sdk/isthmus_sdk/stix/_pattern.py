@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from isthmus_sdk.stix._grammar import is_base64, is_hex
+from isthmus_sdk.stix._grammar import HASH_LENGTHS, is_base64, is_hash, is_hex
 from isthmus_sdk.stix._time import is_timestamp
 
 DEEPEST: Final = 100
@@ -21,10 +21,10 @@ FOREIGN_LIMIT: Final = 250
 
 _TOKEN = re.compile(
     r"""\s*(?:
-      (?P<special>[thb]'(?:[^'\\]|\\.)*')
-    | (?P<string>'(?:[^'\\]|\\.)*')
-    | (?P<float>[+-]?\d*\.\d+)
-    | (?P<int>[+-]?\d+)
+      (?P<special>[thb]'[^'\\]*')
+    | (?P<string>'(?:[^'\\]|\\['\\])*')
+    | (?P<float>[+-]?(?:0|[1-9]\d*)?\.\d+)
+    | (?P<int>-?(?:0|[1-9]\d*)|\+(?:0|[1-9]\d*))
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*(?:-+[A-Za-z0-9_]+)*)
     | (?P<operator>==|!=|<>|<=|>=|[=<>])
     | (?P<mark>[\[\]().,:*])
@@ -137,10 +137,10 @@ class _Parser:
             self._expect("STOP")
             self._time()
         elif self._take("WITHIN"):
-            self._positive("int", "float")
+            self._natural("int", "float")
             self._expect("SECONDS")
         elif self._take("REPEATS"):
-            self._positive("int")
+            self._natural("int")
             self._expect("TIMES")
         else:
             return False
@@ -160,11 +160,12 @@ class _Parser:
         elif self._take("EXISTS"):
             self._path()
         else:
-            self._path()
+            last = self._path()
             self._take("NOT")
             token = self._take_any("an operator")
             if token.text in _EQUAL and token.kind == "operator":
                 self._literal(ordered=False)
+                self._hash(last, self._tokens[self._next - 1])
             elif token.text in _ORDERED and token.kind == "operator":
                 self._literal(ordered=True)
             elif token.kind == "keyword" and token.text in _ON_TEXT:
@@ -174,25 +175,32 @@ class _Parser:
             else:
                 raise self._unexpected("an operator", back=True)
 
-    def _path(self) -> None:
+    def _path(self) -> str:
+        """``type:property.step[0]``; returns the hash algorithm that the path ends in, or nothing."""
         token = self._expect_kind("name")
         self._expect(":")
-        first = self._take_any("a property")
-        if first.kind not in ("name", "string"):
-            raise self._unexpected("a property", back=True)
-        self.observations[-1].append(Comparison(token.text, first.text.strip("'")))
+        steps = [self._step()]
+        self.observations[-1].append(Comparison(token.text, steps[0]))
         while True:
             if self._take("."):
-                step = self._take_any("a property")
-                if step.kind not in ("name", "string"):
-                    raise self._unexpected("a property", back=True)
+                steps.append(self._step())
             elif self._take("["):
-                step = self._take_any("an index or *")
-                if step.kind != "int" and step.text != "*":
+                index = self._take_any("an index or *")
+                if index.kind != "int" and index.text != "*":
                     raise self._unexpected("an index or *", back=True)
                 self._expect("]")
             else:
-                return
+                return _HASHES.get(_plain_name(steps[-1]), "") if "hashes" in steps[:-1] else ""
+
+    def _step(self) -> str:
+        token = self._take_any("a property")
+        if token.kind != "string" and (token.kind != "name" or "-" in token.text):
+            raise self._unexpected("a property", back=True)
+        return token.text.strip("'")
+
+    def _hash(self, algorithm: str, literal: _Token) -> None:
+        if algorithm and not (literal.kind == "string" and is_hash(algorithm, literal.text[1:-1])):
+            raise self._unexpected(f"a {algorithm} hash", back=True)
 
     def _set(self) -> None:
         self._expect("(")
@@ -218,10 +226,10 @@ class _Parser:
         if token.kind != "special" or token.text[0] != "t" or not _is_special(token.text):
             raise self._unexpected("t'timestamp'", back=True)
 
-    def _positive(self, *kinds: str) -> None:
+    def _natural(self, *kinds: str) -> None:
         token = self._take_any("a number")
-        if token.kind not in kinds or token.text.startswith("-") or float(token.text) <= 0:
-            raise self._unexpected("a positive number", back=True)
+        if token.kind not in kinds or token.text.startswith("-"):
+            raise self._unexpected("a number that is not negative", back=True)
 
     def _deeper(self) -> None:
         self._depth += 1
@@ -259,6 +267,13 @@ class _Parser:
             return _BadPattern(f"expected {expected} at the end of the pattern")
         token = self._tokens[at]
         return _BadPattern(f"expected {expected} at {token.at}, found {token.text[:20]!r}")
+
+
+def _plain_name(algorithm: str) -> str:
+    return algorithm.upper().replace("-", "")
+
+
+_HASHES = {_plain_name(name): name for name in (*HASH_LENGTHS, "SSDEEP")}
 
 
 def _is_special(text: str) -> bool:

@@ -7,7 +7,7 @@ A canonical timestamp is ``YYYY-MM-DDTHH:MM:SS.mmmZ``, or six fraction digits wh
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 from typing import Final
 
@@ -20,7 +20,9 @@ _ISO = re.compile(
     re.ASCII,
 )
 _NUMBER = re.compile(r"[+-]?\d{1,20}(?:\.\d{1,20})?", re.ASCII)
-_CANONICAL = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?Z", re.ASCII)
+_CANONICAL = re.compile(
+    "([0-9]{4})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:[.][0-9]+)?Z"
+)
 _SAYS_NOTHING = frozenset({"", "-", "never", "unknown", "none", "null", "n/a", "na", "nan", "(never)"})
 _ZEROS = frozenset({"0001-01-01T00:00:00.000Z", "1601-01-01T00:00:00.000Z", "1970-01-01T00:00:00.000Z"})
 """The zeros of .NET, Windows file times and Unix: what vendors write for "never"."""
@@ -78,12 +80,18 @@ def is_timestamp(text: str) -> bool:
     found = _CANONICAL.fullmatch(text)
     if found is None:
         return False
-    year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
+    day = found[3]
+    if found[1] == "0000":
+        return False
+    return day <= "28" or _exists(int(found[1]), int(found[2]), int(day))
+
+
+def _exists(year: int, month: int, day: int) -> bool:
     try:
-        datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
+        date(year, month, day)
     except ValueError:
         return False
-    return second <= 60
+    return True
 
 
 def shortened(text: str) -> str:

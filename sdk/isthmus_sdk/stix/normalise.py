@@ -14,19 +14,17 @@ from functools import lru_cache
 from typing import Any, Final
 
 from isthmus_sdk.errors import RecordError
-from isthmus_sdk.stix._grammar import is_cpe, is_mac
+from isthmus_sdk.stix._grammar import is_cpe, is_ipv4, is_mac
 
 _UNKNOWNS = "unknown none null n/a na nan undefined unspecified (unknown) <unknown> - -- ?"
 _SAYS_NOTHING = frozenset([*_UNKNOWNS.split(), "not available", ""])
 _LONGEST_UNKNOWN = max(map(len, _SAYS_NOTHING))
-_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
-_PLAIN_IPV4 = re.compile(rf"(?:{_OCTET}\.){{3}}{_OCTET}")
 _HEX12 = re.compile(r"[0-9a-f]{12}")
 _MAC = re.compile(
     r"[0-9a-f]{1,2}(?:([:-])[0-9a-f]{1,2})(?:\1[0-9a-f]{1,2}){4}|[0-9a-f]{4}([.:-])[0-9a-f]{4}\2[0-9a-f]{4}"
 )
 _CVE = re.compile(r"CVE-[0-9]{4}-(?:0[0-9]{3}|[1-9][0-9]{3,})", re.ASCII)
-_LEVEL = re.compile(r"(?:purdue)?[ _-]*(?:level|lvl|l)?[ _-]*([0-5](?:[.,][05]0*)?)(?: *[-:(].*)?", re.ASCII)
+_LEVEL = re.compile(r"(?:(?:purdue|level|lvl|l)[ _-]*){0,2}([0-5](?:[.,][05]0*)?)(?: *[-:(].*)?", re.ASCII)
 _HOSTNAME_BARS = re.compile(r"[\s\x00-\x1f\x7f/\\?*\"<>|@,;=]")
 
 _WORDS_BY_SEVERITY = {
@@ -98,7 +96,7 @@ def mac(value: object) -> str | None:
 
 @lru_cache(maxsize=65_536)
 def _ip(value: str) -> str | None:
-    if _PLAIN_IPV4.fullmatch(value) and value != "0.0.0.0":  # noqa: S104 - compared, not bound
+    if is_ipv4(value) and "/" not in value and value != "0.0.0.0":  # noqa: S104 - compared, not bound
         return value
     bare = value.strip()
     if bare.lower() in _SAYS_NOTHING:

@@ -17,10 +17,11 @@ from isthmus_sdk.stix import normalise
 from isthmus_sdk.stix._extensions import ASSET
 from isthmus_sdk.stix._ids import sdo_id, value_id
 from isthmus_sdk.stix._json import Json
+from isthmus_sdk.stix._merge import interface_order
 from isthmus_sdk.stix._shapes.classes import ASSET_CLASSES
 from isthmus_sdk.stix._shapes.core import SPEC, Origin, Reference, Shape, given, words
 from isthmus_sdk.stix._shapes.observables import Software, address, address_ref, of_value, program
-from isthmus_sdk.stix._time import earliest, latest, timestamp
+from isthmus_sdk.stix._time import is_later, timestamp
 
 
 class Interface(msgspec.Struct, frozen=True):
@@ -44,12 +45,10 @@ class AssetShapes(Origin):
 
     def asset_id(self, native_id: object) -> str:
         """Id of the asset that the source knows as ``native_id``."""
-        key = {
-            "connector": self.connector,
-            "native_id": self.native_key(native_id, "asset"),
-            "source_id": self.source_id,
-        }
-        return sdo_id("infrastructure", key)
+        return self._asset_id(self.native_key(native_id, "asset"))
+
+    def _asset_id(self, key: str) -> str:
+        return sdo_id("infrastructure", {"connector": self.connector, "native_id": key, "source_id": self.source_id})
 
     def asset(
         self,
@@ -92,14 +91,11 @@ class AssetShapes(Origin):
         key = self.native_key(native_id, "asset")
         notes: list[str] = []
         seen = _span(first_seen, last_seen)
+        site, zone = normalise.text(site), normalise.text(zone)
         cards, parts = self._interfaces(interfaces, site, zone, notes)
-        system, firmware_item = _as_software(os), _as_firmware(firmware, vendor, model)
-        installed = [("os", system), ("firmware", firmware_item)]
-        installed += [(f"software[{index}]", _as_software(item)) for index, item in enumerate(software)]
-        for where, item in installed:
-            if item is not None and (made := program(item, notes, where)):
-                parts[made["id"]] = made
-        kind = normalise.text(asset_class)
+        vendor, model, kind = normalise.text(vendor), normalise.text(model), normalise.text(asset_class)
+        system, firmware = _as_software(os), _as_firmware(firmware, vendor, model)
+        parts.update(_programs(system, firmware, software, notes))
         level = _or_note(normalise.purdue_level, purdue_level, "purdue_level", notes)
         known = given(
             kind="asset",
@@ -109,15 +105,15 @@ class AssetShapes(Origin):
             asset_class=kind,
             technology=technology,
             hostname=_or_note(normalise.hostname, hostname, "hostname", notes),
-            vendor=normalise.text(vendor),
-            model=normalise.text(model),
+            vendor=vendor,
+            model=model,
             serial=normalise.text(serial),
-            operating_system=_described(system),
-            firmware=normalise.text(firmware_item.version) if firmware_item else None,
+            operating_system=_described(system) if system else None,
+            firmware=normalise.text(firmware.version) if firmware else None,
             purdue_level=level,
             level_source=level_source if level else None,
-            site=normalise.text(site),
-            zone=normalise.text(zone),
+            site=site,
+            zone=zone,
             criticality=_percent(criticality, "criticality", notes),
             roles=words(roles),
             identifiers=_identifiers(identifiers),
@@ -126,17 +122,15 @@ class AssetShapes(Origin):
             first_seen=seen[0],
             last_seen=seen[1],
         )
-        infrastructure_type, attack_id = ASSET_CLASSES.get(kind or "", ("unknown", None))
-        marks = words(["asset", technology, kind, f"purdue:{level}" if level else None, *labels])
-        sources = [Reference(self.connector or self.source_id, external_id=key), *references]
-        if attack_id:
-            sources.append(Reference("mitre-attack", external_id=attack_id))
-        began, changed = self.versions(created, modified, seen[0])
-        shown = normalise.text(name) or known.get("hostname") or key
-        object_ = self._infrastructure(
-            self.asset_id(key), shown, began, changed, known, marks, sources, [infrastructure_type], seen, description
+        asset = self._infrastructure(
+            normalise.text(name) or known.get("hostname") or key, self.versions(created, modified, seen[0]), known
         )
-        return self._whole(object_, parts, site, zone, notes)
+        marks = {"asset", technology, kind, f"purdue:{level}" if level else None, *words(labels)}
+        asset["labels"] = sorted(mark for mark in marks if mark)
+        asset["external_references"] = self._known_as(key, kind, references)
+        if description:
+            asset["description"] = description
+        return self._whole(asset, parts, site, zone, notes)
 
     def endpoint(
         self,
@@ -163,6 +157,7 @@ class AssetShapes(Origin):
         notes: list[str] = []
         key = f"endpoint:{vantage}:{value}"
         seen = _span(first_seen, last_seen)
+        site, zone = normalise.text(site), normalise.text(zone)
         card = Interface(mac if isinstance(mac, str) else None, (value,), None, vlan, site, zone, sensor)
         cards, parts = self._interfaces((card,), site, zone, notes)
         public = normalise.is_public(value)
@@ -173,18 +168,15 @@ class AssetShapes(Origin):
             connector=self.connector,
             asset_class="external" if public else None,
             hostname=_or_note(normalise.hostname, hostname, "hostname", notes),
-            site=normalise.text(site),
-            zone=normalise.text(zone),
+            site=site,
+            zone=zone,
             interfaces=cards,
             first_seen=seen[0],
             last_seen=seen[1],
         )
-        began, changed = self.versions(None, None, seen[0])
-        marks = ["endpoint", "external"] if public else ["endpoint"]
-        object_ = self._infrastructure(
-            self.asset_id(key), value, began, changed, known, marks, (), ["unknown"], seen, None
-        )
-        return self._whole(object_, parts, site, zone, notes)
+        asset = self._infrastructure(value, self.versions(None, None, seen[0]), known)
+        asset["labels"] = ["endpoint", "external"] if public else ["endpoint"]
+        return self._whole(asset, parts, site, zone, notes)
 
     def zone(self, name: str, *, site: str | None = None) -> Shape:
         """A network zone of the source (IEC 62443): an infrastructure that assets are part of."""
@@ -215,39 +207,30 @@ class AssetShapes(Origin):
         key = {"connector": self.connector, "kind": "zone", "name": name, "site": site, "source_id": self.source_id}
         return sdo_id("infrastructure", key)
 
-    def _infrastructure(
-        self,
-        id: str,
-        name: str,
-        created: str,
-        modified: str,
-        known: Json,
-        labels: list[str],
-        references: Iterable[Reference | Mapping[str, str]],
-        types: list[str],
-        seen: tuple[str | None, str | None],
-        description: str | None,
-    ) -> Json:
+    def _infrastructure(self, name: str, versions: tuple[str, str], known: Json) -> Json:
+        """The infrastructure that carries asset facts; its times of sight are also the standard's."""
         made: Json = {
             "type": "infrastructure",
             "spec_version": SPEC,
-            "id": id,
-            "created": created,
-            "modified": modified,
+            "id": self._asset_id(known["native_id"]),
+            "created": versions[0],
+            "modified": versions[1],
             "name": name,
-            "infrastructure_types": types,
-            "labels": labels,
+            "infrastructure_types": [ASSET_CLASSES.get(known.get("asset_class", ""), _UNCLASSED)[0]],
             "extensions": {ASSET: {"extension_type": "property-extension", **known}},
         }
-        made.update(
-            given(
-                external_references=self.references(references),
-                first_seen=seen[0],
-                last_seen=seen[1],
-                description=description,
-            )
-        )
+        for time in ("first_seen", "last_seen"):
+            if time in known:
+                made[time] = known[time]
         return made
+
+    def _known_as(self, key: str, kind: str | None, others: Iterable[Reference | Mapping[str, str]]) -> list[Json]:
+        """External references: the source's own id, the asset class of ATT&CK for ICS, and what the mapping adds."""
+        sources = [Reference(self.connector or self.source_id, external_id=key), *others]
+        attack_id = ASSET_CLASSES.get(kind or "", _UNCLASSED)[1]
+        if attack_id:
+            sources.append(Reference("mitre-attack", external_id=attack_id))
+        return self.references(sources)
 
     def _whole(
         self, asset: Json, parts: Mapping[str, Json], site: str | None, zone: str | None, notes: list[str]
@@ -255,12 +238,11 @@ class AssetShapes(Origin):
         """The asset with its parts before it and its edges after it."""
         own, began, changed = asset["id"], asset["created"], asset["modified"]
         edges = [self.edge("consists-of", own, part, began, changed) for part in parts]
-        place: tuple[Json, ...] = ()
-        if zone and normalise.text(zone):
-            where = self.zone(str(zone), site=site)
-            place = (where.object,)
-            edges.append(self.edge("consists-of", where.id, own, began, changed))
-        return Shape(asset, (*parts.values(), *place, asset, *edges), notes)
+        if zone is None:
+            return Shape(asset, (*parts.values(), asset, *edges), notes)
+        where = self.zone(zone, site=site)
+        edges.append(self.edge("consists-of", where.id, own, began, changed))
+        return Shape(asset, (*parts.values(), where.object, asset, *edges), notes)
 
     def _interfaces(
         self, interfaces: Iterable[Interface], site: str | None, zone: str | None, notes: list[str]
@@ -291,7 +273,7 @@ class AssetShapes(Origin):
             if mac:
                 made = of_value("mac-addr", mac)
                 parts[made["id"]] = made
-        return sorted(cards, key=repr) if len(cards) > 1 else cards, parts
+        return sorted(cards, key=interface_order) if len(cards) > 1 else cards, parts
 
     @staticmethod
     def _card(name: str | None, mac: str | None, ips: list[str], vlan: str | None, scope: str) -> Json:
@@ -310,10 +292,13 @@ class AssetShapes(Origin):
         return card
 
 
+_UNCLASSED: tuple[str, str | None] = ("unknown", None)
+
+
 def _span(first_seen: object, last_seen: object) -> tuple[str | None, str | None]:
     """First and last time, in order even where the source swaps them."""
     first, last = timestamp(first_seen), timestamp(last_seen)
-    return (earliest(first, last), latest(first, last)) if first and last else (first, last)
+    return (last, first) if first and last and is_later(first, last) else (first, last)
 
 
 def _or_note(normalised: Any, value: object, where: str, notes: list[str]) -> str | None:
@@ -352,15 +337,23 @@ def _as_firmware(value: Software | str | None, vendor: str | None, model: str | 
     if value is None or isinstance(value, Software):
         return value
     version = normalise.text(value)
-    return (
-        Software(f"{normalise.text(model) or ''} firmware".strip(), normalise.text(vendor), version)
-        if version
-        else None
-    )
+    return Software(f"{model} firmware" if model else "firmware", vendor, version) if version else None
 
 
-def _described(system: Software | None) -> str | None:
-    if system is None:
-        return None
+def _programs(
+    system: Software | None, firmware: Software | None, others: Iterable[Software | str], notes: list[str]
+) -> dict[str, Json]:
+    """Software observables by id: operating system, firmware, and what is installed."""
+    named: list[tuple[str, Software | str]] = []
+    if system is not None:
+        named.append(("os", system))
+    if firmware is not None:
+        named.append(("firmware", firmware))
+    named += [(f"software[{index}]", item) for index, item in enumerate(others)]
+    found = (program(item, notes, where) for where, item in named)
+    return {made["id"]: made for made in found if made}
+
+
+def _described(system: Software) -> str | None:
     name, version = normalise.text(system.name), normalise.text(system.version)
     return f"{name} {version}" if name and version and version not in name else name

@@ -158,21 +158,17 @@ class Origin:
 
     def references(self, items: Iterable[Reference | Mapping[str, str]]) -> list[Json]:
         """External references, sorted. A CVE under another source's name is told as text: only ``cve`` may hold one."""
-        made: dict[tuple[str, ...], Json] = {}
+        made: list[Json] = []
         for item in items:
-            fields = {
-                name: value for name, value in (item.items() if isinstance(item, Mapping) else item.fields()) if value
-            }
-            external_id = fields.get("external_id")
-            if (
-                external_id
-                and external_id.startswith(("CVE-", "CAPEC-"))
-                and fields["source_name"] not in ("cve", "capec")
-            ):
+            pairs = item.items() if isinstance(item, Mapping) else item.fields()
+            fields = {name: value for name, value in pairs if value}
+            external_id = fields.get("external_id", "")
+            if external_id.startswith(_REGISTERED) and fields["source_name"] not in ("cve", "capec"):
                 fields["description"] = fields.get("description", external_id)
                 del fields["external_id"]
-            made[tuple(f"{name}={fields[name]}" for name in sorted(fields))] = fields
-        return [made[key] for key in sorted(made)] if len(made) > 1 else list(made.values())
+            if fields not in made:
+                made.append(fields)
+        return sorted(made, key=_reference_order) if len(made) > 1 else made
 
     def versioned(self, type: str, key: Mapping[str, Any], created: str, modified: str, **properties: Any) -> Json:
         """A domain or relationship object named by its natural key."""
@@ -197,6 +193,13 @@ class Origin:
             "source_ref": source,
             "target_ref": target,
         }
+
+
+_REGISTERED = ("CVE-", "CAPEC-")
+
+
+def _reference_order(reference: Mapping[str, str]) -> list[tuple[str, str]]:
+    return sorted(reference.items())
 
 
 def _observation(value: object) -> str | None:

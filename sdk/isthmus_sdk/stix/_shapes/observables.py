@@ -48,24 +48,29 @@ def observable(type: str, **properties: Any) -> Json:
 
 def program(software: Software | str, notes: list[str] | None = None, where: str = "software") -> Json | None:
     """The software observable, ``None`` where even the name says nothing. A broken CPE is left out and noted."""
-    item = Software(software) if isinstance(software, str) else software
-    name = normalise.text(item.name)
-    if not name:
-        return None
-    try:
-        cpe = normalise.cpe(item.cpe) if item.cpe else None
-    except RecordError as error:
+    if isinstance(software, str):
+        made, error = _program(software, None, None, None)
+    else:
+        made, error = _program(software.name, software.vendor, software.version, software.cpe)
+    if error:
         if notes is None:
-            raise
+            raise RecordError(error)
         notes.append(f"{where}.cpe: {error}")
-        cpe = None
-    return dict(_software(name, cpe, normalise.text(item.vendor), normalise.text(item.version)))
+    return None if made is None else made.copy()
 
 
 @lru_cache(maxsize=4_096)
-def _software(name: str, cpe: str | None, vendor: str | None, version: str | None) -> Json:
-    """The same few programs run on many assets."""
-    return observable("software", name=name, cpe=cpe, vendor=vendor, version=version)
+def _program(name: Any, vendor: Any, version: Any, cpe: Any) -> tuple[Json | None, str]:
+    """The observable and what is wrong with its CPE. Cached: the same few programs run on many assets."""
+    title, broken = normalise.text(name), ""
+    if not title:
+        return None, ""
+    try:
+        cpe = normalise.cpe(cpe)
+    except RecordError as error:
+        cpe, broken = None, str(error)
+    made = observable("software", name=title, cpe=cpe, vendor=normalise.text(vendor), version=normalise.text(version))
+    return made, broken
 
 
 class ObservableShapes(Origin):

@@ -24,7 +24,8 @@ from isthmus_sdk.stix._table.notation import (
     special,
 )
 
-_VERSIONED_WITHOUT_CONFIDENCE = {name: kind for name, kind in VERSIONED.items() if name not in ("confidence", "lang")}
+_WITHOUT_LANG = {name: kind for name, kind in VERSIONED.items() if name != "lang"}
+_WITHOUT_CONFIDENCE = {name: kind for name, kind in _WITHOUT_LANG.items() if name != "confidence"}
 
 META_OBJECTS: Final[Table] = (
     Entry(
@@ -32,7 +33,7 @@ META_OBJECTS: Final[Table] = (
         "7.1",
         "META",
         COMMON
-        | VERSIONED
+        | _WITHOUT_LANG
         | properties(
             object_ref=needed(ref("SDO", "SCO", "SRO", "META")),
             object_modified=TIMESTAMP,
@@ -53,7 +54,7 @@ META_OBJECTS: Final[Table] = (
         "7.3",
         "META",
         COMMON
-        | _VERSIONED_WITHOUT_CONFIDENCE
+        | _WITHOUT_CONFIDENCE
         | properties(
             created_by_ref=needed(ref("identity")),
             name=needed(TEXT),

@@ -1,0 +1,131 @@
+"""Identifiers: the standard's for observables, our recipe for everything else, the same on every machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import uuid
+from itertools import islice
+
+import pytest
+import stix2
+from tests.sdk.stix.random_observables import Observables
+
+from isthmus_sdk.errors import RecordError
+from isthmus_sdk.stix import Builder, _ids, sco_id, sdo_id
+from isthmus_sdk.stix._ids import ISTHMUS_NAMESPACE, OASIS_NAMESPACE, drawn_id, edge_id
+
+COUNT = 20_000
+
+
+def test_observable_ids_equal_those_of_stix2_over_many_random_objects() -> None:
+    different, types = [], set()
+    for properties in islice(Observables(seed=20_240_501), COUNT):
+        types.add(properties["type"])
+        theirs = stix2.parse(dict(properties), version="2.1").id
+        if sco_id(properties["type"], properties) != theirs:
+            different.append(properties)
+    assert different == []
+    assert len(types) == 17
+
+
+def test_the_namespace_of_the_standard_is_kept_for_observables() -> None:
+    name = '{"value":"198.51.100.3"}'
+    assert (
+        sco_id("ipv4-addr", {"value": "198.51.100.3"}) == f"ipv4-addr--{uuid.uuid5(uuid.UUID(OASIS_NAMESPACE), name)}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("type", "key", "name"),
+    [
+        (
+            "identity",
+            {"identity_class": "system", "name": "b"},
+            '{"identity_class":"system","name":"b","type":"identity"}',
+        ),
+        ("vulnerability", {"name": "CVE-2024-0001"}, '{"name":"CVE-2024-0001","type":"vulnerability"}'),
+        ("note", {"content": "  e\u0301 ", "scope": None}, '{"content":"\u00e9","type":"note"}'),
+    ],
+)
+def test_the_published_recipe_of_other_ids(type: str, key: dict[str, object], name: str) -> None:
+    assert sdo_id(type, key) == f"{type}--{uuid.uuid5(uuid.UUID(ISTHMUS_NAMESPACE), name)}"
+
+
+def test_vectors_never_change() -> None:
+    assert sdo_id("vulnerability", {"name": "CVE-2024-0001"}) == "vulnerability--" + VECTORS["vulnerability"]
+    builder = Builder(source_id="cmc-north", connector="nozomi-guardian")
+    assert builder.asset_id("a-17") == "infrastructure--" + VECTORS["asset"]
+    edge = edge_id("consists-of", builder.asset_id("a-17"), sco_id("ipv4-addr", {"value": "10.0.0.5"}))
+    assert edge == "relationship--" + VECTORS["edge"]
+
+
+VECTORS = {
+    "vulnerability": "b8af7c6e-9006-5d46-bd94-52a1b1132dff",
+    "asset": "4df48b67-ba3b-59bb-ab15-a44f1c4f0daf",
+    "edge": "57525102-c58e-5036-af88-c3d9bc129efe",
+}
+
+
+def test_an_edge_is_named_like_any_relationship() -> None:
+    ends = {"source_ref": sdo_id("tool", {"name": "a"}), "target_ref": sdo_id("tool", {"name": "b"})}
+    assert edge_id("uses", *ends.values()) == sdo_id("relationship", {"relationship_type": "uses", **ends})
+
+
+def test_key_order_and_absent_parts_do_not_matter() -> None:
+    assert sdo_id("tool", {"a": "1", "b": "2", "c": None}) == sdo_id("tool", {"b": "2", "a": "1"})
+
+
+def test_observables_without_contributing_properties_get_a_version_4_that_repeats() -> None:
+    one = sco_id("email-message", {"is_multipart": False, "content_type": "text/plain"})
+    assert uuid.UUID(one.partition("--")[2]).version == 4
+    assert one == sco_id("email-message", {"content_type": "text/plain", "is_multipart": False})
+    assert one != sco_id("email-message", {"is_multipart": True, "content_type": "text/plain"})
+
+
+def test_processes_are_version_4_and_distinct_per_source() -> None:
+    one, other = (
+        drawn_id("process", {"native_id": "p", "source_id": "a"}),
+        drawn_id("process", {"native_id": "p", "source_id": "b"}),
+    )
+    assert uuid.UUID(one.partition("--")[2]).version == 4
+    assert one != other
+
+
+def test_hashes_outside_the_standards_preference_are_chosen_by_name_not_by_position() -> None:
+    a = sco_id("file", {"hashes": {"SSDEEP": "3:a", "SHA3-256": "0" * 64}})
+    assert a == sco_id("file", {"hashes": {"SHA3-256": "0" * 64, "SSDEEP": "3:a"}})
+
+
+def test_trailing_zeros_of_a_time_do_not_make_another_flow() -> None:
+    base = {"src_ref": sco_id("ipv4-addr", {"value": "10.0.0.1"}), "protocols": ["tcp"]}
+    ids = {
+        sco_id("network-traffic", {**base, "start": f"2024-01-01T00:00:00{end}"})
+        for end in ("Z", ".0Z", ".000Z", ".000000Z")
+    }
+    assert len(ids) == 1
+
+
+@pytest.mark.parametrize("type", ["infrastructure", "x-thing", ""])
+def test_types_without_contributing_properties_are_refused(type: str) -> None:
+    with pytest.raises(RecordError, match="not a cyber observable"):
+        sco_id(type, {"value": "x"})
+
+
+def test_what_cannot_be_written_has_no_id() -> None:
+    with pytest.raises(RecordError):
+        sco_id("mutex", {"name": "\ud800"})
+    with pytest.raises(RecordError):
+        sdo_id("tool", {"name": float("nan")})
+
+
+def test_the_same_without_the_uuid_extension(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no wheel of the UUID library exists, hashlib makes the same ids."""
+    monkeypatch.setitem(sys.modules, "fastuuid", None)
+    assert _ids.__file__
+    spec = importlib.util.spec_from_file_location("isthmus_sdk.stix._ids_without_wheel", _ids.__file__)
+    assert spec and spec.loader
+    bare = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bare)
+    assert bare.sdo_id("tool", {"name": "a"}) == sdo_id("tool", {"name": "a"})
+    assert bare.sco_id("mutex", {"name": "m"}) == sco_id("mutex", {"name": "m"})
