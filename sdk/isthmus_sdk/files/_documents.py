@@ -7,6 +7,7 @@ record and never the document.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from isthmus_sdk.errors import UnexpectedReply
 from isthmus_sdk.files._sniff import MAX_RECORD, find_list, guess_list
 from isthmus_sdk.files._source import CHUNK
 
-WHOLE = 32 << 20
+WHOLE = 16 << 20
 """Decoded bytes of the largest document that is decoded at once."""
 EXCERPT = 4096
 _BOM = b"\xef\xbb\xbf"
@@ -39,9 +40,13 @@ class Record:
 
 def records_of(read: Callable[[int], bytes], path: str, *, items: str | None, guess: bool) -> Iterator[Record]:
     """Every record of the documents that ``read(size)`` gives. Raises ``UnexpectedReply`` where the text is no JSON."""
-    data = b""
-    while len(data) <= WHOLE and (piece := read(CHUNK)):
-        data += piece
+    pieces: list[bytes] = []
+    size = 0
+    while size <= WHOLE and (piece := read(CHUNK)):
+        pieces.append(piece)
+        size += len(piece)
+    data = b"".join(pieces)
+    del pieces
     if len(data) <= WHOLE:
         try:
             yield from _whole(data.removeprefix(_BOM), items=items, guess=guess)
@@ -98,8 +103,8 @@ class _Walk:
         while len(self._buffer) - self._at <= MAX_RECORD and self._more(required=False):
             pass
         held = len(self._buffer) - self._at
-        end = self._end()
-        if end is not None and end - self._at <= MAX_RECORD:
+        end = _Nesting().end(self._buffer, self._at, self._at + MAX_RECORD)
+        if end is not None:
             data, self._at = self._buffer[self._at : end], end
             try:
                 yield from _whole(data, items=self._items, guess=self._guess)
@@ -162,11 +167,6 @@ class _Walk:
             self._expect(b",")
 
     # tokens
-
-    def _end(self) -> int | None:
-        """Where the value that begins here ends, ``None`` if that is beyond the window."""
-        state = _Nesting()
-        return state.end(self._buffer, self._at)
 
     def _value(self, limit: int) -> Record:
         """The next value; of one above ``limit`` bytes only the beginning is kept."""
@@ -247,13 +247,13 @@ class _Nesting:
         self._inside = False
         self._escaped = False
 
-    def end(self, text: bytes, start: int) -> int | None:
-        """Offset just after the value, ``None`` if the text ends first."""
+    def end(self, text: bytes, start: int, stop: int = sys.maxsize) -> int | None:
+        """Offset just after the value, ``None`` if the text or ``stop`` comes first."""
         at = start
         if self._escaped and at < len(text):
             self._escaped = False
             at += 1
-        while (found := (_INSIDE if self._inside else _OUTSIDE).search(text, at)) is not None:
+        while (found := (_INSIDE if self._inside else _OUTSIDE).search(text, at, stop)) is not None:
             at = found.end()
             token = found[0]
             if token == b"\\":

@@ -88,7 +88,7 @@ def test_compression_is_told_by_content_and_not_by_name(
 
 
 def test_several_frames_one_after_another_are_one_text(drop: Callable[..., Path]) -> None:
-    one, two = b'{"a":1}\n{"a"', b':2}\n'
+    one, two = b'{"a":1}\n{"a"', b":2}\n"
     frames = zstandard.ZstdCompressor()
     assert read(drop("x.gz", gzip.compress(one) + gzip.compress(two))) == [{"a": 1}, {"a": 2}]
     assert read(drop("x.zst", frames.compress(one) + frames.compress(two))) == [{"a": 1}, {"a": 2}]
@@ -131,18 +131,20 @@ def test_a_table_without_header_needs_default_columns_of_its_width(drop: Callabl
     assert read(path, tables=tables) == [{"ts": 1.5, "uid": "C1", "func": "READ_COILS"}]
     with pytest.raises(UnexpectedReply, match=r"modbus\.log: .*no default columns"):
         pages(path)
-    with pytest.raises(UnexpectedReply, match="3 columns without a header; .* modbus with 2 columns"):
+    with pytest.raises(UnexpectedReply, match=r"3 columns without a header; .* modbus with 2 columns"):
         pages(path, tables=tables[:1])
 
 
 def test_another_log_is_refused_by_its_name(drop: Callable[..., Path]) -> None:
     path = drop("x.log", HEADER.replace("\tconn", "\tdns") + ROW)
-    with pytest.raises(UnexpectedReply, match="x.log: is the log 'dns'; this stream reads conn"):
+    with pytest.raises(UnexpectedReply, match=r"x\.log: is the log 'dns'; this stream reads conn"):
         pages(path, tables=[Table.of("conn", "ts:time")])
 
 
 def test_a_row_that_does_not_fit_its_header_is_unreadable_and_the_others_go_on(drop: Callable[..., Path]) -> None:
-    (page,) = pages(drop("conn.log", HEADER + ROW + "short\trow\n" + "bad \xff".encode("latin-1").decode("latin-1") + ROW))
+    (page,) = pages(
+        drop("conn.log", HEADER + ROW + "short\trow\n" + "bad \xff".encode("latin-1").decode("latin-1") + ROW)
+    )
     assert page.unreadable == {1: "has 2 columns where the header names 7"}
     assert page.records[1] == b"short\trow"
     assert msgspec.json.decode(page.records[0])["uid"] == "C1"

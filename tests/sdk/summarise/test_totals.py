@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tests.sdk.summarise.ledger import Ledger, Line, encoded, plain_count, stream
 
 START = 1_760_000_400.0
@@ -27,9 +26,11 @@ class Sensor:
         self.rotations = 0
         self.time = START
         self._half = b""
+        self._copying: Path | None = None
 
     def write(self) -> None:
         """Append lines: mostly in order, some late, some with a clock gone wrong, the last perhaps half written."""
+        self._end_copy()
         data = self._half
         for _ in range(self.rng.randrange(1, 40)):
             line = self._line()
@@ -47,7 +48,8 @@ class Sensor:
         self._half = b""
 
     def rotate(self) -> None:
-        """Rename; or copy and truncate; then perhaps compress."""
+        """Rename; or copy and truncate, perhaps caught in the middle of it; then perhaps compress."""
+        self._end_copy()
         if not self.path.exists() or not self.path.stat().st_size:
             return
         self.complete()
@@ -56,11 +58,22 @@ class Sensor:
         if self.rng.random() < 0.5:
             self.path.rename(aside)
         else:
-            aside.write_bytes(self.path.read_bytes())
-            os.truncate(self.path, 0)
+            data = self.path.read_bytes()
+            self._copying = aside
+            aside.write_bytes(data if self.rng.random() < 0.5 else data[: self.rng.randrange(len(data))])
+            if self.rng.random() < 0.5:
+                return
+            self._end_copy()
         if self.rng.random() < 0.4:
             aside.with_suffix(".log.gz").write_bytes(gzip.compress(aside.read_bytes()))
             aside.unlink()
+
+    def _end_copy(self) -> None:
+        """Finish a copy that was under way, and truncate the original."""
+        if self._copying is not None:
+            self._copying.write_bytes(self.path.read_bytes())
+            os.truncate(self.path, 0)
+            self._copying = None
 
     def _line(self) -> Line:
         rng = self.rng
