@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
+from isthmus_sdk import stix
 from isthmus_sdk.block import BLOCK_BYTES
 from isthmus_sdk.errors import Ignored, RecordError, SourceError
 from isthmus_sdk.faults import fault_point
@@ -77,8 +79,6 @@ class Collector:
     """Marks, checks, unites and encodes objects: the last step of every object before it leaves."""
 
     def __init__(self, tlp: str | None = None) -> None:
-        from isthmus_sdk import stix
-
         self._marking: list[str] | None = [stix.TLP[tlp]] if tlp else None
         self._check = stix.check
         self._encode = stix.encode
@@ -236,10 +236,15 @@ class PageMapper:
 
 def flatten(made: Any, out: list[dict[str, Any]]) -> None:
     """STIX objects of whatever a mapping gave: a dict, a shape, an object of ``stix2``, ``None``, or an iterable of these."""
-    if made is None:
-        return
     if type(made) is dict:
         out.append(made)
+    elif isinstance(made, stix.Shape | tuple | list | GeneratorType):
+        # Dicts are taken here without another call: this runs once for each object.
+        for item in made:
+            if type(item) is dict:
+                out.append(item)
+            else:
+                flatten(item, out)
     elif isinstance(made, Mapping):
         if type(made).__module__.partition(".")[0] == "stix2":
             from isthmus_sdk.stix import interop
@@ -249,11 +254,8 @@ def flatten(made: Any, out: list[dict[str, Any]]) -> None:
             out.append(dict(made))
     elif isinstance(made, Iterable) and not isinstance(made, str | bytes | bytearray):
         for item in made:
-            if type(item) is dict:
-                out.append(item)
-            else:
-                flatten(item, out)
-    else:
+            flatten(item, out)
+    elif made is not None:
         raise RecordError(f"a mapping yields STIX objects, not {type(made).__name__}")
 
 

@@ -136,6 +136,14 @@ def test_quarantine_names_the_vendors_id_the_path_and_the_stage() -> None:
     assert mapper().map(page({"id": "x", "name": "invalid"})).quarantined[0].stage == "check"
 
 
+@pytest.mark.parametrize("identifier", [None, "", "  "])
+def test_a_record_without_its_own_id_is_not_mapped_even_if_the_mapping_would(identifier: str | None) -> None:
+    outcome = mapper(mapping=lambda thing, builder: builder.domain("x.example")).map(
+        page({"id": identifier, "name": "a"})
+    )
+    assert [(bad.path, bad.stage) for bad in outcome.quarantined] == [("id", "validate")]
+
+
 def test_a_validation_error_does_not_repeat_the_value() -> None:
     bad = mapper().map(page({"id": "x", "name": "a", "size": "hunter2-hunter2"})).quarantined[0]
     assert "hunter2" not in bad.error

@@ -158,6 +158,16 @@ def test_two_walks_over_unchanged_data_never_share_a_cursor() -> None:
     assert again != first
 
 
+def test_two_snapshots_of_the_same_things_never_share_a_cursor() -> None:
+    options: dict[str, Any] = {"cursor": None, "snapshot": True}
+    first = feed(cursor(**options), (None, b"a"), last=False, position=Position(0, 1))
+    end = feed(cursor(first, **options), (None, b"b"))
+    again = feed(cursor(end, **options), (None, b"a"), last=False, position=Position(0, 1))
+    assert (
+        again != first
+    )  # else a page that did not change would be taken for the stored one, and the walk would not move
+
+
 def test_a_cursor_at_rest_that_learns_nothing_stays_the_same_but_for_the_number_of_the_walk() -> None:
     after = feed(cursor(), (seconds(1), b"a"))
     idle = cursor(after)

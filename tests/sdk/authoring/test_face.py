@@ -77,8 +77,10 @@ def test_every_frame_has_its_own_name() -> None:
     frames = [*protocol.WorkerFrame.__args__, *protocol.HubFrame.__args__]
     names = [protocol.frame_type(frame) for frame in frames]
     assert sorted(names) == sorted(
-        ["hello", "block", "quarantine", "log", "metric", "state", "done", "checked", "error"]
-        + ["configure", "run", "check", "ack", "cancel", "drain"]
+        [
+            *("hello", "block", "quarantine", "log", "metric", "state", "done", "checked", "error"),
+            *("configure", "run", "check", "ack", "cancel", "drain"),
+        ]
     )
 
 

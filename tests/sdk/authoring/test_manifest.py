@@ -54,7 +54,7 @@ def site(
     ],
 )
 def test_a_wrong_manifest_is_refused_by_place(text: str, words: str) -> None:
-    with pytest.raises(ManifestError, match="here.toml") as error:
+    with pytest.raises(ManifestError, match=r"here\.toml") as error:
         parse(text, "here.toml")
     assert words in str(error.value)
 
@@ -104,8 +104,8 @@ class Everything(Settings):
     base_url: Url = Field(description='Says "hello"\\')
     size: int = Field(default=5, ge=1)
     name: str | None = None
-    sites: list[str] = ["a", "b"]
-    weights: dict[str, float] = {"x": 0.5}
+    sites: list[str] = Field(default=["a", "b"])
+    weights: dict[str, float] = Field(default={"x": 0.5})
     token: Secret = Field(description="API token")
     second: Secret | None = None
 

@@ -196,8 +196,10 @@ def test_preview_reads_the_vendor_with_secrets_by_reference(vendor: Any) -> None
 
     vendor.alerts = [alert(n) for n in range(9)]
     done = subprocess.run(
-        [sys.executable, "-m", "isthmus_sdk.cli", "preview", VALUE, "alerts", "--limit", "2", "--json"]
-        + ["--set", f"base_url={vendor.url}", "--set", "client_id=hub", "--secret", "client_secret=env:ACME_SECRET"],
+        [
+            *(sys.executable, "-m", "isthmus_sdk.cli", "preview", VALUE, "alerts", "--limit", "2", "--json"),
+            *("--set", f"base_url={vendor.url}", "--set", "client_id=hub", "--secret", "client_secret=env:ACME_SECRET"),
+        ],
         env={**os.environ, "ACME_SECRET": SECRET},
         cwd=PACKAGES,
         capture_output=True,

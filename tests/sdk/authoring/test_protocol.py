@@ -110,7 +110,8 @@ def test_block_ids_tell_every_part_apart() -> None:
     ids = {block_id(*base)}
     for position, other in enumerate(["x", "x", "x", "x", b"x", [b"onet", b"wo"]]):
         ids.add(block_id(*base[:position], other, *base[position + 1 :]))
-    assert len(ids) == 7
+    ids.add(block_id("hubi", "nstance", *base[2:]))
+    assert len(ids) == 8
     assert block_id(*base) == block_id(*base)
 
 

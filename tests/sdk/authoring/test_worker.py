@@ -112,7 +112,7 @@ def test_a_killed_worker_is_resumed_in_the_middle_of_the_walk(start: Start, vend
     ended(worker.process)
     vendor.requests.clear()
     done = start().run()
-    assert vendor.requests[0] == "/v1/alerts?limit=3&cursor=9"
+    assert vendor.requests[0] == "/v1/alerts?limit=3&cursor=9.0"
     assert done.resumed
     assert done.records == 11
     assert log.native_ids() == {f"a{n}" for n in range(20)}
@@ -153,7 +153,7 @@ def test_an_expired_resume_token_restarts_the_walk_and_loses_nothing(start: Star
         worker.until(protocol.BlockFrame)
     worker.process.kill()
     ended(worker.process)
-    vendor.forgotten = ["6"]
+    vendor.generation += 1
     second = start()
     done = second.run()
     assert done.error is None
@@ -165,7 +165,7 @@ def test_a_token_that_dies_within_the_walk_restarts_it_once_and_then_fails_clean
     start: Start, vendor: Vendor
 ) -> None:
     vendor.alerts = [alert(n) for n in range(12)]
-    vendor.forgotten = ["3", "3"]
+    vendor.forgetful = True
     worker = start()
     done = worker.run()
     assert not done.complete
@@ -181,6 +181,19 @@ def test_at_most_four_blocks_are_unacknowledged(start: Start, vendor: Vendor) ->
         assert not isinstance(worker.next(), protocol.BlockFrame | protocol.Done)
     worker.send(protocol.AckFrame(block_id=blocks[0].block_id))
     assert worker.until(protocol.BlockFrame, ack=False).page == 5
+
+
+def test_a_page_too_big_for_one_block_comes_in_parts_of_which_the_last_moves_the_cursor(
+    start: Start, vendor: Vendor, log: Log
+) -> None:
+    vendor.alerts = [alert(n, displayTitle=str(n) * 1_900_000) for n in range(3)]
+    done = start().run()
+    assert [len(block.objects) > 0 for block in log.blocks] == [True, True]
+    first, last = log.blocks
+    assert first.cursor_after == first.cursor_before == last.cursor_before
+    assert last.cursor_after != last.cursor_before
+    assert (first.records, last.records, done.records) == (0, 3, 3)
+    assert log.native_ids() == {"a0", "a1", "a2"}
 
 
 def test_done_waits_for_the_last_acknowledgement(start: Start, vendor: Vendor) -> None:

@@ -18,8 +18,10 @@ class Vendor:
         self.alerts: list[dict[str, Any]] = []
         self.hosts: list[dict[str, Any]] = []
         self.requests: list[str] = []
-        self.forgotten: list[str] = []
-        """Page tokens that the vendor refuses, once for each time they stand here."""
+        self.generation = 0
+        """Part of each page token; a token of an earlier generation is refused."""
+        self.forgetful = False
+        """Every token is refused."""
         self.raw_page: bytes | None = None
         """Given in place of the next page of alerts, byte for byte."""
         self.hold = threading.Event()
@@ -46,17 +48,19 @@ class Vendor:
     def page(self, query: dict[str, list[str]]) -> tuple[int, bytes]:
         limit = int(query.get("limit", ["3"])[0])
         token = query.get("cursor", [None])[0]
-        if token is not None and token in self.forgotten:
-            self.forgotten.remove(token)
+        if token is not None and (self.forgetful or not token.endswith(f".{self.generation}")):
             return 410, b'{"error":"cursor expired"}'
         if self.raw_page is not None:
             body, self.raw_page = self.raw_page, None
             return 200, body
         since = query.get("since", [""])[0]
-        start = int(token) if token else 0
+        start = int(token.partition(".")[0]) if token else 0
         held = [alert for alert in self.alerts if str(alert.get("updated_at", "9")) >= since]
         more = start + limit < len(held)
-        body = {"data": held[start : start + limit], "next_cursor": str(start + limit) if more else None}
+        body = {
+            "data": held[start : start + limit],
+            "next_cursor": f"{start + limit}.{self.generation}" if more else None,
+        }
         return 200, json.dumps(body).encode()
 
 
