@@ -1,0 +1,1 @@
+"""Isthmus connector for the Acme Watch endpoint sensor."""
