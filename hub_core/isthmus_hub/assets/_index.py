@@ -39,8 +39,9 @@ class IdentityIndex:
         start: set[str] = set()
         for item in changed:
             old = self.observations.get(item.id)
+            start.add(item.id)
             if old == item:
-                continue
+                continue  # other facts changed, who it is did not
             before = old.identifiers if old else frozenset()
             touched |= before | item.identifiers
             for identifier in before - item.identifiers:
@@ -48,7 +49,6 @@ class IdentityIndex:
             for identifier in item.identifiers - before:
                 self._holders[identifier].add(item.id)
             self.observations[item.id] = item
-            start.add(item.id)
         was = touched & self._poisoned
         now = poisoned(
             {identifier: [self.observations[id] for id in sorted(self._holders[identifier])] for identifier in touched}

@@ -18,6 +18,7 @@ _LIMIT = 100
 def problems(connection: apsw.Connection, bodies: Bodies) -> list[str]:
     """What is wrong with the file, at most a hundred lines."""
     found: list[str] = []
+    bodies.load(connection)
     try:
         found += [line for (line,) in connection.execute("PRAGMA quick_check(20)") if line != "ok"]
         found += _bodies(connection, bodies)

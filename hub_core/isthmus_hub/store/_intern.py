@@ -80,6 +80,15 @@ class Sources:
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[str, str, str], int] = {}
+        self._names: dict[int, tuple[str, str, str]] = {}
+
+    def name(self, connection: apsw.Connection, number: int) -> tuple[str, str, str]:
+        """``(instance, stream, source_id)`` of a number."""
+        name = self._names.get(number)
+        if name is None:
+            row: Any = connection.execute("SELECT instance, stream, source_id FROM source WHERE no = ?", (number,)).get
+            name = self._names[number] = tuple(row)
+        return name
 
     def number(self, connection: apsw.Connection, source: tuple[str, str, str]) -> int:
         """Number of ``source``, given now if it has none."""
@@ -96,6 +105,7 @@ class Sources:
     def forget(self) -> None:
         """Drop what is cached."""
         self._numbers.clear()
+        self._names.clear()
 
 
 class Idents:

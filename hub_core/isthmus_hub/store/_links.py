@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
@@ -50,12 +51,9 @@ def links(obj: Json) -> set[Link]:
         edge = (obj.get("source_ref"), obj.get("relationship_type"), obj.get("target_ref"))
         return {edge} if all(isinstance(part, str) for part in edge) else set()  # type: ignore[arg-type]
     id = obj["id"]
-    found = set()
-    for path, target in stix.refs(obj):
-        name = path.rpartition(".")[2].partition("[")[0]
-        if name not in _NOT_EDGES:
-            found.add((id, name, target))
-    return found
+    found: list[tuple[str, str]] = []
+    _references(obj, found)
+    return {(id, name, target) for name, target in found if name not in _NOT_EDGES}
 
 
 def fingerprint(values: set[Value], links: set[Link]) -> int:
@@ -64,6 +62,30 @@ def fingerprint(values: set[Value], links: set[Link]) -> int:
         return 0
     packed = _order((sorted(values), sorted(links)))
     return int.from_bytes(blake2b(packed, digest_size=8).digest(), signed=True)
+
+
+def _references(obj: Json, found: list[tuple[str, str]]) -> None:
+    """``(property, id)`` of every reference at any depth: those of `stix.refs`, without the cost of their paths."""
+    for name, child in obj.items():
+        kind = child.__class__
+        if kind is str:
+            if (name[-4:] == "_ref" or name == "ref") and child[-38:-36] == "--":
+                found.append((name, child))
+        elif kind is dict:
+            _references(child, found)
+        elif kind is list:
+            if name[-5:] == "_refs" or name == "refs":
+                found += [(name, id) for id in child if id.__class__ is str and id[-38:-36] == "--"]
+            _references_in(child, found)
+
+
+def _references_in(items: list[Any], found: list[tuple[str, str]]) -> None:
+    for item in items:
+        kind = item.__class__
+        if kind is dict:
+            _references(item, found)
+        elif kind is list:
+            _references_in(item, found)
 
 
 def _cves(obj: Json) -> Iterator[Value]:

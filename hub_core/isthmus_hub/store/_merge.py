@@ -1,12 +1,15 @@
 """Merging what sources say about one object, so that neither order nor repetition matters.
 
-Per source the greatest ``(modified, observed_at, hash)`` wins, and among sources the greatest of those: both are maxima
-of a total order, so any sequence of the same statements ends in the same state. The rest is minima (``created``, first
+Per source the greatest ``(modified, observed_at, hash)`` wins. Among sources the newest change time of a vendor wins; times
+that only say when somebody looked are no reason to prefer one source's words, else two sources that differ would take
+turns with every poll: there the source that comes first by name is believed. All of it is a function of the set of
+statements, so any sequence of the same statements ends in the same state. The rest is minima (``created``, first
 observation), maxima (last observation) and unions (markings of every source's current version).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from isthmus_hub.store import _times
@@ -108,11 +111,16 @@ def claim(item: Incoming, hash: bytes, digest: int) -> tuple[Claim, int | None]:
     return Claim(modified, observed, hash, digest, observed, observed, item.offset, markings, int(capped)), created
 
 
-def winner(claims: dict[int, Claim]) -> Claim:
-    """The claim whose content the store believes."""
+def rank(claim: Claim, name: tuple[str, str, str]) -> tuple[int, tuple[str, str, str]]:
+    """Sort key among sources; the smallest is believed. ``name`` is the source's instance, stream and source id."""
+    return (0 if claim.modified == claim.observed else -claim.modified), name
+
+
+def winner(claims: dict[int, Claim], name: Callable[[int], tuple[str, str, str]]) -> int:
+    """The source whose content the store believes. ``name`` gives instance, stream and source id of a source."""
     if len(claims) == 1:
-        return next(iter(claims.values()))
-    return max(claims.values(), key=lambda claim: claim.key)
+        return next(iter(claims))
+    return min(claims, key=lambda source: rank(claims[source], name(source)))
 
 
 def united_markings(claims: dict[int, Claim]) -> str:

@@ -41,7 +41,20 @@ _RESTAMP = """
 class _Entry:
     """An object on the slow road: everything known about it, and what has to be written."""
 
-    __slots__ = ("body", "claims", "created", "described", "dirty", "encoded", "id", "links", "no", "type")
+    __slots__ = (
+        "body",
+        "claims",
+        "created",
+        "described",
+        "dirty",
+        "encoded",
+        "id",
+        "links",
+        "no",
+        "said",
+        "told_by",
+        "type",
+    )
 
     def __init__(self, id: str, no: int | None) -> None:
         self.id = id
@@ -57,6 +70,10 @@ class _Entry:
         self.body: Json | None = None
         """Body of the winning version, if it came in this call."""
         self.encoded: bytes | None = None
+        self.said: dict[int, bytes] = {}
+        """New words of sources in this call."""
+        self.told_by: frozenset[int] = frozenset()
+        """Sources with claims in the file. One: its words are the object's body; several: each has its statement."""
 
 
 class Observing:
@@ -146,29 +163,48 @@ class Observing:
             )
         claim, created = _merge.claim(item, stix.content_hash(body), digest)
         entry = self._entries.get(item.id) or self._enter(item.id)
-        old_claims = entry.claims
-        before = _merge.winner(old_claims).hash if old_claims else None
-        markings = _merge.united_markings(old_claims) if old_claims else ""
-        known = old_claims.get(source)
+        claims = entry.claims
+        before = claims[self._winner(claims)].hash if claims else None
+        markings = _merge.united_markings(claims) if claims else ""
+        known = claims.get(source)
         if known is None:
-            old_claims[source] = known = claim
+            claims[source] = claim
             entry.dirty.add(source)
-            first = True
+            entry.said[source] = item.encoded
         else:
-            first = False
+            last = known.hash
             if known.absorb(claim):
                 entry.dirty.add(source)
+            if known.hash != last:
+                entry.said[source] = item.encoded
         if created is not None and (entry.created is None or created < entry.created):
             entry.created, entry.described = created, False
             entry.dirty.add(source)
-        best = _merge.winner(old_claims)
+        believed = self._winner(claims)
+        best = claims[believed]
         if best.hash != before:
-            entry.body, entry.encoded, entry.type = body, item.encoded, body["type"]
+            entry.encoded = self._words_of(entry, believed)
+            entry.body = body if entry.encoded is item.encoded else stix.decode(entry.encoded)
+            entry.type = body["type"]
             kind = "new" if before is None else "changed"
-            return Change(item.id, kind, self._effective(entry, best), first)  # type: ignore[arg-type]
-        if _merge.united_markings(old_claims) != markings:
-            return Change(item.id, "changed", self._effective(entry, best), first)
-        return Change(item.id, "unchanged" if claim.hash == before else "stale", None, first)
+            return Change(item.id, kind, self._effective(entry, best), known is None)  # type: ignore[arg-type]
+        if _merge.united_markings(claims) != markings:
+            return Change(item.id, "changed", self._effective(entry, best), known is None)
+        return Change(item.id, "unchanged" if claims[source].hash == claim.hash else "stale", None, known is None)
+
+    def _winner(self, claims: dict[int, Claim]) -> int:
+        return _merge.winner(claims, lambda number: self._sources.name(self._connection, number))
+
+    def _words_of(self, entry: _Entry, source: int) -> bytes:
+        """What a source last said, encoded: in this call, or as the file has it."""
+        if source in entry.said:
+            return entry.said[source]
+        if len(entry.told_by) > 1:
+            sql = "SELECT dictionary, body FROM statement WHERE object = ?1 AND source = ?2"
+        else:
+            sql = "SELECT dictionary, body FROM object WHERE no = ?1 AND ?2 NOTNULL"
+        row: Any = self._connection.execute(sql, (entry.no, source)).get
+        return self._bodies.unpack(row[0], row[1])
 
     def _enter(self, id: str) -> _Entry:
         rows = self._rows.get(id)
@@ -184,6 +220,7 @@ class Observing:
                 entry.type = self._words.text(self._connection, row[_TYPE])
                 for row in rows:
                     entry.claims[row[_SOURCE]] = Claim(*row[_MODIFIED:])
+                entry.told_by = frozenset(entry.claims)
         self._entries[id] = entry
         return entry
 
@@ -214,6 +251,7 @@ class Observing:
 
     def _write_entries(self, entries: list[_Entry]) -> None:
         connection = self._connection
+        self._write_statements([entry for entry in entries if len(entry.claims) > 1 and entry.said])
         bodies = [(entry.no, entry.encoded) for entry in entries if entry.encoded is not None]
         packed = self._bodies.pack([encoded for _, encoded in bodies])
         current = self._bodies.current
@@ -229,6 +267,21 @@ class Observing:
                 for source in sorted(entry.dirty)
             ],
         )  # fmt: skip
+
+    def _write_statements(self, entries: list[_Entry]) -> None:
+        """The words of every source of objects that several sources report; comes before the objects are replaced."""
+        connection = self._connection
+        connection.executemany(
+            "INSERT OR IGNORE INTO statement SELECT no, ?, dictionary, body FROM object WHERE no = ?",
+            [(source, entry.no) for entry in entries if len(entry.told_by) == 1 for source in entry.told_by],
+        )
+        said = [(entry.no, source, encoded) for entry in entries for source, encoded in sorted(entry.said.items())]
+        packed = self._bodies.pack([encoded for _, _, encoded in said])
+        current = self._bodies.current
+        connection.executemany(
+            "INSERT OR REPLACE INTO statement VALUES (?, ?, ?, ?)",
+            [(no, source, current, body) for (no, source, _), body in zip(said, packed, strict=True)],
+        )
 
     def _write_links(self, entries: list[_Entry]) -> None:
         """Give numbers to new ids, and bring values and edges in line where they changed."""

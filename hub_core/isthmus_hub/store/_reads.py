@@ -124,10 +124,11 @@ class Reads(ABC):
 
     def _stored(self, id: str, created: int | None, dictionary: int, body: bytes, rows: Collection[Any]) -> Stored:
         claims = {number: _merge.Claim(*row[4:]) for number, row in enumerate(rows)}
-        best = _merge.winner(claims)
+        names = [(row[1], row[2], row[3]) for row in rows]
+        best = claims[_merge.winner(claims, lambda number: names[number])]
         markings = _merge.united_markings(claims)
         said = sorted(
-            zip(claims.values(), rows, strict=True), key=lambda pair: (pair[0].key, pair[1][1:4]), reverse=True
+            zip(claims.values(), rows, strict=True), key=lambda pair: _merge.rank(pair[0], tuple(pair[1][1:4]))
         )
         provenance = tuple(
             Provenance(
@@ -147,7 +148,11 @@ class Reads(ABC):
         return Stored(id, _merge.effective(decoded, created, best.modified, markings), provenance)
 
     def _decoded(self, dictionary: int, body: bytes) -> Json:
-        return stix.decode(self._bodies.unpack(dictionary, body))
+        bodies = self._bodies
+        if dictionary > bodies.current:  # learned by another process
+            with self._reading() as connection:
+                bodies.load(connection)
+        return stix.decode(bodies.unpack(dictionary, body))
 
     # -- by value, by edge -------------------------------------------------------------------------------------------
 

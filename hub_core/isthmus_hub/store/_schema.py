@@ -33,6 +33,9 @@ KIND = FileKind(
             observed INTEGER NOT NULL, hash BLOB NOT NULL, digest INTEGER, first_observed INTEGER NOT NULL,
             last_observed INTEGER NOT NULL, first_offset INTEGER NOT NULL, markings TEXT NOT NULL,
             capped INTEGER NOT NULL, PRIMARY KEY (object, source)) WITHOUT ROWID;
+        -- what each source said, where an object has several: whichever of them is believed, its words are there
+        CREATE TABLE statement (object INTEGER NOT NULL, source INTEGER NOT NULL, dictionary INTEGER NOT NULL,
+            body BLOB NOT NULL, PRIMARY KEY (object, source)) WITHOUT ROWID;
         CREATE TABLE edge (a INTEGER NOT NULL, inward INTEGER NOT NULL, kind INTEGER NOT NULL, b INTEGER NOT NULL,
             via INTEGER NOT NULL, PRIMARY KEY (a, inward, kind, b, via)) WITHOUT ROWID;
         CREATE TABLE value (kind INTEGER NOT NULL, value TEXT NOT NULL, object INTEGER NOT NULL,

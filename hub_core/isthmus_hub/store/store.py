@@ -40,6 +40,7 @@ class Transaction(Reads):
         self._store = store
         self._connection = connection
         self._idents = Idents(connection)
+        store._store_bodies.load(connection)
         self._resolving = Resolving(connection, store._writer_words, self._idents, store._store_bodies, store.author)
 
     @contextmanager
@@ -264,12 +265,15 @@ class Store(Reads):
                         transaction = Transaction(self, self._writer)
                         yield transaction
                         transaction._resolving.flush_outbox()
+                        self._store_bodies.learn(self._writer)
                         self._writer.execute("COMMIT")
+                        self._store_bodies.committed()
                     except BaseException as error:
                         # numbers given in this transaction are void now
                         self._writer_words.forget()
                         self._sources.forget()
                         rollback(self._writer)
+                        self._store_bodies.rolled_back()
                         if isinstance(error, apsw.FullError):
                             self._fold()
                         raise

@@ -13,7 +13,9 @@ from isthmus_hub.assets import observation, partition
 
 def seen(native: str, source: str = "edr", **facts: Any) -> Any:
     """An observed asset of one source."""
-    return observation(f"infrastructure--{source}-{native}", {"native_id": native, "source_id": source, "connector": source, **facts})
+    return observation(
+        f"infrastructure--{source}-{native}", {"native_id": native, "source_id": source, "connector": source, **facts}
+    )
 
 
 def at(ip: str, source: str = "ndr", scope: str = "default") -> Any:
@@ -44,11 +46,17 @@ def test_placeholder_serials_link_nothing() -> None:
 
 
 def test_the_same_serial_of_two_makers_is_two_devices() -> None:
-    assert len(groups(seen("1", serial="10042A", vendor="Siemens AG"), seen("a", "ot", serial="10042A", vendor="Moxa"))) == 2
+    assert (
+        len(groups(seen("1", serial="10042A", vendor="Siemens AG"), seen("a", "ot", serial="10042A", vendor="Moxa")))
+        == 2
+    )
 
 
 def test_a_gateway_address_behind_many_devices_merges_none_of_them() -> None:
-    behind = [seen(str(number), "ot", interfaces=[{"mac": "00:1b:1b:00:00:01", "ips": [f"10.0.0.{number}"]}]) for number in range(1, 8)]
+    behind = [
+        seen(str(number), "ot", interfaces=[{"mac": "00:1b:1b:00:00:01", "ips": [f"10.0.0.{number}"]}])
+        for number in range(1, 8)
+    ]
     router = seen("router", interfaces=[{"mac": "00:1b:1b:00:00:01", "ips": ["10.0.0.254"]}])
     assert len(groups(*behind, router)) == 8
 
@@ -60,11 +68,17 @@ def test_a_locally_administered_hardware_address_links_nothing() -> None:
 
 def test_different_host_names_veto_a_shared_hardware_address() -> None:
     mac = [{"mac": "00:1b:1b:00:00:01"}]
-    assert len(groups(seen("1", hostname="alpha", interfaces=mac), seen("a", "ot", hostname="beta", interfaces=mac))) == 2
+    assert (
+        len(groups(seen("1", hostname="alpha", interfaces=mac), seen("a", "ot", hostname="beta", interfaces=mac))) == 2
+    )
 
 
 def test_two_native_ids_of_one_source_never_become_one_device_through_a_third() -> None:
-    observed = [seen("1", hostname="alpha"), seen("2", serial="SN4711X"), seen("a", "ot", hostname="alpha", serial="SN4711X")]
+    observed = [
+        seen("1", hostname="alpha"),
+        seen("2", serial="SN4711X"),
+        seen("a", "ot", hostname="alpha", serial="SN4711X"),
+    ]
     clusters = groups(*observed)
     assert len(clusters) == 2
     assert {"edr-1"} in clusters, "the serial is believed before the host name"
@@ -92,7 +106,12 @@ facts = st.fixed_dictionaries(
         "hostname": st.sampled_from(["alpha", "beta", "gamma.example"]),
         "vendor": st.sampled_from(["Siemens", "Moxa"]),
         "interfaces": st.lists(
-            st.fixed_dictionaries({"mac": st.sampled_from(["00:1b:1b:00:00:01", "00:1b:1b:00:00:02"]), "ips": st.lists(st.sampled_from(["10.0.0.1", "10.0.0.2"]), max_size=1)}),
+            st.fixed_dictionaries(
+                {
+                    "mac": st.sampled_from(["00:1b:1b:00:00:01", "00:1b:1b:00:00:02"]),
+                    "ips": st.lists(st.sampled_from(["10.0.0.1", "10.0.0.2"]), max_size=1),
+                }
+            ),
             max_size=2,
         ),
         "kind": st.sampled_from(["asset", "endpoint"]),
@@ -100,9 +119,13 @@ facts = st.fixed_dictionaries(
 )
 
 
-@given(st.lists(st.tuples(st.sampled_from(["edr", "ot", "ndr"]), facts), max_size=12), st.randoms(use_true_random=False))
+@given(
+    st.lists(st.tuples(st.sampled_from(["edr", "ot", "ndr"]), facts), max_size=12), st.randoms(use_true_random=False)
+)
 @settings(max_examples=300, deadline=None)
-def test_the_partition_depends_on_what_was_observed_and_not_on_its_order(content: list[Any], shuffle: random.Random) -> None:
+def test_the_partition_depends_on_what_was_observed_and_not_on_its_order(
+    content: list[Any], shuffle: random.Random
+) -> None:
     observed = [seen(str(number), source, **given_facts) for number, (source, given_facts) in enumerate(content)]
     mixed = list(observed)
     shuffle.shuffle(mixed)

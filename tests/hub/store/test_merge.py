@@ -170,7 +170,7 @@ def test_a_modified_in_the_future_is_capped_flagged_and_does_not_freeze_the_obje
 def test_every_source_is_remembered_and_the_winner_comes_first(store: Store) -> None:
     put(store, incoming(asset("plc", modified=JUNE_1), instance="a", offset=7))
     with store.transaction() as tx:
-        (change,) = tx.put([incoming(asset("plc", modified=JUNE_2), instance="b", observed_at=JUNE_2, offset=9)])
+        (change,) = tx.put([incoming(asset("plc", modified=JUNE_2), instance="b", observed_at=JUNE_3, offset=9)])
     assert (change.kind, change.first) == ("unchanged", True)
     put(store, incoming(asset("plc", modified=JUNE_1), instance="a", observed_at=JUNE_3, offset=11))
     stored = store.get(change.id)
@@ -178,6 +178,30 @@ def test_every_source_is_remembered_and_the_winner_comes_first(store: Store) -> 
     winner, other = stored.provenance
     assert (winner.instance, winner.source_id, winner.modified, winner.first_offset) == ("b", "b-tenant", JUNE_2, 9)
     assert (other.instance, other.first_observed, other.last_observed, other.first_offset) == ("a", JUNE_1, JUNE_3, 7)
+
+
+def test_sources_without_change_times_do_not_take_turns(store: Store) -> None:
+    for at in (JUNE_1, JUNE_2, JUNE_3):
+        kinds = [
+            put(store, incoming(asset("plc", modified=at) | {"name": f"as {name} sees it"}, instance=name, observed_at=at))
+            for name in ("b", "a")
+        ]
+        if at != JUNE_1:
+            assert kinds == [["unchanged"], ["unchanged"]]
+    stored = store.get(made_id("infrastructure", "plc"))
+    assert stored is not None
+    assert stored.body["name"] == "as a sees it"
+
+
+def test_the_words_of_a_source_come_back_when_the_one_believed_before_loses(store: Store) -> None:
+    old = asset("plc", modified=JUNE_1) | {"name": "the vendor's words"}
+    put(store, incoming(old, instance="z", observed_at=JUNE_2))
+    put(store, incoming(asset("plc", modified=JUNE_1) | {"name": "newer words"}, instance="y", observed_at=JUNE_3))
+    assert put(store, incoming(asset("plc", modified=MAY_1) | {"name": "older words"}, instance="y", observed_at=JUNE_3)) == ["stale"]
+    assert put(store, incoming(asset("plc", modified=JUNE_2) | {"name": "looked at"}, instance="y", observed_at=JUNE_2)) == ["changed"]
+    stored = store.get(old["id"])
+    assert stored is not None
+    assert stored.body["name"] == "the vendor's words"
 
 
 def test_markings_of_all_sources_apply_and_a_source_may_lower_its_own(store: Store) -> None:
