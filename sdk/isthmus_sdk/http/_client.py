@@ -63,7 +63,8 @@ class Http:
     credential unless the auth names it: exact (``https://login.vendor.com``) or a domain below which every host is
     allowed (``https://*.blob.core.windows.net``, public addresses only). ``auth``, ``tls``, ``proxy`` are explicit:
     the process environment is never asked. ``on_event`` receives ``Event``; ``cancel`` (an event or a callable) ends
-    every wait with ``Interrupted``. ``transport`` takes an ``httpx`` transport in place of the network, for tests.
+    every wait with ``Interrupted``. ``transport`` takes an ``httpx`` transport in place of the network, and ``timer``
+    a time that passes at once: for tests.
 
     All replies are whole: decoded, within the limits, judged by status. Threads may share a client.
     """

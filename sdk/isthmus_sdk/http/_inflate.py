@@ -16,6 +16,7 @@ ACCEPT_ENCODING = "gzip, deflate"
 _CHUNK = 64 * 1024
 _RATIO_FROM = 16 * MIB
 _LAYERS = 3
+_MEMBERS = 4096  # of one gzip body; blocked gzip needs one for 64 kB
 _WBITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
@@ -40,7 +41,7 @@ class Body:
         self._layers = [_Layer(name, limits, what) for name in reversed(names)]
         self._chunks: list[bytes] = []
         self._received = 0
-        self._decoded = 0
+        self._most = limits.wire if self._layers else min(limits.wire, limits.decoded)
 
     @property
     def received(self) -> int:
@@ -50,17 +51,9 @@ class Body:
     def feed(self, data: bytes) -> None:
         """Raises ``TooLarge`` at the first byte above a cap, ``UnexpectedReply`` for corrupt data."""
         self._received += len(data)
-        if self._received > self._limits.wire:
-            raise TooLarge(
-                f"{self._what} is larger than {self._limits.wire} bytes; ask for smaller pages or raise the limit"
-            )
-        for chunk in self._through(data, 0):
-            self._decoded += len(chunk)
-            if self._decoded > self._limits.decoded:
-                raise TooLarge(
-                    f"{self._what} inflates to more than {self._limits.decoded} bytes; ask for smaller pages"
-                )
-            self._chunks.append(chunk)
+        if self._received > self._most:
+            raise TooLarge(f"{self._what} is larger than {self._most} bytes; ask for smaller pages or raise the limit")
+        self._chunks.extend(self._through(data, 0))
 
     def finish(self) -> bytes:
         """The whole body; raises ``Truncated`` if a layer has not seen its end."""
@@ -90,6 +83,7 @@ class _Layer:
         self._what = what
         self._head = b""
         self._known = self._gzip
+        self._members = 1
         self.complete = False
         self.produced = 0
 
@@ -124,6 +118,9 @@ class _Layer:
         if data and not self._gzip:
             raise UnexpectedReply(f"{self._what} has data after the end of its compressed body")
         if data:
+            self._members += 1
+            if self._members > _MEMBERS:
+                raise TooLarge(f"{self._what} is compressed in more than {_MEMBERS} parts")
             self._inflater = zlib.decompressobj(self._wbits)
             self.complete = False
         return data

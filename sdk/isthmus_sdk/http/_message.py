@@ -17,6 +17,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _JSON_TYPES = frozenset({"", "text/json", "text/plain", "text/javascript", "application/javascript"})
 _BOM = b"\xef\xbb\xbf"
+_CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:\-]+)", re.IGNORECASE)
 
 
 class Headers(Mapping[str, str]):
@@ -109,19 +110,25 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The body as text; bytes that are no UTF-8 become replacement characters."""
-        return self.json_bytes().decode("utf-8", "replace")
+        """The body as text; bytes that do not fit its charset become replacement characters."""
+        try:
+            return self.body.decode(self._charset, "replace").removeprefix("\ufeff")
+        except LookupError:
+            return self.body.decode("utf-8", "replace")
 
     def json_bytes(self) -> bytes:
         """The body as UTF-8 without a byte order mark, whatever charset the reply declares."""
-        match = re.search(r"charset\s*=\s*\"?([\w.:\-]+)", self.headers.get("content-type", ""), re.IGNORECASE)
-        charset = (match[1] if match else "utf-8").lower()
-        if charset in ("utf-8", "utf8", "us-ascii", "ascii"):
+        if self._charset in ("utf-8", "utf8", "us-ascii", "ascii"):
             return self.body.removeprefix(_BOM)
         try:
-            return self.body.decode(charset).removeprefix("\ufeff").encode()
+            return self.body.decode(self._charset).removeprefix("\ufeff").encode()
         except (LookupError, UnicodeError):
             raise UnexpectedReply(f"{self._what} declares a charset that its body does not have") from None
+
+    @property
+    def _charset(self) -> str:
+        match = _CHARSET.search(self.headers.get("content-type", ""))
+        return match[1].lower() if match else "utf-8"
 
     def require_json(self) -> bytes:
         """The body if the reply claims to be JSON, else ``UnexpectedReply`` that says what came instead."""

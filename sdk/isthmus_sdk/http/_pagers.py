@@ -28,6 +28,8 @@ class PageRequest:
     url: str
     params: Mapping[str, Any] = field(default_factory=dict)
     json: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """For vendors that page by a header, such as ``Range: items=0-49``."""
 
     def with_fields(self, fields: Mapping[str, Any]) -> PageRequest:
         """Paging fields go into the JSON body where the request has one (dotted names go inside it), else into the

@@ -54,7 +54,7 @@ def pages(
     ``UnexpectedReply`` for what is no page, and what ``Http.request`` raises.
     """
     pager: Pager = OnePage() if next is None else next
-    start = PageRequest(path, dict(params or {}), json)
+    start = PageRequest(path, dict(params or {}), json, dict(headers or {}))
     progress = _Progress(http.limits.empty_pages, resume)
     home = http.resolve(path).origin
     position, number = resume, 0
@@ -72,7 +72,7 @@ def pages(
             url,
             params=ask.params,
             json=ask.json,
-            headers=harmless(headers or {}) if moved else headers,
+            headers=harmless(ask.headers) if moved else ask.headers,
             idempotent=True,
             deadline=deadline,
             accept=() if position is None else _POSITION_UNKNOWN,

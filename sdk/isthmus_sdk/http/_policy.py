@@ -22,8 +22,8 @@ class Limits:
 
     connect: float = 10.0
     """Name resolution, TCP and TLS of one connection together."""
-    idle: float = 30.0
-    """Longest silence between two bytes."""
+    idle: float = 60.0
+    """Longest silence between two bytes; a vendor that thinks long about a query is silent too."""
     request: float = 120.0
     """One exchange in total, redirects and a token refresh included: where a server that drips bytes ends."""
     run: float | None = None

@@ -120,10 +120,31 @@ def test_a_bomb_is_stopped_in_little_memory(vendor: HostileServer, client: Make,
 
 
 def test_a_bomb_in_an_outer_layer_that_comes_to_nothing_is_stopped(vendor: HostileServer, client: Make) -> None:
-    empty = gzip.compress(b"") * (4 << 20)
-    vendor.on("/x", status(200, gzip.compress(empty), {"Content-Encoding": "gzip, gzip"}))
-    with pytest.raises(TooLarge):
+    named = b"\x1f\x8b\x08\x08" + bytes(6) + b"n" * (3 << 20) + b"\0"  # a gzip header with a name of three megabytes
+    packed = zlib.compressobj(wbits=-15)
+    inner = named + packed.compress(b"{}") + packed.flush() + zlib.crc32(b"{}").to_bytes(4, "little") + b"\2\0\0\0"
+    vendor.on("/x", status(200, gzip.compress(inner), {"Content-Encoding": "gzip, gzip"}))
+    assert client(vendor.url).get("x").body == b"{}"
+    with pytest.raises(TooLarge, match="1048576"):
         client(vendor.url, limits=Limits(decoded=1 << 20)).get("x")
+
+
+def test_a_swarm_of_empty_parts_is_stopped(vendor: HostileServer, client: Make) -> None:
+    vendor.on("/x", status(200, gzip.compress(b"") * 100_000, {"Content-Encoding": "gzip"}))
+    with pytest.raises(TooLarge, match="4096 parts"):
+        client(vendor.url).get("x")
+
+
+def test_the_ratio_stops_a_bomb_that_the_size_would_let_pass(vendor: HostileServer, client: Make) -> None:
+    vendor.on("/x", status(200, BOMBS["gzip"][1], {"Content-Encoding": "gzip"}))
+    with pytest.raises(TooLarge, match="more than 200 times"):
+        client(vendor.url, limits=Limits(decoded=1 << 30)).get("x")
+
+
+def test_the_decoded_cap_holds_for_plain_bodies_too(vendor: HostileServer, client: Make) -> None:
+    vendor.on("/x", status(200, b"x" * 2000))
+    with pytest.raises(TooLarge):
+        client(vendor.url, limits=Limits(decoded=1000)).get("x")
 
 
 def test_a_small_repetitive_page_passes(vendor: HostileServer, client: Make) -> None:
@@ -239,6 +260,7 @@ def test_an_error_with_a_hopeless_body_keeps_its_status(vendor: HostileServer, c
         status(403, b"not gzip", {"Content-Encoding": "gzip"}),
         status(403, b"[" * 100_000),
         status(403, b"\xff\xfe", {"Content-Type": "text/plain"}),
+        status(403, b"no", {"Content-Type": "text/plain; charset=klingon"}),
     ]
     for behaviour in hopeless:
         vendor.on("/x", behaviour)

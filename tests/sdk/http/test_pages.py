@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,6 +29,8 @@ from isthmus_sdk.http import (
     Offset,
     PageNumber,
     Pager,
+    PageRequest,
+    Reply,
     pages,
 )
 from isthmus_sdk.page import Page
@@ -152,6 +155,54 @@ def test_paging_fields_go_into_a_json_body(vendor: HostileServer, client: Make) 
 def test_a_reading_post_is_repeated_like_a_get(vendor: HostileServer, client: Make) -> None:
     vendor.on("/x", status(503), reset_after(), json_page({"data": [{"id": 1}]}))
     assert ids(pages(client(vendor.url), "x", items="data", method="POST", json={})) == [1]
+
+
+def test_a_pager_of_ones_own_can_page_by_a_header(vendor: HostileServer, client: Make) -> None:
+    class Ranges:
+        def ask(self, start: PageRequest, position: Any, limit: int | None) -> PageRequest:
+            first = position or 0
+            return replace(start, headers={**start.headers, "Range": f"items={first}-{first + 1}"})
+
+        def after(self, position: Any, reply: Reply, limit: int | None) -> Any:
+            reached = (position or 0) + len(reply.records)
+            return reached if reached < int(reply.headers["content-range"].rpartition("/")[2]) else None
+
+    def behave(exchange: Exchange) -> None:
+        first, last = map(int, exchange.headers["range"].removeprefix("items=").split("-"))
+        rows = [{"id": number} for number in range(first, min(last + 1, 5))]
+        json_page(rows, {"Content-Range": f"items {first}-{last}/5"})(exchange)
+
+    vendor.on("/x", behave)
+    assert ids(pages(client(vendor.url), "x", next=Ranges(), headers={"Version": "19.0"})) == [0, 1, 2, 3, 4]
+    assert {exchange.headers["version"] for exchange in vendor.requests} == {"19.0"}
+
+
+def test_relay_paging_of_graphql_is_a_cursor(vendor: HostileServer, client: Make) -> None:
+    def behave(exchange: Exchange) -> None:
+        variables = json.loads(exchange.body)["variables"]
+        start = int(variables.get("after") or 0)
+        nodes = [{"id": number} for number in range(start, min(start + variables["first"], 5))]
+        info = {"endCursor": str(start + len(nodes)), "hasNextPage": start + len(nodes) < 5}
+        json_page({"data": {"assets": {"nodes": nodes, "pageInfo": info}}})(exchange)
+
+    vendor.on("/graphql", behave)
+    found = pages(
+        client(vendor.url),
+        "graphql",
+        items="data.assets.nodes",
+        next=Cursor(
+            "data.assets.pageInfo.endCursor",
+            "variables.after",
+            size="variables.first",
+            more="data.assets.pageInfo.hasNextPage",
+        ),
+        method="POST",
+        json={"query": "query($first: Int, $after: String) {...}", "variables": {"filter": []}},
+        limit=2,
+        error_field="errors",
+    )
+    assert ids(found) == [0, 1, 2, 3, 4]
+    assert json.loads(vendor.requests[1].body)["variables"] == {"filter": [], "first": 2, "after": "2"}
 
 
 def test_one_reply_may_be_all(vendor: HostileServer, client: Make) -> None:
