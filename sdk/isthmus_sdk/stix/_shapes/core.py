@@ -100,8 +100,12 @@ def objects_of(referent: Referent) -> tuple[Json, ...]:
 
 
 def gather(*groups: Iterable[Json]) -> tuple[Json, ...]:
-    """All objects in order, each id once (the first)."""
-    return tuple({obj["id"]: obj for group in reversed(groups) for obj in reversed(tuple(group))}.values())[::-1]
+    """All objects in order, each id once: where it first stands, so that referents stay in front."""
+    found: dict[str, Json] = {}
+    for group in groups:
+        for obj in group:
+            found.setdefault(obj["id"], obj)
+    return tuple(found.values())
 
 
 def given(**values: Any) -> Json:
