@@ -126,7 +126,11 @@ def seconds(ts: float | str) -> float:
             raise RecordError(f"{ts[:40]!r} is not a time", path="ts") from None
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     value = float(ts)
-    return value / 1000 if value >= MILLISECONDS_FROM else value
+    if value >= MILLISECONDS_FROM:
+        value /= 1000
+    if not 0.0 < value < MILLISECONDS_FROM:
+        raise RecordError(f"{ts!r} is not the time of an event", path="ts")
+    return value
 
 
 def function_code(name: str) -> int:

@@ -6,9 +6,14 @@ that Zeek may leave unset have the default ``None``.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from isthmus_sdk.files import Table
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 
 
 class Conn(
@@ -27,17 +32,17 @@ class Conn(
     ts: float | str
     orig_h: str
     resp_h: str
-    resp_p: int
+    resp_p: Port
     proto: str
     service: str | None = None
     """Application protocols Zeek confirmed, comma-joined; with ``-`` before those it gave up."""
-    orig_bytes: int | None = None
-    resp_bytes: int | None = None
+    orig_bytes: Count | None = None
+    resp_bytes: Count | None = None
     conn_state: str | None = None
     history: str | None = None
-    orig_pkts: int | None = None
-    resp_pkts: int | None = None
-    vlan: int | None = None
+    orig_pkts: Count | None = None
+    resp_pkts: Count | None = None
+    vlan: Count | None = None
     """Logged where the policy script protocols/conn/vlan-logging is loaded."""
     path: str | None = None
     """Name of the log, where many logs share one JSON stream."""
@@ -61,7 +66,7 @@ class Modbus(
     ts: float | str
     orig_h: str
     resp_h: str
-    resp_p: int
+    resp_p: Port
     func: str | None = None
     path: str | None = None
     system_name: str | None = None

@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from isthmus_sdk.engine import MakeBuilder, Outcome, Rejected
 from isthmus_sdk.errors import ConfigurationError, Ignored, IsthmusError, RecordError
 from isthmus_sdk.faults import fault_point
@@ -42,6 +44,8 @@ OBJECTS = 4_000
 QUARANTINED = 1_000
 """Quarantined records after which an outcome is given, whatever windows are open."""
 ADDRESSES = 200_000
+MAX_WORD = 256
+"""Characters of the longest name of a protocol or sensor."""
 LATEST = 253_402_300_799.0
 """Last second of the year 9999."""
 
@@ -115,16 +119,16 @@ class Summariser:
         self.in_worker = in_worker
         self.addresses: dict[str, str] = {}
 
-    def address(self, text: str, path: str) -> str:
-        """The normal form of an IP address. Raises ``RecordError``."""
+    def address(self, text: str, end: str, record: Any) -> str:
+        """The normal form of an IP address. Raises ``RecordError``, and ``Ignored`` for one that names nobody."""
         known = self.addresses.get(text)
         if known is None:
             try:
                 known = normalise.ip(text)
             except RecordError as error:
-                raise RecordError(str(error), path=path) from None
+                raise RecordError(str(error), path=_field_of(record, text, end)) from None
             if known is None:
-                raise Ignored(f"the {path} address is unspecified")
+                raise Ignored(f"the {end} address is unspecified")
             if len(self.addresses) >= ADDRESSES:
                 self.addresses.clear()
             self.addresses[text] = known
@@ -238,8 +242,8 @@ class _Partition:
             try:
                 flow = function(record, settings)
                 timely = 0.0 < flow.at <= LATEST
-                flow.source = addresses.get(flow.source) or shared.address(flow.source, "source")
-                flow.target = addresses.get(flow.target) or shared.address(flow.target, "target")
+                flow.source = addresses.get(flow.source) or shared.address(flow.source, "source", record)
+                flow.target = addresses.get(flow.target) or shared.address(flow.target, "target", record)
             except Ignored as verdict:
                 outcome.ignored[cut(verdict.reason)] += 1
                 continue
@@ -250,7 +254,8 @@ class _Partition:
                 self._reject(page, index, Bad("", cut(f"{type(error).__name__}: {error}")), "map")
                 continue
             if not timely:
-                self._reject(page, index, Bad("at", f"{flow.at!r} is not the time of an event"), "map")
+                place = _field_of(record, flow.at, "at")
+                self._reject(page, index, Bad(place, f"{flow.at!r} is not the time of an event"), "map")
                 continue
             yield index, flow
 
@@ -261,6 +266,10 @@ class _Partition:
 
     def _row(self, page: Page, index: int, at: float, key: Key) -> Row | None:
         """The row of a record, wherever it belongs; ``None`` if it is not to be counted (again)."""
+        unusable = _unusable(key)
+        if unusable is not None:
+            self._reject(page, index, Bad("", unusable), "map")
+            return None
         windows = self._windows
         before = Mark(windows.mark.high, windows.mark.leapt)
         window, number = windows.assign(at)
@@ -325,6 +334,29 @@ class _Partition:
         if mark.high > float("-inf"):
             state["high"], state["leapt"] = mark.high, mark.leapt
         return {**position, "windows": state}
+
+
+def _field_of(record: Any, value: Any, otherwise: str) -> str:
+    """The vendor's name of the field that holds a value."""
+    for field in msgspec.structs.fields(record):
+        if getattr(record, field.name) is value:
+            return field.encode_name
+    return otherwise
+
+
+def _unusable(key: Key) -> str | None:
+    """Why no communication can be made of a key, if so; the addresses are known to be good."""
+    _, _, sensor, vlan, protocol, transport, port, code = key
+    for name, text in (("sensor", sensor), ("protocol", protocol), ("transport", transport), ("vlan", vlan)):
+        if text is None or (name == "vlan" and isinstance(text, int)):
+            continue
+        if not isinstance(text, str) or not text.isprintable() or not 0 < len(text) <= MAX_WORD:
+            return f"{name}: {str(text)[:60]!r} is no name"
+    if port is not None and not (isinstance(port, int) and 0 <= port <= 65_535):
+        return f"port: {port!r} is no port"
+    if code is not None and not (isinstance(code, int) and code >= 0):
+        return f"function code: {code!r} is none"
+    return None
 
 
 __all__ = ["Summariser", "Summary", "run"]
