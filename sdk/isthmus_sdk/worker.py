@@ -14,6 +14,7 @@ import queue
 import select
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 PARENT_EVERY = 2.0
 """Seconds between looks at whether the parent is still there."""
 LONGEST_EVENT = 2000
+LINES = 500
+"""Log lines that go out in ten seconds; of more, only the number."""
 
 
 class Window:
@@ -92,6 +95,8 @@ class Worker:
         self._http_lock = threading.Lock()
         self._cancelled = threading.Event()
         self._draining = threading.Event()
+        self._log_lock = threading.Lock()
+        self._log_began, self._log_lines, self._log_dropped = 0.0, 0, 0
         self._busy: set[str] = set()
         """Streams that run, ``""`` for the check."""
         self._threads: list[threading.Thread] = []
@@ -141,12 +146,30 @@ class Worker:
             self._draining.set()
 
     def log(self, level: str, event: str, stream: str | None = None, **fields: Any) -> None:
-        """A log frame, without secrets and of bounded size."""
+        """A log frame, without secrets and of bounded size and number."""
+        dropped = self._log_room()
+        if dropped is None:
+            return
+        if dropped:
+            self.send(protocol.Log(level="warning", event=f"{dropped} further log lines were dropped"))
         clean = self.masking.text(event)
         if len(clean) > LONGEST_EVENT:
             clean = clean[: LONGEST_EVENT - 1] + "…"
         values = self.masking.value(fields)
         self.send(protocol.Log(level=level, event=clean, stream=stream, fields=values))
+
+    def _log_room(self) -> int | None:
+        """``None`` where there is no room for another line, else how many were dropped since the last one."""
+        now = time.monotonic()
+        with self._log_lock:
+            if now - self._log_began >= 10.0:
+                self._log_began, self._log_lines = now, 0
+            self._log_lines += 1
+            if self._log_lines > LINES:
+                self._log_dropped += 1
+                return None
+            dropped, self._log_dropped = self._log_dropped, 0
+            return dropped
 
     def fail(self, error: BaseException, stream: str | None = None) -> str:
         """An error frame; returns the message."""
@@ -218,7 +241,7 @@ class Worker:
         labels = {"kind": event.kind, "status": str(event.status)} if event.status else {"kind": event.kind}
         self.send(protocol.Metric(name="http", value=event.seconds, labels=labels))
         if event.kind == "retry":
-            self.log("warning", f"{event.method} {event.url} is tried again: {event.reason}", seconds=event.seconds)
+            self.log("info", f"{event.method} {event.url} is tried again: {event.reason}", seconds=event.seconds)
 
     def _start(self, name: str, work: Callable[[], None]) -> None:
         """Run a stream, or the check (``""``), beside the others."""

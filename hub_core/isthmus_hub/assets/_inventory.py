@@ -76,6 +76,7 @@ def _end(store: Store, observed: str) -> dict[str, Any]:
 
 def _entry(store: Store, body: Mapping[str, Any], bad: frozenset[Identifier]) -> dict[str, Any]:
     facts = stix.facts(dict(body), stix.ASSET) or {}
+    bindings = _bindings(facts)
     seen = observation(body["id"], {**facts, "connector": "", "source_id": ""})
     return {
         "id": body["id"],
@@ -87,13 +88,24 @@ def _entry(store: Store, body: Mapping[str, Any], bad: frozenset[Identifier]) ->
         "external": facts.get("asset_class") == "external",
         "witnessed_only": facts.get("kind") == "endpoint",
         "scopes": sorted({interface.get("scope", "default") for interface in facts.get("interfaces", ())}),
-        "addresses": sorted({ip for interface in facts.get("interfaces", ()) for ip in interface.get("ips", ())}),
+        "addresses": sorted({binding["address"] for binding in bindings}),
+        "bindings": bindings,
         "members": _members(store, body["id"]),
         "identifiers": [
             {"kind": item.kind, "value": item.value, "strength": int(item.strength), "poisoned": item in bad}
             for item in sorted(seen.identifiers)
         ],
     }
+
+
+def _bindings(facts: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Addresses with the scope in which each is unique."""
+    found = {
+        (interface.get("scope", "default"), ip)
+        for interface in facts.get("interfaces", ())
+        for ip in interface.get("ips", ())
+    }
+    return [{"scope": scope, "address": ip} for scope, ip in sorted(found)]
 
 
 def _members(store: Store, asset: str) -> list[dict[str, Any]]:

@@ -96,11 +96,14 @@ def _needs(assets: Sequence[Asset], sources: Sequence[Source], now: datetime) ->
 
 def _cause(asset: Asset, need: Need, sources: Sequence[Source], now: datetime) -> str:
     """Why the need is not met for this asset; empty where it is."""
-    asset_class, technology = str(asset.get("class") or UNKNOWN), str(asset.get("technology") or "")
+    asset_class, technology = class_name(str(asset.get("class") or UNKNOWN)), str(asset.get("technology") or "")
     able = [
         source
         for source in sources
-        if any(need.meets(item) and item.applies_to(asset_class, technology) for item in source.capabilities)
+        if any(
+            need.meets(item) and (asset_class == UNKNOWN or item.applies_to(asset_class, technology))
+            for item in source.capabilities
+        )
     ]
     if not able:
         return "not_declared"
@@ -145,10 +148,15 @@ def _weak_witness(assets: Sequence[Asset]) -> Iterable[Gap]:
 
 
 def _bridges(assets: Sequence[Asset]) -> Iterable[Gap]:
+    """One device with different addresses in several scopes. The same address in two is one interface told twice."""
     for asset in assets:
-        if len(scopes := asset.get("scopes", ())) > 1:
+        homes = {(item["scope"], item["address"]) for item in asset.get("bindings", ())}
+        apart = {
+            scope for scope, address in homes if not any(other != scope and same == address for other, same in homes)
+        }
+        if len(apart) > 1:
             yield Gap(
-                "bridge", "none", (asset["id"],), f"{asset.get('name')} has addresses in {', '.join(sorted(scopes))}"
+                "bridge", "none", (asset["id"],), f"{asset.get('name')} has addresses in {', '.join(sorted(apart))}"
             )
 
 

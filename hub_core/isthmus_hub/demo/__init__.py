@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from isthmus_hub.demo._plant import flows, plant
+from isthmus_hub.demo._plant import plant
 from isthmus_hub.demo._run import run_demo
 from isthmus_hub.demo._site import Site, make, serving
 
-__all__ = ["Site", "flows", "make", "plant", "run_demo", "serving"]
+__all__ = ["Site", "make", "plant", "run_demo", "serving"]

@@ -8,7 +8,7 @@ hears only its own cell, a machine the inventory has and the wire does not.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -118,9 +118,14 @@ class Site:
                 "packets": self.random.randrange(10, 40_000),
                 "first_seen": _iso(self.now - timedelta(days=self.random.randrange(1, 90))),
                 "last_seen": _iso(self.now - timedelta(seconds=self.random.randrange(1800))),
-                "seen_by": {name: {} for name in seen_by},
+                "seen_by": {name: {"sensor": self.sensor(source)} if name == ZEEK else {} for name in seen_by},
             }
         )
+
+    def sensor(self, id: str) -> str:
+        """The Zeek sensor on the segment of a device."""
+        zone = next(str(device["zone"]) for device in self.devices if device["id"] == id)
+        return f"zeek-{zone.lower().replace(' ', '-')}" if zone.startswith("Cell") else "zeek-office"
 
     def vulnerable(
         self, device: dict[str, Any], cve: tuple[str, float, float, bool, str], *, seen_by: str, fix: str = ""
@@ -467,23 +472,6 @@ def _alerts(site: Site) -> None:
             techniques=[["T1059.001"], ["T1003"], ["T1021.001"]][number - 1],
             user={"name": f"user{number}", "domain": "NORTH"},
         )
-
-
-def flows(site: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What the Zeek sensors hear: the links that name them, with the addresses of both ends."""
-    by_id = {device["id"]: device for device in site["devices"]}
-    for link in site["links"]:
-        if ZEEK in link["seen_by"]:
-            source, target = by_id[link["source"]], by_id[link["target"]]
-            sensor = "zeek-" + (
-                source["zone"].lower().replace(" ", "-") if source["zone"].startswith("Cell") else "office"
-            )
-            yield {
-                "sensor": sensor,
-                "source": source["interfaces"][0]["ips"][0],
-                "target": target["interfaces"][0]["ips"][0],
-                **{key: link[key] for key in ("protocol", "transport", "port", "function_codes")},
-            }
 
 
 def _iso(moment: datetime) -> str:

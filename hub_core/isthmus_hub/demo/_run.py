@@ -54,7 +54,7 @@ def run_demo(keep: Path | None, demonstrate: Demonstrate, *, seed: int = 7, as_j
             if keep is not None:
                 print(_kept(site))
             _say(f"{seconds:.0f} seconds.")
-    return 0 if not any(row["error"] for row in found["sync"]["runs"]) else 1
+    return 1 if any(row["error"] for row in (*found["sync"]["runs"], *found["sync"]["deliveries"])) else 0
 
 
 def told(found: Mapping[str, Any]) -> str:
@@ -127,6 +127,8 @@ def _delivered(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         out.append(
             f"  {row['platform']:10} {row['in']} in = {row['accepted']} accepted + {row['duplicate']} duplicate + {row['rejected']} rejected + {sum(row['dropped'].values())} dropped + {row['pending']} pending   ({dropped})"
         )
+        if row["error"]:
+            out.append(f"    {row['error']}")
     return out
 
 

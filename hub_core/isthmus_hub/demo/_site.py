@@ -11,11 +11,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from isthmus_hub.demo._plant import CELL_SUBNET, DEFENDER, NOZOMI, ZEEK, flows, plant
+from isthmus_hub.demo._plant import CELL_SUBNET, DEFENDER, NOZOMI, ZEEK, plant
 from isthmus_hub.secrets import KeySource, SecretStore, write_key_file
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
 from isthmus_sdk.loader import Found, find
@@ -24,6 +24,7 @@ TENANT, CLIENT = "11111111-2222-3333-4444-555555555555", "isthmus"
 SECRETS = {"guardian/password": "guardian-demo-password", "defender/client_secret": "defender-demo-secret"}
 """Made up: what they open is a simulator on this machine."""
 START_SECONDS = 20.0
+LOG_HOURS = 2
 SENSORS = ("zeek-cell-1", "zeek-cell-2", "zeek-office")
 
 
@@ -77,7 +78,7 @@ def make(folder: Path, seed: int) -> Site:
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     described = plant(seed, now)
     (folder / "plant.json").write_text(json.dumps(described, indent=1))
-    _write_logs(folder, described, seed)
+    _write_logs(folder, now, seed)
     key = folder / "vault.key"
     write_key_file(key)
     vault = SecretStore(site.state / "vault", key=KeySource(key_file=key))
@@ -121,9 +122,22 @@ def serving(site: Site) -> Iterator[None]:
                     stream.close()
 
 
-def _write_logs(folder: Path, described: Mapping[str, Any], seed: int) -> None:
-    (folder / "flows.json").write_text(json.dumps({"flows": list(flows(dict(described)))}, indent=1))
-    command = _simulator(ZEEK, "--data", str(folder / "flows.json"), "--out", str(folder / "logs"), "--seed", str(seed))
+def _write_logs(folder: Path, now: datetime, seed: int) -> None:
+    """Two hours of every Zeek sensor's logs."""
+    begin = (now - timedelta(hours=LOG_HOURS)).isoformat()
+    command = _simulator(
+        ZEEK,
+        "--data",
+        str(folder / "plant.json"),
+        "--out",
+        str(folder / "logs"),
+        "--start",
+        begin,
+        "--hours",
+        str(LOG_HOURS),
+        "--seed",
+        str(seed),
+    )
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise IsthmusError(f"the Zeek simulator failed: {done.stderr.strip().splitlines()[-1:] or 'no reason given'}")

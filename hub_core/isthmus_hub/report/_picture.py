@@ -102,7 +102,7 @@ def layout(assets: Sequence[Mapping[str, Any]]) -> tuple[list[Box], float]:
 
 
 def _weight(members: Sequence[Any]) -> float:
-    return max(12.0, float(len(members)) ** 0.75)
+    return float(max(12.0, len(members) ** 0.75))
 
 
 def _zone(asset: Mapping[str, Any]) -> str:

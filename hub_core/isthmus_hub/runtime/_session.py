@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -12,10 +13,12 @@ from isthmus_hub.runtime._process import WorkerProcess
 from isthmus_hub.runtime._reports import Failure, StreamRun
 from isthmus_sdk import protocol
 from isthmus_sdk.block import Block
-from isthmus_sdk.errors import IsthmusError, ProtocolError
+from isthmus_sdk.errors import Interrupted, IsthmusError, ProtocolError
 
 SILENCE = 300.0
 """Seconds after which a worker that says nothing is stopped."""
+PATIENCE = 8.0
+"""Seconds that a worker has for the page in its hands once it was asked to drain."""
 
 
 class Observer(Protocol):
@@ -62,7 +65,7 @@ class Session:
         self._stop = stop or threading.Event()
         self._silence = silence
         self._start = start
-        self._draining = False
+        self._drained_by: float | None = None
 
     def run(self, streams: Sequence[str] | None = None) -> list[StreamRun]:
         """Read the streams; never raises for a fault of the worker or the vendor: the reports say what happened."""
@@ -76,6 +79,10 @@ class Session:
                 if self._stop.is_set():
                     break
                 self._read(worker, run)
+                if run.error is not None and _hopeless(run.error):
+                    # Another stream of the same account would only knock at the same closed door.
+                    self._blame(runs, run.error)
+                    break
         except IsthmusError as error:
             self._blame(runs, Failure.of(error))
         except OSError as error:
@@ -125,10 +132,8 @@ class Session:
         cursors = self._ingest.cursors(run.instance, run.stream)
         worker.send(protocol.Run(stream=run.stream, cursors=cursors))
         while True:
-            if self._stop.is_set() and not self._draining:
-                self._draining = True
-                worker.send(protocol.Drain())
-            frame = worker.receive(self._silence)
+            self._drain(worker)
+            frame = worker.receive(self._silence, lambda: self._drain(worker))
             match frame:
                 case protocol.BlockFrame():
                     self._take(worker, run, frame)
@@ -144,6 +149,16 @@ class Session:
                     return
                 case _:
                     self._aside(frame)
+
+    def _drain(self, worker: WorkerProcess) -> None:
+        """Pass the wish to stop on, once. Raises :class:`Interrupted` where the worker does not follow in time."""
+        if not self._stop.is_set():
+            return
+        if self._drained_by is None:
+            self._drained_by = time.monotonic() + PATIENCE
+            worker.send(protocol.Drain())
+        elif time.monotonic() > self._drained_by:
+            raise Interrupted(f"{self._plan.instance}: stopped in the middle of a page; the next run reads it again")
 
     def _take(self, worker: WorkerProcess, run: StreamRun, block: protocol.BlockFrame) -> None:
         if block.stream != run.stream:
@@ -179,3 +194,8 @@ class Session:
 
 def _failure(frame: protocol.Error) -> Failure:
     return Failure(frame.kind, frame.group, frame.message, frame.not_before)
+
+
+def _hopeless(failure: Failure) -> bool:
+    """Whether the other streams of the instance would fail alike: the credential, the configuration or the line is at fault."""
+    return failure.group in ("authentication", "configuration") or failure.kind == "Unreachable"
