@@ -50,7 +50,7 @@ def make_directory(ctx: PlatformContext) -> None:
     """Make the directory, prove that it can be written, and remove what a killed run left half written."""
     directory: Path = ctx.settings.directory
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(exist_ok=True)
         for left in directory.glob(".isthmus-*.part"):
             left.unlink(missing_ok=True)
     except OSError as error:

@@ -79,6 +79,7 @@ def make(folder: Path, seed: int) -> Site:
     described = plant(seed, now)
     (folder / "plant.json").write_text(json.dumps(described, indent=1))
     _write_logs(folder, now, seed)
+    (folder / "delivered").mkdir()
     key = folder / "vault.key"
     write_key_file(key)
     vault = SecretStore(site.state / "vault", key=KeySource(key_file=key))
