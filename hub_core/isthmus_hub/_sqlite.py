@@ -189,7 +189,7 @@ def _bring_up(connection: apsw.Connection, path: Path, kind: FileKind) -> None:
         connection.execute(f"PRAGMA page_size = {kind.page_size}")
         if kind.auto_vacuum:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    connection.execute("PRAGMA journal_mode = WAL")
+    connection.pragma("journal_mode", "wal")
     if _pragma(connection, "user_version") == kind.version:
         _require_kind(connection, path, kind)
         return

@@ -53,7 +53,7 @@ class Bodies:
             return
         samples, self._samples = self._samples, []
         try:
-            content = zstandard.train_dictionary(LEARNED_BYTES, samples, level=LEVEL).as_bytes()
+            content = zstandard.train_dictionary(LEARNED_BYTES, list(samples), level=LEVEL).as_bytes()
         except zstandard.ZstdError:
             return  # too uniform to learn from; the general one does
         connection.execute("INSERT INTO dictionary (content) VALUES (?)", (content,))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from isthmus_hub.store import _times
-from isthmus_hub.store._types import Incoming, Json
+from isthmus_hub.store._types import Json
 
 
 class Claim:
@@ -21,7 +21,6 @@ class Claim:
 
     __slots__ = (
         "capped",
-        "digest",
         "first_observed",
         "first_offset",
         "hash",
@@ -36,7 +35,6 @@ class Claim:
         modified: int,
         observed: int,
         hash: bytes,
-        digest: int | None,
         first_observed: int,
         last_observed: int,
         first_offset: int,
@@ -46,7 +44,6 @@ class Claim:
         self.modified = modified
         self.observed = observed
         self.hash = hash
-        self.digest = digest
         self.first_observed = first_observed
         self.last_observed = last_observed
         self.first_offset = first_offset
@@ -66,7 +63,6 @@ class Claim:
             self.modified,
             self.observed,
             self.hash,
-            self.digest,
             self.first_observed,
             self.last_observed,
             self.first_offset,
@@ -88,27 +84,17 @@ class Claim:
             changed = True
         if other.key > self.key:
             self.modified, self.observed, self.hash = other.key
-            self.digest, self.markings, self.capped = other.digest, other.markings, other.capped
+            self.markings, self.capped = other.markings, other.capped
             changed = True
         return changed
 
 
-def claim(item: Incoming, hash: bytes, digest: int) -> tuple[Claim, int | None]:
-    """The statement in ``item``, and its ``created``; times ahead of the observation by more than a day are capped."""
-    body = item.body
-    observed = _times.micros(item.observed_at)
-    given = body.get("modified")
-    modified = 0 if given is None else _times.micros(given)
-    capped = modified > observed + _times.DAY
-    if capped:
-        modified = observed + _times.DAY
-    given = body.get("created")
-    created = None if given is None else _times.micros(given)
-    if created is not None and given is not None and modified:
-        created = min(created, modified)
+def markings_of(body: Json) -> str:
+    """An object's own markings, in a form that compares."""
     refs = body.get("object_marking_refs")
-    markings = " ".join(sorted(set(refs))) if refs else ""
-    return Claim(modified, observed, hash, digest, observed, observed, item.offset, markings, int(capped)), created
+    if not refs:
+        return ""
+    return str(refs[0]) if len(refs) == 1 else " ".join(sorted(set(refs)))
 
 
 def rank(claim: Claim, name: tuple[str, str, str]) -> tuple[int, tuple[str, str, str]]:

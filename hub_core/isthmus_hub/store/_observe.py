@@ -1,19 +1,19 @@
 """`Transaction.put`: observed objects in, changes out.
 
-Three roads, the cheap ones first. The very same bytes from the only source: one digest, and one statement for all such
-objects of a block. The same content under new times: one content hash on top. Anything else is merged claim by claim.
+Two roads. Content that only confirms what its source said before costs one hash, and one statement for all such objects
+of a block. Anything else is merged claim by claim.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from hashlib import blake2b
+from collections.abc import Sequence
 from typing import Any
 
 import apsw
 
-from isthmus_hub.store import _links, _merge, _times
+from isthmus_hub.store import _merge, _times
 from isthmus_hub.store._bodies import Bodies
+from isthmus_hub.store._entries import Entries, Entry
 from isthmus_hub.store._intern import Idents, Sources, Words, key_array, number_array
 from isthmus_hub.store._merge import Claim
 from isthmus_hub.store._types import Change, Incoming, Json
@@ -22,62 +22,24 @@ from isthmus_sdk.errors import RecordError
 
 _AT_ONCE = 5_000
 _LOOKUP = """
-    SELECT i.id, i.no, i.type, i.created, i.links, p.source, p.modified, p.observed, p.hash, p.digest,
-           p.first_observed, p.last_observed, p.first_offset, p.markings, p.capped
+    SELECT i.id, i.no, i.type, i.created, i.links, p.source, p.modified, p.observed, p.hash, p.first_observed,
+           p.last_observed, p.first_offset, p.markings, p.capped
     FROM carray(?) AS c CROSS JOIN ident AS i ON i.key = c.value LEFT JOIN provenance AS p ON p.object = i.no
 """
-_ID, _NO, _TYPE, _CREATED, _LINKS, _SOURCE, _MODIFIED, _OBSERVED, _HASH, _DIGEST = range(10)
-_FIRST_OBSERVED, _LAST_OBSERVED, _FIRST_OFFSET, _MARKINGS, _CAPPED = range(10, 15)
+_ID, _NO, _TYPE, _CREATED, _LINKS, _SOURCE, _MODIFIED, _OBSERVED, _HASH, _FIRST_OBSERVED = range(10)
+_LAST_OBSERVED, _FIRST_OFFSET, _MARKINGS, _CAPPED = range(10, 14)
 _CONFIRM = """
-    UPDATE provenance SET observed = max(observed, ?1), last_observed = max(last_observed, ?1)
+    UPDATE provenance SET observed = ?1, last_observed = max(last_observed, ?1)
     WHERE source = ?2 AND object IN (SELECT value FROM carray(?3))
 """
 _RESTAMP = """
-    UPDATE provenance SET modified = ?1, observed = ?2, last_observed = max(last_observed, ?2), digest = NULL
-    WHERE source = ?3 AND object IN (SELECT value FROM carray(?4))
+    UPDATE provenance SET modified = ?1, observed = ?2, last_observed = max(last_observed, ?2)
+    WHERE source = ?3 AND object = ?4
 """
 
 
-class _Entry:
-    """An object on the slow road: everything known about it, and what has to be written."""
-
-    __slots__ = (
-        "body",
-        "claims",
-        "created",
-        "described",
-        "dirty",
-        "encoded",
-        "id",
-        "links",
-        "no",
-        "said",
-        "told_by",
-        "type",
-    )
-
-    def __init__(self, id: str, no: int | None) -> None:
-        self.id = id
-        self.no = no
-        self.described = False
-        """Whether type, created and links are in the file as they are here."""
-        self.type: str | None = None
-        self.created: int | None = None
-        self.links = 0
-        self.claims: dict[int, Claim] = {}
-        self.dirty: set[int] = set()
-        """Sources whose claims have to be written."""
-        self.body: Json | None = None
-        """Body of the winning version, if it came in this call."""
-        self.encoded: bytes | None = None
-        self.said: dict[int, bytes] = {}
-        """New words of sources in this call."""
-        self.told_by: frozenset[int] = frozenset()
-        """Sources with claims in the file. One: its words are the object's body; several: each has its statement."""
-
-
 class Observing:
-    """One call's worth of observed objects, at most a few thousand."""
+    """One call's worth of observed objects."""
 
     def __init__(
         self, connection: apsw.Connection, words: Words, sources: Sources, idents: Idents, bodies: Bodies
@@ -85,12 +47,12 @@ class Observing:
         self._connection = connection
         self._words = words
         self._sources = sources
-        self._idents = idents
         self._bodies = bodies
+        self._writing = Entries(connection, words, idents, bodies)
         self._rows: dict[str, Any] = {}
-        self._entries: dict[str, _Entry] = {}
-        self._confirmed: dict[tuple[int, int], list[int]] = {}
-        self._restamped: dict[tuple[int, int, int], list[int]] = {}
+        self._entries: dict[str, Entry] = {}
+        self._confirmed: dict[tuple[int, int], tuple[int | None, int]] = {}
+        """By object and source: ``modified`` where it is new, and ``observed_at``."""
 
     def put(self, items: Sequence[Incoming]) -> tuple[list[Change], list[tuple[Incoming, str]]]:
         """Changes in the order of ``items``, and the unusable ones with the reason."""
@@ -100,7 +62,9 @@ class Observing:
             part = items[start : start + _AT_ONCE]
             self._look_up(part)
             self._take(part, changes, rejected)
-            self._write()
+            self._write_confirmed()
+            self._writing.write([entry for entry in self._entries.values() if entry.dirty])
+            self._entries = {}
         return changes, rejected
 
     def _look_up(self, items: Sequence[Incoming]) -> None:
@@ -112,61 +76,101 @@ class Observing:
 
     def _take(self, items: Sequence[Incoming], changes: list[Change], rejected: list[tuple[Incoming, str]]) -> None:
         rows, entries = self._rows, self._entries
+        content_hash, micros = stix.content_hash, _times.micros
         source_key: tuple[str, str, str] | None = None
         source = 0
         for item in items:
             wanted = (item.instance, item.stream, item.source_id)
             if wanted != source_key:
                 source, source_key = self._sources.number(self._connection, wanted), wanted
-            digest = int.from_bytes(blake2b(item.encoded, digest_size=8).digest(), signed=True)
             try:
+                body = item.body
+                observed = micros(item.observed_at)
+                given = body.get("modified")
+                modified = 0 if given is None else micros(given)
+                hash = content_hash(body)
                 row = rows.get(item.id)
                 if (
-                    type(row) is tuple
-                    and row[_SOURCE] == source
+                    row is not None
                     and item.id not in entries
-                    and self._confirms(item, row, digest, source)
+                    and self._confirms(item, row, source, hash, modified, observed)
                 ):
                     changes.append(Change(item.id, "unchanged"))
                 else:
-                    changes.append(self._merge(item, digest, source))
+                    changes.append(self._merge(item, source, hash, modified, observed))
             except RecordError as error:
                 rejected.append((item, str(error)))
                 changes.append(Change(item.id, "rejected"))
 
-    def _confirms(self, item: Incoming, row: Any, digest: int, source: int) -> bool:
-        """Whether ``item`` repeats what its only source said last; if so it is noted for one statement at the end."""
-        observed = _times.micros(item.observed_at)
-        if row[_CAPPED] or observed < row[_OBSERVED] or item.offset < row[_FIRST_OFFSET]:
-            return False
-        if digest == row[_DIGEST]:
-            if observed > row[_OBSERVED] or observed > row[_LAST_OBSERVED]:
-                self._confirmed.setdefault((source, observed), []).append(row[_NO])
-                self._rows[item.id] = _observed_again(row, row[_MODIFIED], observed, digest)
-            return True
-        given = item.body.get("modified")
-        modified = 0 if given is None else _times.micros(given)
-        if modified < row[_MODIFIED] or modified > observed + _times.DAY or stix.content_hash(item.body) != row[_HASH]:
+    # -- confirmed ---------------------------------------------------------------------------------------------------
+
+    def _confirms(self, item: Incoming, row: Any, source: int, hash: bytes, modified: int, observed: int) -> bool:
+        """Whether ``item`` repeats what its source said last, which then is noted to be written at the end.
+
+        Where several sources report the object this holds only if all of them say the same: then it does not matter
+        which of them is believed.
+        """
+        rows = row
+        if type(rows) is list:
+            row = next((row for row in rows if row[_SOURCE] == source), None)
+            if row is None or any(r[_HASH] != hash or r[_MARKINGS] != row[_MARKINGS] for r in rows):
+                return False
+        if (
+            hash != row[_HASH]
+            or row[_SOURCE] != source
+            or not row[_MODIFIED] <= modified <= observed + _times.DAY
+            or observed < row[_OBSERVED]
+            or item.offset < row[_FIRST_OFFSET]
+            or row[_CAPPED]
+        ):
             return False
         created = item.body.get("created")
-        if created is not None and min(_times.micros(created), modified) < row[_CREATED]:
+        if created is not None and (row[_CREATED] is None or _created(created, modified) < row[_CREATED]):
             return False
-        self._restamped.setdefault((source, modified, observed), []).append(row[_NO])
-        self._rows[item.id] = _observed_again(row, modified, observed, None)
+        if observed == row[_OBSERVED] and modified == row[_MODIFIED]:
+            return True
+        key = (row[_NO], source)
+        restamped = modified if modified > row[_MODIFIED] else self._confirmed.get(key, (None, 0))[0]
+        self._confirmed[key] = (restamped, observed)
+        later = (*row[:_MODIFIED], modified, observed, *row[_HASH:_LAST_OBSERVED],
+                 max(row[_LAST_OBSERVED], observed), *row[_FIRST_OFFSET:])  # fmt: skip
+        self._rows[item.id] = [later if r is row else r for r in rows] if type(rows) is list else later
         return True
 
-    def _merge(self, item: Incoming, digest: int, source: int) -> Change:
+    def _write_confirmed(self) -> None:
+        """Objects seen again at one moment take one statement; those with a new ``modified`` one each."""
+        moments: dict[tuple[int, int], list[int]] = {}
+        restamped: list[tuple[int, int, int, int]] = []
+        for (no, source), (modified, observed) in self._confirmed.items():
+            if modified is None:
+                moments.setdefault((observed, source), []).append(no)
+            else:
+                restamped.append((modified, observed, source, no))
+        for (observed, source), numbers in moments.items():
+            self._connection.execute(_CONFIRM, (observed, source, number_array(numbers)))
+        self._connection.executemany(_RESTAMP, restamped)
+        self._confirmed = {}
+
+    # -- merged ------------------------------------------------------------------------------------------------------
+
+    def _merge(self, item: Incoming, source: int, hash: bytes, modified: int, observed: int) -> Change:
         body = item.body
         if body.get("id") != item.id or not item.id.startswith(f"{body.get('type')}--"):
             raise RecordError(
                 f"entry {item.id!r} holds an object with id {body.get('id')!r}, type {body.get('type')!r}"
             )
-        claim, created = _merge.claim(item, stix.content_hash(body), digest)
+        capped = modified > observed + _times.DAY
+        if capped:
+            modified = observed + _times.DAY
+        created = body.get("created")
+        if created is not None:
+            created = _created(created, modified)
+        claim = Claim(modified, observed, hash, observed, observed, item.offset, _merge.markings_of(body), int(capped))
         entry = self._entries.get(item.id) or self._enter(item.id)
         claims = entry.claims
+        known = claims.get(source)
         before = claims[self._winner(claims)].hash if claims else None
         markings = _merge.united_markings(claims) if claims else ""
-        known = claims.get(source)
         if known is None:
             claims[source] = claim
             entry.dirty.add(source)
@@ -195,7 +199,7 @@ class Observing:
     def _winner(self, claims: dict[int, Claim]) -> int:
         return _merge.winner(claims, lambda number: self._sources.name(self._connection, number))
 
-    def _words_of(self, entry: _Entry, source: int) -> bytes:
+    def _words_of(self, entry: Entry, source: int) -> bytes:
         """What a source last said, encoded: in this call, or as the file has it."""
         if source in entry.said:
             return entry.said[source]
@@ -206,15 +210,15 @@ class Observing:
         row: Any = self._connection.execute(sql, (entry.no, source)).get
         return self._bodies.unpack(row[0], row[1])
 
-    def _enter(self, id: str) -> _Entry:
+    def _enter(self, id: str) -> Entry:
         rows = self._rows.get(id)
         if rows is None:
-            entry = _Entry(id, None)
+            entry = Entry(id, None)
         else:
             if type(rows) is not list:
                 rows = [rows]
             row = rows[0]
-            entry = _Entry(id, row[_NO])
+            entry = Entry(id, row[_NO])
             if row[_TYPE] is not None:
                 entry.described, entry.created, entry.links = True, row[_CREATED], row[_LINKS]
                 entry.type = self._words.text(self._connection, row[_TYPE])
@@ -224,148 +228,14 @@ class Observing:
         self._entries[id] = entry
         return entry
 
-    def _effective(self, entry: _Entry, best: Claim) -> Json:
+    def _effective(self, entry: Entry, best: Claim) -> Json:
         body = entry.body
         if body is None:
-            body = self._stored_body(entry)
+            body = self._writing.stored_body(entry)
         return _merge.effective(body, entry.created, best.modified, _merge.united_markings(entry.claims))
 
-    def _stored_body(self, entry: _Entry) -> Json:
-        row: Any = self._connection.execute("SELECT dictionary, body FROM object WHERE no = ?", (entry.no,)).get
-        return stix.decode(self._bodies.unpack(row[0], row[1]))
 
-    # -- writing -------------------------------------------------------------------------------------------------
-
-    def _write(self) -> None:
-        connection = self._connection
-        for (source, observed), numbers in self._confirmed.items():
-            connection.execute(_CONFIRM, (observed, source, number_array(numbers)))
-        for (source, modified, observed), numbers in self._restamped.items():
-            connection.execute(_RESTAMP, (modified, observed, source, number_array(numbers)))
-        self._confirmed, self._restamped = {}, {}
-        entries = [entry for entry in self._entries.values() if entry.dirty]
-        if entries:
-            self._write_links(entries)
-            self._write_entries(entries)
-        self._entries = {}
-
-    def _write_entries(self, entries: list[_Entry]) -> None:
-        connection = self._connection
-        self._write_statements([entry for entry in entries if len(entry.claims) > 1 and entry.said])
-        bodies = [(entry.no, entry.encoded) for entry in entries if entry.encoded is not None]
-        packed = self._bodies.pack([encoded for _, encoded in bodies])
-        current = self._bodies.current
-        connection.executemany(
-            "INSERT OR REPLACE INTO object VALUES (?, ?, ?)",
-            [(no, current, body) for (no, _), body in zip(bodies, packed, strict=True)],
-        )
-        connection.executemany(
-            "INSERT OR REPLACE INTO provenance VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                entry.claims[source].row(entry.no or 0, source)
-                for entry in entries
-                for source in sorted(entry.dirty)
-            ],
-        )  # fmt: skip
-
-    def _write_statements(self, entries: list[_Entry]) -> None:
-        """The words of every source of objects that several sources report; comes before the objects are replaced."""
-        connection = self._connection
-        connection.executemany(
-            "INSERT OR IGNORE INTO statement SELECT no, ?, dictionary, body FROM object WHERE no = ?",
-            [(source, entry.no) for entry in entries if len(entry.told_by) == 1 for source in entry.told_by],
-        )
-        said = [(entry.no, source, encoded) for entry in entries for source, encoded in sorted(entry.said.items())]
-        packed = self._bodies.pack([encoded for _, _, encoded in said])
-        current = self._bodies.current
-        connection.executemany(
-            "INSERT OR REPLACE INTO statement VALUES (?, ?, ?, ?)",
-            [(no, source, current, body) for (no, source, _), body in zip(said, packed, strict=True)],
-        )
-
-    def _write_links(self, entries: list[_Entry]) -> None:
-        """Give numbers to new ids, and bring values and edges in line where they changed."""
-        changed: list[tuple[_Entry, set[_links.Value], set[_links.Link], int]] = []
-        mentioned: dict[str, None] = {}
-        for entry in entries:
-            if entry.no is None:
-                mentioned[entry.id] = None
-            if entry.body is None:
-                continue
-            values, links = _links.values(entry.body), _links.links(entry.body)
-            fingerprint = _links.fingerprint(values, links)
-            if fingerprint != entry.links:
-                changed.append((entry, values, links, fingerprint))
-                for source, _, target in sorted(links):
-                    mentioned[source] = mentioned[target] = None
-        for entry, values, links, fingerprint in changed:
-            if entry.links:
-                self._remove_old_links(entry, values, links)
-            entry.links, entry.described = fingerprint, False
-        numbers = self._number(entries, mentioned)
-        new_values: list[tuple[int, str, int]] = []
-        new_edges: list[tuple[int, int, int, int, int]] = []
-        for entry, values, links, _ in changed:
-            assert entry.no is not None
-            new_values += [(self._words.number(self._connection, kind), value, entry.no) for kind, value in values]
-            for source, kind, target in links:
-                word = self._words.number(self._connection, kind)
-                new_edges += _both_ways(numbers[source], word, numbers[target], entry.no)
-        if new_values:
-            self._connection.executemany("INSERT OR IGNORE INTO value VALUES (?, ?, ?)", sorted(new_values))
-        if new_edges:
-            self._connection.executemany("INSERT OR IGNORE INTO edge VALUES (?, ?, ?, ?, ?)", sorted(new_edges))
-
-    def _number(self, entries: list[_Entry], mentioned: Collection[str]) -> dict[str, int]:
-        """Numbers of the entries and of all ids in ``mentioned``; rows of ``ident`` are brought up to date."""
-        connection = self._connection
-        number = self._words.number
-        described = {
-            entry.id: (number(connection, entry.type), entry.created, entry.links)
-            for entry in entries
-            if entry.no is None and entry.type is not None
-        }
-        numbers = self._idents.all(mentioned, described) if mentioned else {}
-        for entry in entries:
-            if entry.no is None:
-                entry.no = numbers[entry.id]
-        connection.executemany(
-            "UPDATE ident SET type = ?, created = ?, links = ? WHERE no = ?",
-            [
-                (number(connection, entry.type), entry.created, entry.links, entry.no)
-                for entry in entries
-                if entry.id not in described and not entry.described and entry.type is not None
-            ],
-        )
-        return numbers
-
-    def _remove_old_links(self, entry: _Entry, values: set[_links.Value], links: set[_links.Link]) -> None:
-        old = self._stored_body(entry)
-        gone_values = _links.values(old) - values
-        gone_links = _links.links(old) - links
-        number = self._words.number
-        self._connection.executemany(
-            "DELETE FROM value WHERE kind = ? AND value = ? AND object = ?",
-            [(number(self._connection, kind), value, entry.no) for kind, value in gone_values],
-        )
-        if gone_links:
-            known = self._idents.find({id for source, _, target in gone_links for id in (source, target)})
-            self._connection.executemany(
-                "DELETE FROM edge WHERE a = ? AND inward = ? AND kind = ? AND b = ? AND via = ?",
-                [
-                    row
-                    for source, kind, target in gone_links
-                    for row in _both_ways(known[source], number(self._connection, kind), known[target], entry.no or 0)
-                ],
-            )
-
-
-def _observed_again(row: Any, modified: int, observed: int, digest: int | None) -> tuple[Any, ...]:
-    """``row`` as the statements at the end of the call will leave it."""
-    last = max(row[_LAST_OBSERVED], observed)
-    head, first = row[:_MODIFIED], row[_FIRST_OBSERVED]
-    return (*head, modified, observed, row[_HASH], digest, first, last, *row[_FIRST_OFFSET:])
-
-
-def _both_ways(source: int, kind: int, target: int, via: int) -> list[tuple[int, int, int, int, int]]:
-    return [(source, 0, kind, target, via), (target, 1, kind, source, via)]
+def _created(text: str, modified: int) -> int:
+    """``created`` in microseconds, never after ``modified``."""
+    created = _times.micros(text)
+    return min(created, modified) if modified else created

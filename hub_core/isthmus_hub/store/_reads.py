@@ -18,7 +18,7 @@ from isthmus_sdk import stix
 
 _PAGE = 1_000
 _PROVENANCE = """
-    SELECT p.object, s.instance, s.stream, s.source_id, p.modified, p.observed, p.hash, p.digest, p.first_observed,
+    SELECT p.object, s.instance, s.stream, s.source_id, p.modified, p.observed, p.hash, p.first_observed,
            p.last_observed, p.first_offset, p.markings, p.capped
     FROM provenance AS p JOIN source AS s ON s.no = p.source WHERE p.object
 """

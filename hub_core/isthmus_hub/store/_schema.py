@@ -30,7 +30,7 @@ KIND = FileKind(
 
         CREATE TABLE object (no INTEGER PRIMARY KEY, dictionary INTEGER NOT NULL, body BLOB NOT NULL);
         CREATE TABLE provenance (object INTEGER NOT NULL, source INTEGER NOT NULL, modified INTEGER NOT NULL,
-            observed INTEGER NOT NULL, hash BLOB NOT NULL, digest INTEGER, first_observed INTEGER NOT NULL,
+            observed INTEGER NOT NULL, hash BLOB NOT NULL, first_observed INTEGER NOT NULL,
             last_observed INTEGER NOT NULL, first_offset INTEGER NOT NULL, markings TEXT NOT NULL,
             capped INTEGER NOT NULL, PRIMARY KEY (object, source)) WITHOUT ROWID;
         -- what each source said, where an object has several: whichever of them is believed, its words are there

@@ -375,3 +375,46 @@ def test_incoming_is_cheap_to_make_and_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         item.offset = 5  # type: ignore[misc]
     assert isinstance(item, Incoming)
+
+
+# -- dictionaries ----------------------------------------------------------------------------------------------------------------
+
+
+def described(number: int) -> Incoming:
+    return incoming(asset(f"plc-{number}", serial=f"S{number}", vendor="Siemens", zone=f"cell-{number % 7}"))
+
+
+def test_a_store_learns_from_its_objects_and_everything_stays_readable(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isthmus_hub.store._bodies.LEARN_FROM", 200)
+    store, reader = open_store(), open_store()
+    put(store, *map(described, range(150)))
+    put(store, *map(described, range(150, 300)))
+    put(store, *map(described, range(300, 450)))
+    dictionaries = apsw.Connection(str(store.path)).execute(
+        "SELECT count(*), count(DISTINCT dictionary) FROM object, dictionary"
+    )
+    assert dictionaries.get == (900, 2)
+    assert [stored.body for stored in reader.iterate()] == [described(number).body for number in range(450)]
+    store.close()
+    store = open_store()
+    assert put(store, described(449), described(0)) == ["unchanged", "unchanged"]
+    assert store.check() == []
+
+
+def test_what_was_learned_in_a_transaction_that_failed_is_not_used(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("isthmus_hub.store._bodies.LEARN_FROM", 200)
+    with pytest.raises(RuntimeError), store.transaction() as tx:
+        tx.put([described(number) for number in range(300)])
+        store._store_bodies.learn(tx._connection)
+        assert store._store_bodies.current == 2
+        raise RuntimeError
+    put(store, *map(described, range(150)))
+    assert store._store_bodies.current == 1
+    put(store, *map(described, range(150, 300)))
+    assert store._store_bodies.current == 2
+    assert len(list(store.iterate())) == 300
+    assert store.check() == []

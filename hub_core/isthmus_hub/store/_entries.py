@@ -1,0 +1,199 @@
+"""Objects that changed, and how they are written: numbers, bodies, claims, values, edges."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import apsw
+
+from isthmus_hub.store import _links
+from isthmus_hub.store._bodies import Bodies
+from isthmus_hub.store._intern import Idents, Words
+from isthmus_hub.store._merge import Claim
+from isthmus_hub.store._types import Json
+from isthmus_sdk import stix
+
+
+class Entry:
+    """Everything known about one object that a call touches, and what has to be written."""
+
+    __slots__ = (
+        "body",
+        "claims",
+        "created",
+        "described",
+        "dirty",
+        "encoded",
+        "id",
+        "links",
+        "no",
+        "said",
+        "told_by",
+        "type",
+    )
+
+    def __init__(self, id: str, no: int | None) -> None:
+        self.id = id
+        self.no = no
+        self.described = False
+        """Whether type, created and links are in the file as they are here."""
+        self.type: str | None = None
+        self.created: int | None = None
+        self.links = 0
+        self.claims: dict[int, Claim] = {}
+        self.dirty: set[int] = set()
+        """Sources whose claims have to be written."""
+        self.body: Json | None = None
+        """Body of the winning version, if it came in this call."""
+        self.encoded: bytes | None = None
+        self.said: dict[int, bytes] = {}
+        """New words of sources in this call."""
+        self.told_by: frozenset[int] = frozenset()
+        """Sources with claims in the file. One: its words are the object's body; several: each has its statement."""
+
+
+class Entries:
+    """Writes entries inside one transaction."""
+
+    def __init__(self, connection: apsw.Connection, words: Words, idents: Idents, bodies: Bodies) -> None:
+        self._connection = connection
+        self._words = words
+        self._idents = idents
+        self._bodies = bodies
+
+    def write(self, entries: list[Entry]) -> None:
+        """Bring the file in line with ``entries``."""
+        if not entries:
+            return
+        new = {entry.id for entry in entries if not entry.told_by}
+        self._write_links(entries)
+        self._write_statements([entry for entry in entries if len(entry.claims) > 1 and entry.said])
+        self._write_bodies([entry for entry in entries if entry.encoded is not None], new)
+        self._write_claims(entries, new)
+
+    def stored_body(self, entry: Entry) -> Json:
+        """The object's body as the file has it."""
+        row: Any = self._connection.execute("SELECT dictionary, body FROM object WHERE no = ?", (entry.no,)).get
+        return stix.decode(self._bodies.unpack(row[0], row[1]))
+
+    def _write_bodies(self, entries: list[Entry], new: set[str]) -> None:
+        packed = self._bodies.pack([entry.encoded or b"" for entry in entries])
+        dictionary = self._bodies.current
+        rows = [(dictionary, body, entry.no) for entry, body in zip(entries, packed, strict=True)]
+        self._connection.executemany(
+            "INSERT INTO object (dictionary, body, no) VALUES (?, ?, ?)",
+            [row for entry, row in zip(entries, rows, strict=True) if entry.id in new],
+        )
+        self._connection.executemany(
+            "UPDATE object SET dictionary = ?, body = ? WHERE no = ?",
+            [row for entry, row in zip(entries, rows, strict=True) if entry.id not in new],
+        )
+
+    def _write_claims(self, entries: list[Entry], new: set[str]) -> None:
+        marks = "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        for verb, wanted in (("INSERT", True), ("INSERT OR REPLACE", False)):
+            self._connection.executemany(
+                f"{verb} INTO provenance {marks}",
+                [
+                    entry.claims[source].row(entry.no or 0, source)
+                    for entry in entries
+                    if (entry.id in new) is wanted
+                    for source in sorted(entry.dirty)
+                ],
+            )
+
+    def _write_statements(self, entries: list[Entry]) -> None:
+        """The words of every source of objects that several sources report; comes before the objects are replaced."""
+        connection = self._connection
+        connection.executemany(
+            "INSERT OR IGNORE INTO statement SELECT no, ?, dictionary, body FROM object WHERE no = ?",
+            [(source, entry.no) for entry in entries if len(entry.told_by) == 1 for source in entry.told_by],
+        )
+        said = [(entry.no, source, encoded) for entry in entries for source, encoded in sorted(entry.said.items())]
+        packed = self._bodies.pack([encoded for _, _, encoded in said])
+        current = self._bodies.current
+        connection.executemany(
+            "INSERT OR REPLACE INTO statement VALUES (?, ?, ?, ?)",
+            [(no, source, current, body) for (no, source, _), body in zip(said, packed, strict=True)],
+        )
+
+    def _write_links(self, entries: list[Entry]) -> None:
+        """Give numbers to new ids, and bring values and edges in line where they changed."""
+        changed: list[tuple[Entry, set[_links.Value], set[_links.Link], int]] = []
+        mentioned: dict[str, None] = {}
+        for entry in entries:
+            if entry.no is None:
+                mentioned[entry.id] = None
+            if entry.body is None:
+                continue
+            values, links = _links.values(entry.body), _links.links(entry.body)
+            fingerprint = _links.fingerprint(values, links)
+            if fingerprint != entry.links:
+                changed.append((entry, values, links, fingerprint))
+                for source, _, target in sorted(links):
+                    mentioned[source] = mentioned[target] = None
+        for entry, values, links, fingerprint in changed:
+            if entry.links:
+                self._remove_old_links(entry, values, links)
+            entry.links, entry.described = fingerprint, False
+        numbers = self._number(entries, mentioned)
+        new_values: list[tuple[int, str, int]] = []
+        new_edges: list[tuple[int, int, int, int, int]] = []
+        for entry, values, links, _ in changed:
+            assert entry.no is not None
+            new_values += [(self._words.number(self._connection, kind), value, entry.no) for kind, value in values]
+            for source, kind, target in links:
+                word = self._words.number(self._connection, kind)
+                new_edges += _both_ways(numbers[source], word, numbers[target], entry.no)
+        if new_values:
+            self._connection.executemany("INSERT OR IGNORE INTO value VALUES (?, ?, ?)", sorted(new_values))
+        if new_edges:
+            self._connection.executemany("INSERT OR IGNORE INTO edge VALUES (?, ?, ?, ?, ?)", sorted(new_edges))
+
+    def _number(self, entries: list[Entry], mentioned: Collection[str]) -> dict[str, int]:
+        """Numbers of the entries and of all ids in ``mentioned``; rows of ``ident`` are brought up to date."""
+        connection = self._connection
+        number = self._words.number
+        described = {
+            entry.id: (number(connection, entry.type), entry.created, entry.links)
+            for entry in entries
+            if entry.no is None and entry.type is not None
+        }
+        numbers = self._idents.all(mentioned, described) if mentioned else {}
+        for entry in entries:
+            if entry.no is None:
+                entry.no = numbers[entry.id]
+        connection.executemany(
+            "UPDATE ident SET type = ?, created = ?, links = ? WHERE no = ?",
+            [
+                (number(connection, entry.type), entry.created, entry.links, entry.no)
+                for entry in entries
+                if entry.id not in described and not entry.described and entry.type is not None
+            ],
+        )
+        return numbers
+
+    def _remove_old_links(self, entry: Entry, values: set[_links.Value], links: set[_links.Link]) -> None:
+        old = self.stored_body(entry)
+        gone_values = _links.values(old) - values
+        gone_links = _links.links(old) - links
+        number = self._words.number
+        self._connection.executemany(
+            "DELETE FROM value WHERE kind = ? AND value = ? AND object = ?",
+            [(number(self._connection, kind), value, entry.no) for kind, value in gone_values],
+        )
+        if gone_links:
+            known = self._idents.find({id for source, _, target in gone_links for id in (source, target)})
+            self._connection.executemany(
+                "DELETE FROM edge WHERE a = ? AND inward = ? AND kind = ? AND b = ? AND via = ?",
+                [
+                    row
+                    for source, kind, target in gone_links
+                    for row in _both_ways(known[source], number(self._connection, kind), known[target], entry.no or 0)
+                ],
+            )
+
+
+def _both_ways(source: int, kind: int, target: int, via: int) -> list[tuple[int, int, int, int, int]]:
+    return [(source, 0, kind, target, via), (target, 1, kind, source, via)]
