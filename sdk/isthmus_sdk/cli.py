@@ -91,8 +91,8 @@ def _preview_command(commands: Any) -> None:
 
 
 def _manifest_command(commands: Any) -> None:
-    command = commands.add_parser("manifest", help="show, check or regenerate connector.toml")
-    command.add_argument("connector", metavar="CONNECTOR", help="name, or package.module:object")
+    command = commands.add_parser("manifest", help="show, check or regenerate connector.toml or platform.toml")
+    command.add_argument("connector", metavar="NAME", help="of a connector or platform, or package.module:object")
     how = command.add_mutually_exclusive_group()
     how.add_argument("--write", action="store_true", help="regenerate settings, secrets and streams from the code")
     how.add_argument("--check", action="store_true", help="exit 2 where the manifest and the code differ")
@@ -173,21 +173,22 @@ def _preview(options: argparse.Namespace) -> int:
 
 
 def _manifest(options: argparse.Namespace) -> int:
-    from isthmus_sdk.commands.connectors import load_connector
-    from isthmus_sdk.commands.manifest import drift, regenerate
+    from isthmus_sdk.commands.connectors import load_plugin
+    from isthmus_sdk.commands.manifest import drift, path_of, regenerate
+    from isthmus_sdk.manifest import read
 
-    connector = load_connector(options.connector)
-    path = connector.folder / "connector.toml"
+    plugin = load_plugin(options.connector)
+    path = path_of(plugin)
     if options.write:
-        changed = regenerate(connector, path)
+        changed = regenerate(plugin, path)
         _say(f"{path}: {'written' if changed else 'is up to date'}")
         return 0
-    differences = drift(connector)
+    differences = drift(plugin)
     if options.check:
         for difference in differences:
             _say(f"{path}: {difference}")
         return ConfigurationError.exit_code if differences else 0
-    _print_json({**connector.manifest.model_dump(mode="json"), "drift": differences})
+    _print_json({**read(path).model_dump(mode="json"), "drift": differences})
     return 0
 
 

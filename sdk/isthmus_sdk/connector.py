@@ -215,15 +215,9 @@ class Connector(Generic[S]):
     @property
     def folder(self) -> Path:
         """Folder of the package."""
-        import sys
+        from isthmus_sdk.manifest import package_folder
 
-        module = sys.modules.get(self.package)
-        paths = list(getattr(module, "__path__", ()))
-        if not paths:
-            raise ManifestError(
-                f"{self.package}: is not an imported package, so connector.toml cannot be found beside it"
-            )
-        return Path(paths[0])
+        return package_folder(self.package)
 
     @property
     def name(self) -> str:

@@ -41,6 +41,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -189,6 +190,14 @@ def parse(text: str, where: str = "manifest") -> Manifest:
         raise ManifestError(f"{where}: {wrong}") from None
 
 
+def package_folder(package: str) -> Path:
+    """Folder of an imported package. Raises ``ManifestError``."""
+    paths = list(getattr(sys.modules.get(package), "__path__", ()))
+    if not paths:
+        raise ManifestError(f"{package}: is not an imported package, so its manifest cannot be found beside it")
+    return Path(paths[0])
+
+
 def accepts(sdk_api: str, version: str) -> bool:
     """Whether the range ``">=1,<2"`` holds ``version``. Raises ``ValueError`` for what is no range."""
     have = _numbers(version)
@@ -250,6 +259,7 @@ __all__ = [
     "StreamEntry",
     "accepts",
     "check_api",
+    "package_folder",
     "parse",
     "read",
 ]

@@ -13,7 +13,7 @@ from isthmus_sdk.block import Block, block_id, parts
 from isthmus_sdk.context import Context, Position, Walk
 from isthmus_sdk.cursor import Cursor, fingerprint
 from isthmus_sdk.engine import ALREADY_READ, MakeBuilder, Outcome, PageMapper, Rejected
-from isthmus_sdk.errors import CursorExpired
+from isthmus_sdk.errors import ConfigurationError, CursorExpired, RecordError
 from isthmus_sdk.transports import FilesTransport, HttpTransport
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class StreamRun:
         self._stored = cursors
         self._send = send
         self._reject = reject
-        self._from = since
+        self._from = checked_since(since)
         self._stopped = stopped
         self._log = log
         self._files = instance.files is not None
@@ -172,7 +172,7 @@ class StreamRun:
     def _pages(self, made: Iterable[Page]) -> Iterator[Page]:
         for page in made:
             self.totals.pages += 1
-            if self._instance.record_dir is not None:
+            if self._instance.record_dir is not None and not self._files:
                 self._record(self._instance.record_dir, page)
             self._observed_at = page.observed_at
             yield page
@@ -288,6 +288,21 @@ class StreamRun:
         totals.ignored.update(outcome.ignored)
         totals.quarantined += len(outcome.quarantined)
         totals.objects += len(outcome.objects)
+
+
+def checked_since(since: str | None) -> str | None:
+    """A wanted beginning as a canonical time. Raises ``ConfigurationError`` for what is no time."""
+    if since is None:
+        return None
+    from isthmus_sdk import stix
+
+    try:
+        value = stix.timestamp(since)
+    except RecordError:
+        value = None
+    if value is None:
+        raise ConfigurationError(f"since: {since!r} is not a time; write 2026-05-01T12:00:00Z")
+    return value
 
 
 def _now() -> str:

@@ -12,6 +12,7 @@ from isthmus_sdk.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from isthmus_sdk.connector import Connector, Stream
+    from isthmus_sdk.platform import Platform
 
 
 def load_connector(name: str) -> Connector[Any]:
@@ -30,6 +31,21 @@ def load_connector(name: str) -> Connector[Any]:
     if found.error:
         raise ConfigurationError(f"connector {name}: {found.error}")
     return loader.load(found.value)
+
+
+def load_plugin(name: str) -> Connector[Any] | Platform:
+    """The connector or the platform called ``name``, or the object at ``package.module:object``."""
+    from isthmus_sdk import loader
+    from isthmus_sdk.errors import ManifestError
+
+    if ":" not in name:
+        if any(found.name == name for found in loader.discover(kinds=["platform"])):
+            return loader.load_platform(loader.find(name, "platform").value)
+        return loader.load(loader.find(name).value)  # also where the manifest is broken: it may be about to be written
+    try:
+        return load_connector(name)
+    except ManifestError:
+        return loader.load_platform(name)
 
 
 def stream_of(connector: Connector[Any], name: str) -> Stream[Any, Any]:
@@ -58,4 +74,4 @@ def key_values(pairs: Iterable[str], *, option: str = "--set") -> dict[str, Any]
     return values
 
 
-__all__ = ["key_values", "load_connector", "stream_of"]
+__all__ = ["key_values", "load_connector", "load_plugin", "stream_of"]

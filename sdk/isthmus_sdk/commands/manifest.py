@@ -1,4 +1,4 @@
-"""``manifest``: the parts of ``connector.toml`` that follow from the code, and whether they still do."""
+"""``manifest``: the parts of ``connector.toml`` and ``platform.toml`` that follow from the code, and whether they do."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isthmus_sdk.errors import ManifestError
-from isthmus_sdk.manifest import Manifest, parse
+from isthmus_sdk.manifest import Manifest, package_folder, parse, read
 from isthmus_sdk.settings import is_secret
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from isthmus_sdk.connector import Connector
+    from isthmus_sdk.platform import Platform
+
+    Plugin = Connector[Any] | Platform
 
 GENERATED = ("settings", "secrets", "stream")
 """Tables that are written from the code; everything else in the file is its author's."""
@@ -25,16 +28,21 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _NOT_KEPT = ("title", "default_factory")
 
 
-def generated(connector: Connector[Any]) -> dict[str, Any]:
-    """``{"settings", "secrets", "stream"}`` as the code has them, in the form of the manifest."""
+def generated(plugin: Plugin) -> dict[str, Any]:
+    """``{"settings", "secrets", "stream"}`` as the code has them, in the form of the manifest; a platform has no streams."""
     return {
-        "settings": settings_tables(connector.settings),
-        "secrets": secret_tables(connector.settings),
+        "settings": settings_tables(plugin.settings),
+        "secrets": secret_tables(plugin.settings),
         "stream": [
             {"name": stream.name, "description": stream.description, "default": stream.default}
-            for stream in connector.streams.values()
+            for stream in getattr(plugin, "streams", {}).values()
         ],
     }
+
+
+def path_of(plugin: Plugin) -> Path:
+    """Where the manifest lies: beside the code."""
+    return package_folder(plugin.package) / f"{plugin.kind}.toml"
 
 
 def settings_tables(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
@@ -60,9 +68,10 @@ def secret_tables(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
     }
 
 
-def drift(connector: Connector[Any]) -> list[str]:
+def drift(plugin: Plugin) -> list[str]:
     """Where manifest and code differ, one line each; empty: nowhere."""
-    manifest, code = connector.manifest, generated(connector)
+    manifest = read(path_of(plugin))
+    code = _described(generated(plugin), manifest)
     lines = _differences("settings", manifest.settings, code["settings"])
     lines += _differences("secrets", {n: s.model_dump() for n, s in manifest.secrets.items()}, code["secrets"])
     written = {stream.name: stream.model_dump() for stream in manifest.streams}
@@ -70,17 +79,16 @@ def drift(connector: Connector[Any]) -> list[str]:
     return lines
 
 
-def regenerate(connector: Connector[Any], path: Path) -> bool:
+def regenerate(plugin: Plugin, path: Path) -> bool:
     """Write the generated tables into the manifest and keep the rest as it stands; true where the file changed.
 
     Raises ``ManifestError`` where the file cannot be changed without touching its author's part.
     """
-    old = path.read_text(encoding="utf-8") if path.exists() else _skeleton(connector)
-    new = rewritten(old, generated(connector), str(path))
+    old = path.read_text(encoding="utf-8") if path.exists() else _skeleton(plugin)
+    new = rewritten(old, _described(generated(plugin), parse(old, str(path))), str(path))
     if path.exists() and new == old:
         return False
     path.write_text(new, encoding="utf-8")
-    connector.__dict__["_manifest"] = None
     return True
 
 
@@ -101,6 +109,21 @@ def rewritten(text: str, tables: Mapping[str, Any], where: str = "manifest") -> 
         raise ManifestError(f"{where}: its tables cannot be told apart; put each [table] header on a line of its own")
     parse(new, where)
     return new
+
+
+def _described(tables: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
+    """Generated tables with the descriptions that only the manifest has: an author may write them in either place."""
+    written: dict[str, Mapping[str, str]] = {
+        "settings": {name: table.get("description", "") for name, table in manifest.settings.items()},
+        "secrets": {name: entry.description for name, entry in manifest.secrets.items()},
+        "stream": {stream.name: stream.description for stream in manifest.streams},
+    }
+    for kind, texts in written.items():
+        entries = tables[kind].items() if kind != "stream" else ((entry["name"], entry) for entry in tables[kind])
+        for name, table in entries:
+            if not table.get("description") and texts.get(name):
+                table["description"] = texts[name]
+    return tables
 
 
 def _own_chunks(text: str) -> list[str]:
@@ -124,18 +147,20 @@ def _complete(chunk: str) -> bool:
     return True
 
 
-def _skeleton(connector: Connector[Any]) -> str:
-    name = connector.package.rpartition(".")[2].removesuffix("_connector").replace("_", "-")
+def _skeleton(plugin: Plugin) -> str:
+    name = plugin.package.rpartition(".")[2].removesuffix("_connector").replace("_", "-")
     head = {"name": name, "title": "", "vendor": "", "product": "", "area": "", "version": "0.1.0", "sdk_api": ">=1,<2"}
-    return _table(["connector"], head)
+    return _table([plugin.kind], head)
 
 
 def _differences(table: str, written: Mapping[str, Any], code: Mapping[str, Any]) -> list[str]:
     lines = [f"[{table}] {name}: is not in the code" for name in written if name not in code]
-    lines += [f"[{table}] {name}: is missing" for name in code if name not in written]
+    lines += [f"[{table}] {name}: is in the code only" for name in code if name not in written]
     for name in code:
-        if name in written and written[name] != code[name]:
-            keys = sorted(key for key in {*written[name], *code[name]} if written[name].get(key) != code[name].get(key))
+        if name not in written:
+            continue
+        here, there = {"required": False, **written[name]}, {"required": False, **code[name]}
+        if keys := sorted(key for key in {*here, *there} if here.get(key) != there.get(key)):
             lines.append(f"[{table}] {name}: {', '.join(keys)} differ from the code")
     return lines
 
@@ -192,4 +217,13 @@ def _value(value: Any) -> str:
     raise ManifestError(f"a default of type {type(value).__name__} cannot be written to a manifest")
 
 
-__all__ = ["GENERATED", "Manifest", "drift", "generated", "regenerate", "rewritten", "secret_tables", "settings_tables"]
+__all__ = [
+    "GENERATED",
+    "drift",
+    "generated",
+    "path_of",
+    "regenerate",
+    "rewritten",
+    "secret_tables",
+    "settings_tables",
+]

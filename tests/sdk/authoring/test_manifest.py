@@ -150,9 +150,25 @@ def test_a_manifest_that_no_longer_fits_the_code_is_named_key_by_key(acme: Any) 
     other = Connector(acme.package, settings=More)
     other.streams = dict(acme.streams)
     lines = drift(other)
-    assert any("region" in line and "missing" in line for line in lines)
+    assert any("region" in line and "code only" in line for line in lines)
     assert any("page_size" in line and "default" in line for line in lines)
     assert len(lines) == 2
+
+
+def test_a_description_may_stand_in_the_manifest_alone(tmp_path: Path) -> None:
+    class Plain(Settings):
+        region: str = "eu"
+
+    connector = Connector("made.up", settings=Plain)
+    path = tmp_path / "connector.toml"
+    path.write_text(HEAD + '\n[settings.region]\ndescription = "Where"\n')
+    assert regenerate(connector, path)
+    assert read(path).settings["region"] == {
+        "default": "eu",
+        "type": "string",
+        "required": False,
+        "description": "Where",
+    }
 
 
 def test_discovery_reads_metadata_and_manifest_and_imports_nothing(tmp_path: Path) -> None:

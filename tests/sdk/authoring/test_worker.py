@@ -375,6 +375,40 @@ def test_what_connector_code_prints_or_raises_is_not_the_protocol(log: Log, tmp_
         worker.close()
 
 
+def test_a_connector_that_logs_without_end_is_cut_short(log: Log, tmp_path: Path) -> None:
+    package = tmp_path / "chatty"
+    package.mkdir()
+    (package / "__init__.py").write_text(
+        "from isthmus_sdk import Connector, Settings\n"
+        "chatty = Connector(__name__, settings=Settings)\n"
+        "@chatty.stream('rows', model=dict)\n"
+        "def rows(ctx):\n"
+        "    for number in range(20_000):\n"
+        "        ctx.log('line', number=number)\n"
+        "    return []\n"
+        "rows.maps(lambda record, stix: None)\n"
+    )
+    (package / "connector.toml").write_text('[connector]\nname = "chatty"\nversion = "1"\nsdk_api = ">=1"\n')
+    worker = WorkerProcess(log, value="chatty:chatty", packages=tmp_path)
+    try:
+        worker.configure(settings={}, files={"rows": []})
+        assert worker.run("rows").complete
+        assert len([frame for frame in worker.frames if isinstance(frame, protocol.Log)]) < 2_000
+    finally:
+        worker.close()
+
+
+def test_a_first_run_may_begin_at_a_given_time(start: Start, vendor: Vendor, log: Log) -> None:
+    vendor.alerts = [alert(n) for n in range(60)]
+    worker = start()
+    worker.run(since="2026-05-01T00:00:55Z")
+    assert log.native_ids() == {f"a{n}" for n in range(45, 60)}  # the lookback of the stream is ten seconds
+    other = start()
+    other.send(protocol.Run(stream="alerts", since="last week"))
+    assert "last week" in other.until(protocol.Error).message
+    assert not other.until(protocol.Done).complete
+
+
 @pytest.mark.parametrize(
     ("value", "word"),
     [
