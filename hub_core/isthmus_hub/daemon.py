@@ -119,11 +119,13 @@ class Daemon:
         healthy: bool | None = None
         while not ended.is_set():
             settings = self._hub.config.connectors[name]
-            if (pause := quiet(settings, datetime.now())) > 0:  # noqa: DTZ005 - quiet hours are on the machine's clock
+            if (pause := quiet(settings, datetime.now())) > 0:
                 ended.wait(pause)
                 continue
             runs = self._hub.run_instance(name, stop=ended)
             failed = [run.error for run in runs if run.error is not None]
+            if ended.is_set():
+                break  # what a drain interrupted says nothing of the vendor
             failures = failures + 1 if failed else 0
             if failed and healthy is not False:
                 log.error("instance is down", instance=name, error=failed[0].message, kind=failed[0].kind)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -50,6 +50,7 @@ from isthmus_hub.store import Store, relay
 from isthmus_hub.telemetry import Redactor
 from isthmus_sdk import stix
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
+from isthmus_sdk.faults import keep_markers_in
 from isthmus_sdk.loader import Found, discover, load_platform
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Hub:
         hub = cls(
             StateDirectory.open(Path(state_dir) if state_dir else StateDirectory.default()), config, environ=environ
         )
+        keep_markers_in(hub.state.path)
         if config is not None:
             hub.check_configuration()
         if lock:
@@ -185,7 +187,7 @@ class Hub:
     @cached_property
     def ledger(self) -> Ledger:
         """What each platform was given."""
-        ledger = Ledger.open(self.state.delivery)
+        ledger = Ledger.open(self.state.delivery, redact=self.redactor.text)
         self._closing.callback(ledger.close)
         return ledger
 
@@ -232,6 +234,9 @@ class Hub:
                 runs = session.run()
             except IsthmusError as error:
                 runs = [StreamRun(instance, "", error=Failure.of(error))]
+        for run in runs:
+            if run.error is not None:  # a far side may repeat what it was sent
+                run.error.message = self.redactor.text(run.error.message)
         self.journal.note(instance, runs)
         return runs
 
@@ -326,11 +331,12 @@ class Hub:
                 "dropped": {},
                 "pending": 0,
                 "dead": 0,
-                "error": str(error),
+                "error": self.redactor.text(str(error)),
                 "group": error.group,
             }
         try:
-            return _delivery_json(deliverer.run_once())
+            report = _delivery_json(deliverer.run_once())
+            return {**report, "error": report["error"] and self.redactor.text(report["error"])}
         finally:
             deliverer.close()
 
@@ -470,7 +476,9 @@ class Hub:
     def gaps(self, primary: str | None = None) -> dict[str, Any]:
         """The shape of ``gaps --json``; what is stale is measured against the clock."""
         everything = assets.inventory(self.store)
-        found = covering.gaps(everything, assets.communications(self.store), self.sources(primary), now=datetime.now(UTC))
+        found = covering.gaps(
+            everything, assets.communications(self.store), self.sources(primary), now=datetime.now(UTC)
+        )
         return {"gaps": covering.gaps_json(found)}
 
     def sources(self, primary: str | None = None) -> list[covering.Source]:
@@ -630,12 +638,13 @@ class Hub:
 
     def reconfigure(self, config: Config) -> None:
         """Take a new configuration; a bad one is refused whole. The hub's name and bus cannot change while it runs."""
-        before, self._config = self._config, config
+        before = self._config
+        if before and (before.hub.name, before.hub.bus) != (config.hub.name, config.hub.bus):
+            raise ConfigurationError(
+                f"{config.file}: [hub] name and bus cannot change while the daemon runs: restart it"
+            )
+        self._config = config
         try:
-            if before and (before.hub.name, before.hub.bus) != (config.hub.name, config.hub.bus):
-                raise ConfigurationError(
-                    f"{config.file}: [hub] name and bus cannot change while the daemon runs: restart it"
-                )
             self.check_configuration()
         except ConfigurationError:
             self._config = before

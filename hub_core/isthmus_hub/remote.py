@@ -9,7 +9,9 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,13 @@ from isthmus_sdk.errors import ConfigurationError, IsthmusError
 
 OPERATIONS = frozenset(
     {
-        "sync", "deliver", "check", "status", "assets", "coverage", "gaps", "quarantine_list", "quarantine_show", "quarantine_retry",
+        "sync", "deliver", "check", "preview", "status", "assets", "coverage", "gaps", "quarantine_list", "quarantine_show", "quarantine_retry",
         "quarantine_drop", "dead_list", "dead_show", "dead_retry", "dead_drop", "bus_groups", "bus_seek", "bus_check", "store_check",
     }
 )  # fmt: skip
 LONGEST_REQUEST = 1 << 20
+START_SECONDS = 5.0
+"""How long a command waits for a daemon that holds the state and does not listen yet."""
 _LONGEST_PATH = 100
 """A socket's path may have about a hundred bytes; longer ones are reached through a relative path."""
 
@@ -90,6 +94,18 @@ class Server:
         if operation not in OPERATIONS:
             raise ConfigurationError(f"the running daemon does not know {operation!r}: is it of another version?")
         return getattr(self._hub, operation)(**arguments)
+
+
+def answers(path: Path, seconds: float = START_SECONDS) -> bool:
+    """Whether somebody listens at a socket, now or soon: a daemon takes the lock a moment before it listens."""
+    deadline = time.monotonic() + seconds
+    while True:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection, suppress(OSError):
+            _with_short_path(path, connection.connect)
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.05)
 
 
 class Remote:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from pathlib import Path
 
 POINTS = ("fetch", "validate", "map", "publish", "commit", "resolve", "deliver", "acknowledge")
@@ -15,6 +16,13 @@ ENVIRONMENT = ("ISTHMUS_TESTING", "ISTHMUS_FAULT", "ISTHMUS_FAULT_DIR")
 """Variables that a worker's otherwise clean environment keeps."""
 
 _passages: dict[str, int] = {}
+_counting = threading.Lock()
+
+
+def keep_markers_in(folder: Path) -> None:
+    """Name the state directory to this process and its workers, if they are under test."""
+    if os.environ.get("ISTHMUS_TESTING") == "1":
+        os.environ.setdefault("ISTHMUS_FAULT_DIR", str(folder))
 
 
 def fault_point(name: str, *, kill_parent: bool = False) -> None:
@@ -28,7 +36,8 @@ def fault_point(name: str, *, kill_parent: bool = False) -> None:
     point, _, count = wanted.partition(":")
     if point != name:
         return
-    passage = _passages[name] = _passages.get(name, 0) + 1
+    with _counting:
+        passage = _passages[name] = _passages.get(name, 0) + 1
     if passage != int(count or "1"):
         return
     marker = Path(os.environ.get("ISTHMUS_FAULT_DIR", ".")) / f"fault-{point}-{count}"
@@ -43,4 +52,4 @@ def fault_point(name: str, *, kill_parent: bool = False) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-__all__ = ["ENVIRONMENT", "POINTS", "fault_point"]
+__all__ = ["ENVIRONMENT", "POINTS", "fault_point", "keep_markers_in"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,8 @@ class Common:
 
     config: Path | None = None
     state_dir: Path | None = None
+    clean: Callable[[str], str] = str
+    """Takes secrets out of a message, once a hub is open and knows them."""
 
 
 common = Common()
@@ -92,13 +94,17 @@ def read_config(given: Path | None) -> Config:
 def open_hub(config: Path | None, state_dir: Path | None, *, needs_config: bool = True) -> Access:
     """The hub, with the lock held; where a daemon holds it, the daemon."""
     from isthmus_hub.hub import Hub
-    from isthmus_hub.runtime import StateInUse
+    from isthmus_hub.runtime import StateDirectory, StateInUse
 
     path = config_path(config)
     loaded = read_config(config) if needs_config or path.exists() else None
     try:
         hub = Hub.open(state_path(state_dir), loaded)
-    except StateInUse:
+    except StateInUse as held:
+        from isthmus_hub import remote
+
+        if not remote.answers(StateDirectory.open(state_path(state_dir)).socket):
+            raise StateInUse(f"{held}; no daemon answers there, so it is another command", pid=held.pid) from None
         return _through_daemon(state_path(state_dir))
     access = Access(hub, local=True)
     access._stack.callback(hub.close)
@@ -108,12 +114,9 @@ def open_hub(config: Path | None, state_dir: Path | None, *, needs_config: bool 
 
 def _through_daemon(state_dir: Path) -> Access:
     from isthmus_hub.remote import Remote
-    from isthmus_hub.runtime import StateDirectory, StateInUse
+    from isthmus_hub.runtime import StateDirectory
 
-    socket = StateDirectory.open(state_dir).socket
-    if not socket.exists():
-        raise StateInUse(f"{state_dir}: another isthmus command holds the state; wait for it, or stop it")
-    return Access(Remote(socket), local=False)
+    return Access(Remote(StateDirectory.open(state_dir).socket), local=False)
 
 
 def read_hub(config: Path | None, state_dir: Path | None) -> Access:
@@ -128,9 +131,16 @@ def read_hub(config: Path | None, state_dir: Path | None) -> Access:
 
 
 def log_through(hub: Hub, *, daemon: bool = False) -> None:
-    """Logs of this process, secrets masked: for a command warnings and worse unless the configuration says otherwise."""
-    from isthmus_hub.telemetry import configure_logging
+    """Logs of this process and of its workers, secrets masked, tracebacks too.
 
+    For a command warnings and worse unless the configuration says otherwise.
+    """
+    from isthmus_hub.runtime import WorkerLog
+    from isthmus_hub.telemetry import configure_logging, install_exception_hooks
+
+    common.clean = hub.redactor.text
+    install_exception_hooks(hub.redactor)
+    hub.observer = WorkerLog()
     telemetry = hub._config.telemetry if hub._config else None
     if daemon and telemetry:
         configure_logging(hub.redactor, format=telemetry.log_format, level=telemetry.log_level)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 FORWARDED = {"map": ("map",), "stix": ("stix",)}
 """Commands that the SDK's own command line implements; the same functions, the same options."""
@@ -21,25 +22,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _typer(arguments: list[str]) -> int:
-    import click
+    import typer
 
     from isthmus_hub.cli._app import app
+    from isthmus_hub.cli._context import common
     from isthmus_sdk.errors import IsthmusError
 
+    # Parent of whatever is wrong with the arguments: a typer either brings its own click or uses the installed one.
+    misuse: Any = typer.BadParameter.__mro__[2]
     try:
         code = app(arguments, prog_name="isthmus", standalone_mode=False)
     except IsthmusError as error:
-        print(f"isthmus: {error}", file=sys.stderr)
+        print(f"isthmus: {common.clean(str(error))}", file=sys.stderr)
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except click.exceptions.Exit as error:
+    except typer.Exit as error:
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         print("isthmus: interrupted; nothing that was acknowledged is lost", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except misuse as error:
+        error.show()
+        return 2
     return code if isinstance(code, int) else 0

@@ -125,11 +125,12 @@ def print_deliveries(rows: Iterable[Mapping[str, Any]]) -> None:
         print("Nothing new to deliver.")
 
 
-class _progress:  # noqa: N801 - used as a statement
+class _progress:
     """Counts per instance while standard error is a terminal; nothing otherwise."""
 
     def __init__(self, hub: Any, *, wanted: bool) -> None:
         self._hub = hub
+        self._logs = hub.observer
         self._wanted = wanted and sys.stderr.isatty()
         self._bar: Any = None
         self._tasks: dict[tuple[str, str], Any] = {}
@@ -155,7 +156,8 @@ class _progress:  # noqa: N801 - used as a statement
             self._bar.stop()
 
     def log(self, instance: str, level: str, event: str, fields: Mapping[str, Any]) -> None:
-        """Worker logs are not progress."""
+        """Worker logs go where they would go without a bar."""
+        self._logs.log(instance, level, event, fields)
 
     def progress(self, run: StreamRun) -> None:
         """Move the line of one stream."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,18 +83,22 @@ class DeadLetter:
 class Ledger:
     """The file; safe for several threads, one transaction at a time, none of them held while a platform is called."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, redact: Callable[[str], str] = str) -> None:
         self.path = path
+        self._redact = redact
         self._lock = threading.RLock()
         self._tally: Counter[tuple[str, str, str]] = Counter()
         self._db = connect(path, KIND)
 
     @classmethod
-    def open(cls, path: str | Path) -> Ledger:
-        """Open or create the file. Raises ``ConfigurationError`` for one that a newer version wrote."""
+    def open(cls, path: str | Path, *, redact: Callable[[str], str] = str) -> Ledger:
+        """Open or create the file. Raises ``ConfigurationError`` for one that a newer version wrote.
+
+        ``redact`` takes secrets out of reasons: they are a platform's words, which may repeat what it was sent.
+        """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        return cls(path)
+        return cls(path, redact=redact)
 
     def close(self) -> None:
         """Close the file."""
@@ -206,7 +210,8 @@ class Ledger:
         if not decisions:
             return
         with self._transaction():
-            for row, outcome, reason in decisions:
+            for row, outcome, told in decisions:
+                reason = self._redact(told)
                 self._db.execute("DELETE FROM queue WHERE seq = ?", (row.seq,))
                 if not self._db.changes():
                     continue

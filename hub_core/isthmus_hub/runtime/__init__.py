@@ -14,6 +14,7 @@ from isthmus_hub.runtime._retry import retry
 from isthmus_hub.runtime._schedule import next_run, quiet
 from isthmus_hub.runtime._session import Observer, Session
 from isthmus_hub.runtime._state import StateDirectory
+from isthmus_hub.runtime._worker_log import WorkerLog
 
 __all__ = [
     "Failure",
@@ -28,6 +29,7 @@ __all__ = [
     "StateInUse",
     "StateLock",
     "StreamRun",
+    "WorkerLog",
     "WorkerProcess",
     "next_run",
     "plan",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,9 @@ class RunJournal:
                 "runs": [run.as_json() for run in runs],
             }
             temporary = self._path.with_suffix(".new")
-            temporary.write_text(json.dumps(everything))
-            os.replace(temporary, self._path)
+            with suppress(OSError):  # a full disk must not stop a run for the sake of a display
+                temporary.write_text(json.dumps(everything))
+                temporary.replace(self._path)
 
     def _read(self) -> dict[str, Any]:
         try:

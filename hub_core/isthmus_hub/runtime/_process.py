@@ -14,13 +14,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from isthmus_sdk import faults, protocol
 from isthmus_sdk.errors import ProtocolError
 
 LINE_LIMIT = 4096
 LINES_A_SECOND = 50
+LOOK_SECONDS = 0.5
+"""How often somebody who waits for a worker looks whether the hub is to stop."""
 _HEAD = 4
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT", *faults.ENVIRONMENT)
 
@@ -96,14 +98,20 @@ class WorkerProcess:
         except OSError:
             raise WorkerGone(self._ending()) from None
 
-    def receive(self, timeout: float) -> protocol.WorkerFrame:
-        """Next frame. Raises :class:`WorkerGone`, :class:`WorkerSilent` after ``timeout`` seconds, or ``ProtocolError``."""
+    def receive(self, timeout: float, waiting: Callable[[], None] = lambda: None) -> protocol.WorkerFrame:
+        """Next frame. Raises :class:`WorkerGone`, :class:`WorkerSilent` after ``timeout`` seconds, or ``ProtocolError``.
+
+        ``waiting`` is called now and then meanwhile, and may raise.
+        """
         deadline = time.monotonic() + timeout
         while True:
             if (frame := self._take()) is not None:
                 return frame
             left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self._read], [], [], left)[0]:
+            if not select.select([self._read], [], [], max(0.0, min(left, LOOK_SECONDS)))[0]:
+                waiting()
+                if left > LOOK_SECONDS:
+                    continue
                 raise WorkerSilent(f"the worker said nothing for {timeout:.0f} s and was stopped")
             data = os.read(self._read, 1 << 18)
             if not data:

@@ -72,7 +72,7 @@ def retry(
     return mapped, failed
 
 
-class _as_file:  # noqa: N801 - used as a statement
+class _as_file:
     """Records as one NDJSON file whose time is their ``observed_at``."""
 
     def __init__(self, records: Iterable[Quarantined], observed_at: str) -> None:
