@@ -12,6 +12,10 @@ from typing import Any
 from isthmus_sdk import stix
 
 UNITED = ("interfaces", "identifiers", "roles", "monitored_by")
+GENERIC = frozenset(
+    {"unknown", "endpoint", "workstation", "server", "virtual-machine", "controller", "network-device", "iot"}
+)
+"""Asset classes that a source gives when it does not know better; a more telling one of another source is believed."""
 OLDEST, NEWEST = "first_seen", "last_seen"
 _PER_SOURCE = frozenset({"native_id", "source_id", "connector", "kind", *UNITED, OLDEST, NEWEST})
 
@@ -59,6 +63,9 @@ def merged_facts(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             for name, value in facts.items()
             if name not in _PER_SOURCE and name != "extension_type" and _says(value)
         }
+    classes = [facts["asset_class"] for facts in members if facts.get("asset_class")]
+    if telling := [name for name in classes if name not in GENERIC]:
+        out["asset_class"] = telling[-1]
     out["kind"] = "asset" if any(facts.get("kind") != "endpoint" for facts in members) else "endpoint"
     for name in UNITED:
         if values := _union(value for facts in members for value in facts.get(name, ())):

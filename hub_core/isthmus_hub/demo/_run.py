@@ -74,7 +74,7 @@ def _section(title: str, lines: Sequence[str]) -> str:
 
 
 def _sights(assets: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    records = Counter({name: 0 for name in sorted({run["instance"] for run in runs})})
+    records = Counter(dict.fromkeys(sorted({run["instance"] for run in runs}), 0))
     for run in runs:
         records[run["instance"]] += run["records"]
     sees: Counter[str] = Counter()

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from isthmus_hub.demo._plant import CELL_SUBNET, DEFENDER, NOZOMI, ZEEK, plant
 from isthmus_hub.secrets import KeySource, SecretStore, write_key_file
@@ -188,6 +187,18 @@ primary = "soc"
 [vault]
 key_file = "vault.key"
 {cells}
+[[scope]]
+name = "north/office"
+when = {{ subnet = "10.1.0.0/16" }}
+
+[[scope]]
+name = "north/dmz"
+when = {{ subnet = "10.50.0.0/24" }}
+
+[[scope]]
+name = "north/operations"
+when = {{ subnet = "10.20.0.0/24" }}
+
 [connector.guardian]
 use = "nozomi-guardian"
 source_id = "guardian-north"

@@ -54,7 +54,7 @@ def page(
         (sum(len(gap["assets"]) for gap in gaps if gap["kind"] == "not_in_edr"), "without an endpoint sensor"),
     ]
     sections = [
-        f"<h1>{escape(hub)}</h1><p class=soft>What there is, who sees it and what nobody is watching, as of {escape(as_of)}. Primary platform: {escape(primary or 'none chosen')}.</p>",
+        f"<h1>{escape(hub)}</h1><p class=soft>What there is, who sees it and what nobody is watching, as of {escape(_minute(as_of))}. Primary platform: {escape(primary or 'none chosen')}.</p>",
         f"<div class=facts>{''.join(f'<div class=fact><b>{number}</b>{escape(text)}</div>' for number, text in facts)}</div>",
         f"<h2>Topology</h2><div class=card>{picture(own, communications, host=host, wire=wire)}{_key()}</div>",
         f"<h2>Coverage</h2><p class=soft>Share of the assets of each class of which a configured source really gave evidence. “Not declared”: no installed connector claims it for this class.</p><div class=card>{_matrix(cells)}</div>",
@@ -120,3 +120,8 @@ def _deliveries(deliveries: Iterable[Mapping[str, Any]]) -> str:
         for row in deliveries
     )
     return f"<table><tr><th>Platform</th><th class=n>In</th><th class=n>Accepted</th><th class=n>Duplicate</th><th class=n>Rejected</th><th class=n>Pending</th><th>Dropped, with the reason</th></tr>{rows}</table>"
+
+
+def _minute(timestamp: str) -> str:
+    """A STIX timestamp for people."""
+    return timestamp[:16].replace("T", " ") + " UTC" if timestamp[:1].isdigit() else timestamp

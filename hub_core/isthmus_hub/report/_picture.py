@@ -82,7 +82,7 @@ def layout(assets: Sequence[Mapping[str, Any]]) -> tuple[list[Box], float]:
         rows[_level(members)].append((zone, members))
     boxes: list[Box] = []
     y = float(MARGIN)
-    for level in (*LEVELS, ""):
+    for level in ("", *LEVELS):
         row = sorted(rows.get(level, ()))
         if not row:
             continue
@@ -106,7 +106,11 @@ def _weight(members: Sequence[Any]) -> float:
 
 
 def _zone(asset: Mapping[str, Any]) -> str:
-    return str(asset.get("zone") or "no zone known")
+    """The declared zone; where nobody declares one, the network (address scope) the asset is in."""
+    if zone := asset.get("zone"):
+        return str(zone)
+    named = [scope for scope in asset.get("scopes", ()) if scope != "default"]
+    return f"network {named[0]}" if named else "no zone known"
 
 
 def _level(members: Sequence[Mapping[str, Any]]) -> str:
