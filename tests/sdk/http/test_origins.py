@@ -8,7 +8,7 @@ import pytest
 from tests.sdk.http.server import HostileServer, json_page, redirect, status
 
 from isthmus_sdk.errors import OriginRefused, SettingsError, UnexpectedReply
-from isthmus_sdk.http import ApiKey, Basic, Bearer, Http, LinkHeader, NextLink, pages
+from isthmus_sdk.http import ApiKey, Basic, Bearer, Http, LinkHeader, NextLink, Tls, pages
 from isthmus_sdk.url import Url
 
 Make = Callable[..., Http]
@@ -127,6 +127,16 @@ def test_redirects_to_what_is_no_allowed_url_are_refused(vendor: HostileServer, 
     vendor.on("/x", redirect(location))
     with pytest.raises(OriginRefused):
         client(vendor.url).get("x")
+
+
+def test_a_redirect_from_https_to_http_is_refused_even_where_the_origin_is_allowed(
+    tls_vendor: HostileServer, other: HostileServer, client: Make, authority: str
+) -> None:
+    tls_vendor.on("/x", redirect(f"{other.url}/x"))
+    http = client(tls_vendor.url, origins=[other.url], tls=Tls(ca=authority))
+    with pytest.raises(OriginRefused, match="from https to http"):
+        http.get("x")
+    assert other.connections == 0
 
 
 def test_redirect_circles_and_chains_end(vendor: HostileServer, client: Make) -> None:

@@ -272,15 +272,22 @@ def test_a_loop_leaves_a_position_that_a_later_run_can_use(vendor: HostileServer
     http = client(vendor.url)
     found: list[Page] = []
     with pytest.raises(PagingLoop):
-        found.extend(_collect(found, pages(http, "x", items="data", next=Cursor("next", "c"))))
+        _collect(found, pages(http, "x", items="data", next=Cursor("next", "c")))
     assert ids(found) == [1, 2]
     assert ids(pages(http, "x", items="data", next=Cursor("next", "c"), resume=found[-1].after)) == [2, 3]
 
 
-def _collect(found: list[Page], walk: Iterator[Page]) -> list[Page]:
+def test_the_position_after_a_loop_is_that_of_the_page_that_turned_back(vendor: HostileServer, client: Make) -> None:
+    vendor.on("/x", cursor_pages(LOOPS["A, B, A"]))
+    found: list[Page] = []
+    with pytest.raises(PagingLoop):
+        _collect(found, pages(client(vendor.url), "x", items="data", next=Cursor("next", "c")))
+    assert [page.after for page in found] == [{"cursor": "A"}, {"cursor": "B"}, {"cursor": "B"}]
+
+
+def _collect(found: list[Page], walk: Iterator[Page]) -> None:
     for page in walk:
         found.append(page)
-    return []
 
 
 def test_a_page_that_comes_twice_is_no_loop(vendor: HostileServer, client: Make) -> None:
