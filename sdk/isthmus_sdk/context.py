@@ -6,11 +6,12 @@ the parameters mean nothing and are ignored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
+import msgspec
 from pydantic import BaseModel
 
 from isthmus_sdk.errors import ConfigurationError
@@ -164,9 +165,13 @@ class Context(Generic[S]):
         self._calls += 1
         return Walk(self, self._transport, request, call)
 
-    def page(self, records: list[bytes], *, observed_at: str, after: Any = None, source: str = "") -> Page:
-        """A page made by hand from raw records; ``after`` comes back as :attr:`resume` if the walk is interrupted."""
-        return Page(records=records, observed_at=observed_at, after=Position(-1, after), source=source)
+    def page(self, records: Iterable[Any], *, observed_at: str, after: Any = None, source: str = "") -> Page:
+        """A page made by hand; ``after`` comes back as :attr:`resume` if the walk is interrupted.
+
+        Give records as the bytes they came in, so that a bad one is kept exactly; other values are written as JSON.
+        """
+        raws = [record if isinstance(record, bytes) else msgspec.json.encode(record) for record in records]
+        return Page(records=raws, observed_at=observed_at, after=Position(-1, after), source=source)
 
     def _since_params(self, since: SinceParameter | None) -> Mapping[str, Any]:
         if since is None or self.files:

@@ -14,10 +14,9 @@ holds the transport's own resume token and the mark at which the walk began.
 
 from __future__ import annotations
 
-import math
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,14 +24,13 @@ import msgspec
 
 from isthmus_sdk.context import Position
 from isthmus_sdk.errors import RecordError
+from isthmus_sdk.marks import Mark, convert, kind_of, read_mark, text_of, time_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from isthmus_sdk.connector import Stream
 
-Mark = datetime | int | float | str
-"""A high-water mark: a time, a sequence number, or an opaque text that grows."""
 SEEN = 2000
 """Most digests that a cursor keeps; beyond it the oldest are forgotten, and such records are sent once more."""
 
@@ -86,14 +84,14 @@ class Cursor:
         """The cursor as it is stored now: ``cursor_before`` of the next block."""
         state.walk += 1
         if self.timed and since is not None and state.high is None:
-            state.kind, state.high = "time", text_of(_time(since))
+            state.kind, state.high = "time", text_of(time_of(since))
         if state.t is None:
             state.since, state.top, state.unordered = state.high, None, not stream.ordered
         self._state = state
         self._seen: dict[str, Any] = dict.fromkeys(state.seen)
-        self._high = _mark(state.kind, state.high)
-        self._since = _mark(state.kind, state.since)
-        self._top = _mark(state.kind, state.top)
+        self._high = read_mark(state.kind, state.high)
+        self._since = read_mark(state.kind, state.since)
+        self._top = read_mark(state.kind, state.top)
 
     @property
     def position(self) -> Position | None:
@@ -192,9 +190,9 @@ class Cursor:
         if value is None:
             return None
         if not self._state.kind:
-            self._state.kind = _kind(value, self._stream.cursor_unit)
+            self._state.kind = kind_of(value, self._stream.cursor_unit)
         try:
-            return _convert(value, self._state.kind, self._stream.cursor_unit)
+            return convert(value, self._state.kind, self._stream.cursor_unit)
         except (ValueError, OverflowError, RecordError):
             self._warn(
                 f"a value of the cursor field {self._stream.cursor!r} is not a {self._state.kind}; the cursor does not move past it"
@@ -228,7 +226,7 @@ class Cursor:
         """The greater of mark and top, but no later than the page."""
         top: Any = self._top
         if isinstance(top, datetime):
-            top = min(top, _time(observed_at))
+            top = min(top, time_of(observed_at))
         high: Any = self._high
         greater: Mark | None = high if top is None or (high is not None and high >= top) else top
         return greater
@@ -301,94 +299,8 @@ def fingerprint(stream: Stream[Any, Any], settings: BaseModel | None, *, files: 
     return blake2b(_ENCODER.encode(query), digest_size=8).hexdigest()
 
 
-def text_of(mark: Any) -> Any:
-    """A mark as JSON data: times as ISO text with microseconds, others as they are."""
-    if isinstance(mark, datetime):
-        return mark.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return mark
-
-
-def _mark(kind: str, written: Any) -> Any:
-    return _time(written) if kind == "time" and isinstance(written, str) else written
-
-
 def _digest(raw: bytes) -> str:
     return urlsafe_b64encode(blake2b(raw, digest_size=8).digest())[:11].decode("ascii")
 
 
-def _kind(value: Any, unit: str) -> str:
-    if isinstance(value, date):
-        return "time"
-    if isinstance(value, str):
-        text = value.strip()
-        if text.lstrip("-").isdigit():
-            return _kind(int(text), unit)
-        try:
-            _time(text)
-        except (ValueError, OverflowError, RecordError):
-            return "text"
-        return "time"
-    if isinstance(value, int | float):
-        if unit == "sequence":
-            return "number"
-        return "time" if unit != "auto" or _guess(value) else "number"
-    return "text"
-
-
-def _convert(value: Any, kind: str, unit: str) -> Mark | None:
-    """A value in the cursor's kind. Raises ``ValueError`` where it cannot be."""
-    if kind == "text":
-        return str(value)
-    if isinstance(value, str):
-        text = value.strip()
-        if not text:
-            return None
-        if text.lstrip("-").isdigit():
-            return _convert(int(text), kind, unit)
-        if kind == "time":
-            return _time(text)
-        raise ValueError("not a number")
-    if kind == "number":
-        if isinstance(value, int | float) and math.isfinite(value):
-            return value
-        raise ValueError("not a number")
-    if isinstance(value, datetime):
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, date):
-        return datetime(value.year, value.month, value.day, tzinfo=UTC)
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        form = unit if unit in _PER_SECOND else _guess(value)
-        if not form:
-            raise ValueError("not a time")
-        per = _PER_SECOND[form]
-        micro = value * 1_000_000 // per if isinstance(value, int) else math.floor(value * (1_000_000 / per))
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micro)
-    raise ValueError("not a time")
-
-
-_PER_SECOND = {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}
-
-
-def _guess(value: int | float) -> str:
-    """Unit of an epoch by its size: times from 1973 on; ``""`` for what is too small to be one."""
-    size = abs(value)
-    for unit, least in (("ns", 1e17), ("us", 1e14), ("ms", 1e11), ("s", 1e8)):
-        if size >= least:
-            return unit
-    return ""
-
-
-def _time(text: str) -> datetime:
-    try:
-        value = datetime.fromisoformat(text)
-    except ValueError:
-        from isthmus_sdk import stix
-
-        canonical = stix.timestamp(text)
-        if canonical is None:
-            raise ValueError("not a time") from None
-        value = datetime.fromisoformat(canonical)
-    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-__all__ = ["SEEN", "Cursor", "Mark", "State", "encode", "fingerprint", "text_of"]
+__all__ = ["SEEN", "Cursor", "State", "encode", "fingerprint"]

@@ -14,15 +14,16 @@ import queue
 import select
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from isthmus_sdk import SDK_API, __version__, protocol
-from isthmus_sdk.errors import ConfigurationError, Interrupted, IsthmusError, ProtocolError
+from isthmus_sdk import __version__, protocol
+from isthmus_sdk.errors import ConfigurationError, IsthmusError, ProtocolError
 from isthmus_sdk.masking import Masking
+from isthmus_sdk.reporting import FrameHandler, Reporter
+from isthmus_sdk.window import Window
 
 if TYPE_CHECKING:
     from isthmus_sdk.block import Block
@@ -33,52 +34,6 @@ if TYPE_CHECKING:
 
 PARENT_EVERY = 2.0
 """Seconds between looks at whether the parent is still there."""
-LONGEST_EVENT = 2000
-LINES = 500
-"""Log lines that go out in ten seconds; of more, only the number."""
-
-
-class Window:
-    """The blocks that are sent and not yet acknowledged: at most four at a time, over all streams."""
-
-    def __init__(self, size: int = protocol.WINDOW) -> None:
-        self._size = size
-        self._waiting: list[tuple[bytes, str]] = []
-        self._changed = threading.Condition()
-
-    def enter(self, block_id: bytes, stream: str, stopped: Callable[[], bool]) -> None:
-        """Wait for room and take it. Raises ``Interrupted`` where the run is cancelled meanwhile."""
-        with self._changed:
-            while len(self._waiting) >= self._size:
-                if stopped():
-                    raise Interrupted("cancelled while blocks wait for their acknowledgement")
-                self._changed.wait(0.5)
-            self._waiting.append((block_id, stream))
-
-    def ack(self, block_id: bytes) -> None:
-        """A block is durable."""
-        with self._changed:
-            for index, (waiting, _) in enumerate(self._waiting):
-                if waiting == block_id:
-                    del self._waiting[index]
-                    self._changed.notify_all()
-                    return
-        raise ProtocolError("the hub acknowledged a block that is not waiting")
-
-    def wait_empty(self, stream: str, stopped: Callable[[], bool]) -> bool:
-        """Wait until every block of a stream is acknowledged; false where the run is cancelled before."""
-        with self._changed:
-            while any(waiting == stream for _, waiting in self._waiting):
-                if stopped():
-                    return False
-                self._changed.wait(0.5)
-        return True
-
-    def leave(self, stream: str) -> None:
-        """Forget what a cancelled stream still waits for."""
-        with self._changed:
-            self._waiting = [entry for entry in self._waiting if entry[1] != stream]
-            self._changed.notify_all()
 
 
 class Worker:
@@ -86,7 +41,7 @@ class Worker:
 
     def __init__(self, connector: Connector[Any], writer: protocol.FrameWriter) -> None:
         self.connector = connector
-        self.masking = Masking()
+        self.report = Reporter(writer)
         self._writer = writer
         self._window = Window()
         self._instance: Instance | None = None
@@ -95,8 +50,6 @@ class Worker:
         self._http_lock = threading.Lock()
         self._cancelled = threading.Event()
         self._draining = threading.Event()
-        self._log_lock = threading.Lock()
-        self._log_began, self._log_lines, self._log_dropped = 0.0, 0, 0
         self._busy: set[str] = set()
         """Streams that run, ``""`` for the check."""
         self._threads: list[threading.Thread] = []
@@ -139,59 +92,27 @@ class Worker:
             try:
                 self._window.ack(frame.block_id)
             except ProtocolError as error:
-                self.log("warning", str(error))
+                self.report.log("warning", str(error))
         elif isinstance(frame, protocol.Cancel):
             self._cancelled.set()
         elif isinstance(frame, protocol.Drain):
             self._draining.set()
 
-    def log(self, level: str, event: str, stream: str | None = None, **fields: Any) -> None:
-        """A log frame, without secrets and of bounded size and number."""
-        dropped = self._log_room()
-        if dropped is None:
-            return
-        if dropped:
-            self.send(protocol.Log(level="warning", event=f"{dropped} further log lines were dropped"))
-        clean = self.masking.text(event)
-        if len(clean) > LONGEST_EVENT:
-            clean = clean[: LONGEST_EVENT - 1] + "…"
-        values = self.masking.value(fields)
-        self.send(protocol.Log(level=level, event=clean, stream=stream, fields=values))
-
-    def _log_room(self) -> int | None:
-        """``None`` where there is no room for another line, else how many were dropped since the last one."""
-        now = time.monotonic()
-        with self._log_lock:
-            if now - self._log_began >= 10.0:
-                self._log_began, self._log_lines = now, 0
-            self._log_lines += 1
-            if self._log_lines > LINES:
-                self._log_dropped += 1
-                return None
-            dropped, self._log_dropped = self._log_dropped, 0
-            return dropped
-
-    def fail(self, error: BaseException, stream: str | None = None) -> str:
-        """An error frame; returns the message."""
-        frame = error_frame(error, stream, self.masking)
-        self.send(frame)
-        return frame.message
-
     def _configure(self, frame: protocol.Configure) -> None:
         """Take settings and secrets; an error frame says what is wrong with them."""
-        self.masking = Masking(
+        self.report.masking = Masking(
             [*frame.secrets.values(), *_strings(frame.proxy)],
             [v for v in frame.settings.values() if isinstance(v, str)],
         )
         if frame.protocol not in protocol.ACCEPTED_VERSIONS:
-            self.fail(ProtocolError(f"the hub speaks protocol {frame.protocol}, this worker {protocol.VERSION}"))
+            self.report.fail(ProtocolError(f"the hub speaks protocol {frame.protocol}, this worker {protocol.VERSION}"))
             return
         try:
             self._configuration = frame
             self._instance = self._make_instance(frame)
         except Exception as error:  # settings validators are connector code
             self._instance = None
-            self.fail(error)
+            self.report.fail(error)
 
     def _make_instance(self, frame: protocol.Configure) -> Instance:
         from isthmus_sdk.commands.map import builder_factory
@@ -213,7 +134,7 @@ class Worker:
             settle=frame.settle,
             one_pass=frame.one_pass,
             record_dir=Path(frame.record_dir) if frame.record_dir else None,
-            mask=self.masking.data,
+            mask=self.report.masking.data,
             in_worker=True,
         )
 
@@ -241,18 +162,20 @@ class Worker:
         labels = {"kind": event.kind, "status": str(event.status)} if event.status else {"kind": event.kind}
         self.send(protocol.Metric(name="http", value=event.seconds, labels=labels))
         if event.kind == "retry":
-            self.log("info", f"{event.method} {event.url} is tried again: {event.reason}", seconds=event.seconds)
+            self.report.log("info", f"{event.method} {event.url} is tried again: {event.reason}", seconds=event.seconds)
 
     def _start(self, name: str, work: Callable[[], None]) -> None:
         """Run a stream, or the check (``""``), beside the others."""
         stream = name or None
         if self._instance is None:
-            self.fail(ConfigurationError("the worker has no valid configuration"), stream)
+            self.report.fail(ConfigurationError("the worker has no valid configuration"), stream)
         elif name in self._busy:
-            self.fail(ProtocolError(f"stream {name!r} is running already"), stream)
+            self.report.fail(ProtocolError(f"stream {name!r} is running already"), stream)
             return
         elif name and name not in self.connector.streams:
-            self.fail(ConfigurationError(f"no stream {name!r}; streams: {', '.join(self.connector.streams)}"), stream)
+            self.report.fail(
+                ConfigurationError(f"no stream {name!r}; streams: {', '.join(self.connector.streams)}"), stream
+            )
         else:
             thread = threading.Thread(target=work, name=f"stream {name}" if name else "check", daemon=True)
             self._busy.add(name)
@@ -278,13 +201,13 @@ class Worker:
                 send=self._send_block,
                 reject=lambda bad, place: self._send_rejected(name, bad, place),
                 stopped=self._stopped,
-                log=lambda level, event, **fields: self.log(level, event, name, **fields),
+                log=lambda level, event, **fields: self.report.log(level, event, name, **fields),
             )
             totals = run.totals
             run.run()
         except Exception as error:  # stream functions are connector code
             totals.complete = False
-            message = self.fail(error, name)
+            message = self.report.fail(error, name)
         if not self._window.wait_empty(name, self._cancelled.is_set):
             totals.complete = False
             self._window.leave(name)
@@ -297,9 +220,9 @@ class Worker:
         assert self._instance is not None
         try:
             findings = check_instance(self.connector, self._instance)
-            answer = protocol.Checked(ok=True, findings=[self.masking.text(line) for line in findings])
+            answer = protocol.Checked(ok=True, findings=[self.report.masking.text(line) for line in findings])
         except Exception as error:  # the check is connector code
-            answer = protocol.Checked(ok=False, findings=[self.fail(error)])
+            answer = protocol.Checked(ok=False, findings=[self.report.fail(error)])
         self._busy.discard("")
         self.send(answer)
 
@@ -321,7 +244,7 @@ class Worker:
                 index=bad.index,
                 native_id=bad.native_id,
                 path=bad.path,
-                error=self.masking.text(bad.error),
+                error=self.report.masking.text(bad.error),
                 stage=bad.stage,
                 raw=bad.raw[:RECORD_BYTES],
                 connector_version=self.connector.manifest.version,
@@ -333,39 +256,6 @@ class Worker:
 
     def _stopped(self) -> bool:
         return self._cancelled.is_set() or self._draining.is_set()
-
-
-class FrameHandler(logging.Handler):
-    """Sends what libraries log as frames."""
-
-    def __init__(self, worker: Worker) -> None:
-        super().__init__(logging.INFO)
-        self._worker = worker
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """One record; a traceback becomes part of the text, masked like the rest."""
-        try:
-            text = record.getMessage()
-            if record.exc_info and record.exc_info[1] is not None:
-                text += f" ({type(record.exc_info[1]).__name__}: {record.exc_info[1]})"
-            self._worker.log(record.levelname.lower(), text, logger=record.name)
-        except Exception:
-            self.handleError(record)
-
-
-def error_frame(error: BaseException, stream: str | None, masking: Masking) -> protocol.Error:
-    """An error as a frame: its class, what to do, its words without secrets."""
-    if isinstance(error, IsthmusError):
-        message, group = str(error), error.group
-    else:
-        message, group = f"{type(error).__name__}: {error}{_place(error)}", "fault"
-    return protocol.Error(
-        kind=type(error).__name__,
-        group=group,
-        message=masking.text(message)[:LONGEST_EVENT],
-        stream=stream,
-        not_before=getattr(error, "not_before", None),
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -380,9 +270,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         worker = _load(options.connector, writer)
     except IsthmusError as error:
-        writer.write(error_frame(error, None, Masking()))
+        Reporter(writer).fail(error)
         return error.exit_code
-    logging.basicConfig(level=logging.INFO, handlers=[FrameHandler(worker)], force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[FrameHandler(worker.report)], force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its request lines hold whole URLs
     worker.hello()
     frames: queue.Queue[protocol.HubFrame] = queue.Queue()
@@ -432,7 +322,7 @@ def _listen(descriptor: int, worker: Worker, frames: queue.Queue[protocol.HubFra
             if not isinstance(frame, protocol.AckFrame):
                 frames.put(frame)
     except ProtocolError as error:
-        worker.fail(error)
+        worker.report.fail(error)
         os._exit(1)
     except BaseException:
         traceback.print_exc()
@@ -477,19 +367,7 @@ def _strings(proxy: str | None) -> list[str]:
     return [unquote(password)] if password else []
 
 
-def _place(error: BaseException) -> str:
-    """Where in the code an unforeseen error arose; the last place outside this package tells an author most."""
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames:
-        return ""
-    home = str(Path(__file__).parent)
-    foreign = [frame for frame in frames if not frame.filename.startswith(home)]
-    last = (foreign or frames)[-1]
-    return f" ({Path(last.filename).name}:{last.lineno})"
-
-
-# SDK_API is what `sdk_api` in manifests is compared with; a worker of another one refuses the connector in `_load`.
-__all__ = ["SDK_API", "FrameHandler", "Window", "Worker", "error_frame", "main"]
+__all__ = ["Worker", "main"]
 
 if __name__ == "__main__":
     raise SystemExit(main())

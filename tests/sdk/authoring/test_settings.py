@@ -198,7 +198,9 @@ def test_a_stream_of_several_walks_resumes_in_the_walk_that_was_interrupted() ->
 def test_pages_made_by_hand_resume_with_their_own_token() -> None:
     ctx: Context[Any] = Context(Settings(), position=Position(-1, {"day": 3}))
     assert ctx.resume == {"day": 3}
-    assert ctx.page([b"{}"], observed_at="2026-05-01T12:00:00.000Z", after=4).after == Position(-1, 4)
+    page = ctx.page([b'{"a" : 1}', {"a": 1}], observed_at="2026-05-01T12:00:00.000Z", after=4)
+    assert page.after == Position(-1, 4)
+    assert page.records == [b'{"a" : 1}', b'{"a":1}']
 
 
 def test_since_is_a_parameter_in_the_form_the_vendor_wants_and_absent_on_the_first_run() -> None:
