@@ -20,12 +20,14 @@ import structlog
 from isthmus_hub import remote
 from isthmus_hub.config import load
 from isthmus_hub.hub import OBSERVED, Hub
+from isthmus_hub.measure import Gauges
 from isthmus_hub.runtime import next_run, quiet
-from isthmus_hub.telemetry import systemd
+from isthmus_hub.telemetry import Metrics, MetricsListener, systemd
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
 
 log = structlog.get_logger("isthmus.daemon")
 DRAIN_SECONDS = 10.0
+SAMPLE_SECONDS = 15.0
 
 
 class Daemon:
@@ -36,8 +38,8 @@ class Daemon:
         self._config_path = config_path
         self._stop = threading.Event()
         self._reload = threading.Event()
-        self._threads: list[threading.Thread] = []
         self._failure: BaseException | None = None
+        self._gauges: Gauges | None = None
 
     def stop(self) -> None:
         """Ask the daemon to drain and return."""
@@ -52,6 +54,7 @@ class Daemon:
             signal.signal(signal.SIGHUP, self._on_reload)
         server = remote.Server(self._hub)
         server.start()
+        listener = self._metrics()
         try:
             systemd.ready(f"{len(self._hub.config.connectors)} instances, {len(self._hub.config.platforms)} platforms")
             log.info("started", hub=self._hub.name, state=str(self._hub.state.path))
@@ -60,6 +63,8 @@ class Daemon:
         finally:
             systemd.stopping()
             server.close()
+            if listener is not None:
+                listener.close()
         if self._failure is not None:
             raise self._failure
         log.info("stopped")
@@ -82,6 +87,8 @@ class Daemon:
         for thread in threads:
             thread.start()
         self._watch(ended)
+        if self._stop.is_set():
+            log.info("stopping", seconds=DRAIN_SECONDS)
         ended.set()
         deadline = time.monotonic() + DRAIN_SECONDS
         for thread in threads:
@@ -89,10 +96,24 @@ class Daemon:
         if not self._stop.is_set():
             self._read_again()
 
+    def _metrics(self) -> MetricsListener | None:
+        """Answer Prometheus where the configuration says so; the address is read once, at the start."""
+        address = self._hub.config.telemetry.metrics
+        if address is None:
+            return None
+        metrics = Metrics()
+        self._gauges = Gauges(self._hub, metrics)
+        listener = metrics.serve(address)
+        log.info("metrics", address=address)
+        return listener
+
     def _watch(self, ended: threading.Event) -> None:
-        interval = systemd.watchdog_interval() or 3600.0
+        """Until a reload or the end: tell systemd that we live, keep the metrics current."""
+        interval = min(systemd.watchdog_interval() or SAMPLE_SECONDS, SAMPLE_SECONDS)
         while not self._reload.wait(interval):
             systemd.watchdog()
+            if self._gauges is not None:
+                self._gauges.sample()
 
     def _guard(self, name: str, part: Callable[[threading.Event], None], ended: threading.Event) -> None:
         try:
@@ -122,7 +143,10 @@ class Daemon:
             if (pause := quiet(settings, datetime.now())) > 0:
                 ended.wait(pause)
                 continue
+            begin = time.monotonic()
             runs = self._hub.run_instance(name, stop=ended)
+            if self._gauges is not None:
+                self._gauges.ran(runs, time.monotonic() - begin)
             failed = [run.error for run in runs if run.error is not None]
             if ended.is_set():
                 break  # what a drain interrupted says nothing of the vendor

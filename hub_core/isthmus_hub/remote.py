@@ -71,19 +71,22 @@ class Server:
             threading.Thread(target=self._answer, args=(connection,), name="command", daemon=True).start()
 
     def _answer(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rwb") as stream:
-            line = stream.readline(LONGEST_REQUEST)
-            try:
-                reply = {"result": self._do(line)}
-            except IsthmusError as error:
-                reply = {"error": {"kind": type(error).__name__, "message": str(error)}}
-            except Exception as error:
-                reply = {"error": {"kind": "IsthmusError", "message": f"{type(error).__name__}: {error}"}}
-            try:
-                stream.write(json.dumps(self._hub.redactor.data(reply)).encode() + b"\n")
-                stream.flush()
-            except OSError:
-                pass  # the caller went away
+        try:
+            with connection, connection.makefile("rb") as stream:
+                reply = self._reply(stream.readline(LONGEST_REQUEST))
+                connection.sendall(json.dumps(self._hub.redactor.data(reply)).encode() + b"\n")
+        except OSError:
+            pass  # the caller went away
+
+    def _reply(self, line: bytes) -> dict[str, Any]:
+        if not line:
+            return {}  # somebody looked whether we listen
+        try:
+            return {"result": self._do(line)}
+        except IsthmusError as error:
+            return {"error": {"kind": type(error).__name__, "message": str(error)}}
+        except Exception as error:
+            return {"error": {"kind": "IsthmusError", "message": f"{type(error).__name__}: {error}"}}
 
     def _do(self, line: bytes) -> Any:
         try:

@@ -1,0 +1,70 @@
+"""What the daemon tells Prometheus: counts as runs end, and a reading of the state every few seconds."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from isthmus_hub.hub import Hub
+from isthmus_hub.runtime import StreamRun
+from isthmus_hub.telemetry import Metrics
+
+EFFECTS = ("new", "changed", "unchanged", "stale")
+VERDICTS = ("accepted", "duplicate", "rejected", "dropped")
+
+
+class Gauges:
+    """Keeps a hub's metrics up to date; counters only ever grow, as Prometheus wants it."""
+
+    def __init__(self, hub: Hub, metrics: Metrics) -> None:
+        self._hub = hub
+        self._metrics = metrics
+        self._told: dict[tuple[str, ...], int] = {}
+
+    def ran(self, runs: Iterable[StreamRun], seconds: float) -> None:
+        """A run of an instance has ended."""
+        for run in runs:
+            labels = (run.instance, run.stream)
+            self._metrics.pages.labels(*labels).inc(run.pages)
+            for outcome, count in (
+                ("mapped", run.mapped),
+                ("ignored", run.ignored.total()),
+                ("quarantined", run.quarantined),
+            ):
+                self._metrics.records.labels(*labels, outcome).inc(count)
+            self._metrics.runs.labels(*labels, run.error.group if run.error else "ok").inc()
+            self._metrics.run_seconds.labels(*labels).observe(seconds)
+            if run.error is None:
+                self._metrics.last_success.labels(*labels).set(datetime.now(UTC).timestamp())
+
+    def sample(self) -> None:
+        """Read bus, resolver, deliveries, quarantine and disk."""
+        metrics = self._metrics
+        health = self._hub.bus.health()
+        for stream in health.streams:
+            metrics.bus_end.labels(stream.name).set(stream.last + 1)
+            for group in stream.groups:
+                metrics.bus_lag.labels(stream.name, group.name).set(group.lag)
+        for (instance, name), total in list(self._hub.resolver.totals.items()):
+            for effect in EFFECTS:
+                self._grow(
+                    metrics.objects.labels(instance, name, effect).inc, (instance, name, effect), getattr(total, effect)
+                )
+        for row in self._hub.status()["platforms"]:
+            metrics.delivery_pending.labels(row["name"]).set(row["pending"])
+            metrics.dead_letters.labels(row["name"]).set(row["dead"])
+            for verdict in VERDICTS:
+                count = sum(row["dropped"].values()) if verdict == "dropped" else row[verdict]
+                self._grow(metrics.delivered.labels(row["name"], verdict).inc, (row["name"], verdict), count)
+        for count in self._hub.quarantine.counts():
+            for state in ("waiting", "retried", "dropped", "overflow"):
+                metrics.quarantine.labels(count.instance, count.stream, state).set(getattr(count, state))
+        metrics.disk_free.set(shutil.disk_usage(self._hub.state.path).free)
+        metrics.assets.set(self._hub.store.counts()["resolved"].get("infrastructure", 0))
+
+    def _grow(self, increase: object, key: tuple[str, ...], count: int) -> None:
+        before = self._told.get(key, 0)
+        if count > before and callable(increase):
+            increase(count - before)
+            self._told[key] = count
