@@ -78,18 +78,17 @@ def conn_to_flow(record: Conn, settings: ZeekSettings) -> Flow:
     return Flow(
         record.orig_h,
         record.resp_h,
-        ts if type(ts) is float and ts < MILLISECONDS_FROM else seconds(ts),
+        settings.sensor or record.system_name,
+        record.vlan,
         _confirmed(record.service) if record.service else None,
         record.proto,
         None if record.proto == "icmp" else record.resp_p,  # Zeek puts ICMP type and code there
         None,
+        ts if type(ts) is float and ts < MILLISECONDS_FROM else seconds(ts),
         record.orig_bytes or 0,
         record.resp_bytes or 0,
         record.orig_pkts or 0,
         record.resp_pkts or 0,
-        1,
-        settings.sensor or record.system_name,
-        record.vlan,
     )
 
 

@@ -40,11 +40,12 @@ class Shape:
     head: bytes = b""
 
 
-def sniff(source: Source, *, items: str | None, guess_items: bool, whole: bool) -> Shape:
+def sniff(source: Source, *, items: str | None, log: bool, whole: bool, final: bool) -> Shape:
     """Kind of the file that ``source`` (at offset 0) reads.
 
-    ``guess_items``: without ``items``, an object whose first list holds objects is an envelope. ``whole``: the file
-    will not grow, so a last line without a newline is complete. Raises ``UnexpectedReply`` for what is not readable.
+    ``log``: it should hold lines; otherwise, without ``items``, an object whose first list holds objects is an
+    envelope. ``whole``: the file is left alone, so a last line without a newline is complete; ``final``: for good.
+    Raises ``UnexpectedReply`` for what is not readable.
     """
     data = source.read(HEAD)
     _refuse_binary(source.path, data)
@@ -53,7 +54,7 @@ def sniff(source: Source, *, items: str | None, guess_items: bool, whole: bool) 
     if not start:
         return Shape("empty")
     if start[:1] in (b"{", b"["):
-        return _json(source, data, items=items, guess_items=guess_items, whole=whole)
+        return _json(source, data, items=items, log=log, whole=whole, final=final)
     if start[:1] == b"#":
         return Shape("table", _first_record(data, comments=True, whole=whole))
     line = start.partition(b"\n")[0]
@@ -93,7 +94,7 @@ def _first_record(data: bytes, *, comments: bool, whole: bool) -> bytes:
     return data if len(data) >= HEAD else b""
 
 
-def _json(source: Source, data: bytes, *, items: str | None, guess_items: bool, whole: bool) -> Shape:
+def _json(source: Source, data: bytes, *, items: str | None, log: bool, whole: bool, final: bool) -> Shape:
     """Lines where the first line is a complete record, documents where it is an envelope, a list or only a part."""
     head, buffer = data[:HEAD], data
     blank = len(buffer) - len(buffer.removeprefix(_BOM).lstrip())
@@ -111,9 +112,11 @@ def _json(source: Source, data: bytes, *, items: str | None, guess_items: bool, 
     except (msgspec.DecodeError, RecursionError):
         if line[-1:] == b"}" and _goes_on_as_json(buffer[end + 1 :]):
             return Shape("lines", buffer[: end + 1][:HEAD])  # one bad record, the first, in a file of good ones
+        if end < 0 and log and not final:
+            return Shape("empty")  # the first line of a log, still being written
         return document
     alone = end < 0 or not (buffer[end:].strip() or source.read(1))
-    if is_envelope(line, items, guess=guess_items and alone):
+    if is_envelope(line, items, guess=alone and not log):
         return document
     if end >= 0:
         return Shape("lines", buffer[: end + 1][:HEAD])

@@ -119,8 +119,9 @@ class Walk:
                 file.shape = sniff(
                     source,
                     items=self.items,
-                    guess_items=not self.log,
-                    whole=self.final or file.compressed or file.settled,
+                    log=self.log,
+                    whole=self._left_alone(source),
+                    final=self.final or file.compressed,
                 )
         if waits or file.shape is None or file.shape.kind == "empty":
             file.done = True
@@ -237,11 +238,11 @@ class Walk:
 
     def _takes(self, file: _File, source: Source, rest: bytes) -> bool:
         assert file.shape is not None
-        if self.final or source.compression:
-            return True
-        if complete_line(file.shape.kind, rest):
-            return file.settled
-        return _age(source.stat, self.now) >= max(self.settle, REST_SETTLE)
+        return (file.settled and complete_line(file.shape.kind, rest)) or self._left_alone(source)
+
+    def _left_alone(self, source: Source) -> bool:
+        """Whether nobody seems to be writing the last line any more."""
+        return bool(self.final or source.compression or _age(source.stat, self.now) >= max(self.settle, REST_SETTLE))
 
     def _document_pages(self, file: _File) -> Iterator[Page]:
         digest = _digest(file.path)

@@ -15,20 +15,23 @@ class Flow(msgspec.Struct, gc=False):
 
     source: str
     target: str
-    at: float
+    sensor: str | None = None
+    vlan: int | str | None = None
     protocol: str | None = None
     """Application protocol, several separated by commas; ``None`` where it was not recognised."""
     transport: str | None = None
     port: int | None = None
     """Port of the target."""
     function_code: int | None = None
+    at: float = 0.0
     bytes_out: int = 0
     bytes_in: int = 0
     packets_out: int = 0
     packets_in: int = 0
     count: int = 1
-    sensor: str | None = None
-    vlan: int | str | None = None
 
 
-__all__ = ["Flow"]
+KEY = 8
+"""The fields up to here say what is counted together; ``at`` is next, then what is counted."""
+
+__all__ = ["KEY", "Flow"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from isthmus_sdk.engine import MakeBuilder, Outcome, Rejected
 from isthmus_sdk.errors import ConfigurationError, Ignored, IsthmusError, RecordError
@@ -18,7 +19,7 @@ from isthmus_sdk.records import Bad, cut
 from isthmus_sdk.stix import normalise
 from isthmus_sdk.summarise._collect import Collector
 from isthmus_sdk.summarise._decode import PageDecoder
-from isthmus_sdk.summarise._flow import Flow
+from isthmus_sdk.summarise._flow import KEY, Flow
 from isthmus_sdk.summarise._objects import objects_of
 from isthmus_sdk.summarise._windows import (
     BYTES_IN,
@@ -191,61 +192,39 @@ class _Partition:
 
     def _count(self, page: Page, records: list[Any], bad: Mapping[int, Bad], *, fresh: bool) -> None:
         """Count good records; quarantine bad ones. ``fresh``: what is counted has not been given out yet."""
-        windows = self._windows
+        function, settings, windows = self._shared.function, self._shared.settings, self._windows
         low, up = windows.calm()
         high = windows.mark.high
         rows = self._newest_rows()
-        for index, flow in self._flows(page, records, bad):
-            at = flow.at
-            key = (
-                flow.source, flow.target, flow.sensor, flow.vlan,
-                flow.protocol, flow.transport, flow.port, flow.function_code,
-            )  # fmt: skip
-            row: Row | None = None
-            if low <= at < up:
-                if at > high:
-                    high = at
-                row = rows.get(key)
-            if row is None:
-                if high > windows.mark.high:
-                    windows.advance(high)
-                row = self._row(page, index, at, key)
-                low, up = windows.calm()
-                high = windows.mark.high
-                rows = self._newest_rows()
-                if row is None:
-                    continue
-            row[COUNT] += flow.count
-            row[BYTES_OUT] += flow.bytes_out
-            row[BYTES_IN] += flow.bytes_in
-            row[PACKETS_OUT] += flow.packets_out
-            row[PACKETS_IN] += flow.packets_in
-            if at < row[FIRST]:
-                row[FIRST] = at
-            if at > row[LAST]:
-                row[LAST] = at
-            if fresh:
-                row[TOUCHED] = True
-            self._outcome.mapped += 1
-        if high > windows.mark.high:
-            windows.advance(high)
-
-    def _flows(self, page: Page, records: list[Any], bad: Mapping[int, Bad]) -> Iterator[tuple[int, Flow]]:
-        """The flows of the good records, with normal addresses; the others are ignored or go to quarantine."""
-        shared, outcome = self._shared, self._outcome
-        function, settings, addresses = shared.function, shared.settings, shared.addresses
+        mapped = 0
         for index, record in enumerate(records):
             if record is None:
                 if index in bad:
                     self._reject(page, index, bad[index], "read" if index in page.unreadable else "validate")
                 continue
             try:
-                flow = function(record, settings)
-                timely = 0.0 < flow.at <= LATEST
-                flow.source = addresses.get(flow.source) or shared.address(flow.source, "source", record)
-                flow.target = addresses.get(flow.target) or shared.address(flow.target, "target", record)
+                flow = astuple(function(record, settings))
+                at = flow[KEY]
+                row: Row | None = None
+                if low <= at < up:
+                    if at > high:
+                        high = at
+                    row = rows.get(flow[:KEY])
+                if row is None:
+                    windows.raise_to(high)
+                    row = self._row(page, index, record, flow)
+                    low, up = windows.calm()
+                    high = windows.mark.high
+                    rows = self._newest_rows()
+                    if row is None:
+                        continue
+                row[BYTES_OUT] += flow[9]
+                row[BYTES_IN] += flow[10]
+                row[PACKETS_OUT] += flow[11]
+                row[PACKETS_IN] += flow[12]
+                row[COUNT] += flow[13]
             except Ignored as verdict:
-                outcome.ignored[cut(verdict.reason)] += 1
+                self._outcome.ignored[cut(verdict.reason)] += 1
                 continue
             except RecordError as error:
                 self._reject(page, index, Bad(error.path, cut(str(error))), "map")
@@ -253,23 +232,33 @@ class _Partition:
             except Exception as error:  # the function is the author's: one record must not stop the stream
                 self._reject(page, index, Bad("", cut(f"{type(error).__name__}: {error}")), "map")
                 continue
-            if not timely:
-                place = _field_of(record, flow.at, "at")
-                self._reject(page, index, Bad(place, f"{flow.at!r} is not the time of an event"), "map")
-                continue
-            yield index, flow
+            if at < row[FIRST]:
+                row[FIRST] = at
+            if at > row[LAST]:
+                row[LAST] = at
+            if fresh:
+                row[TOUCHED] = True
+            mapped += 1
+        windows.raise_to(high)
+        self._outcome.mapped += mapped
 
     def _newest_rows(self) -> Mapping[Key, Row]:
         """Rows of the newest window, where most records fall; empty if it is not open."""
         cohort = self._windows.open.get(self._windows.newest)
         return cohort.windows.get(self._windows.newest, {}) if cohort else {}
 
-    def _row(self, page: Page, index: int, at: float, key: Key) -> Row | None:
-        """The row of a record, wherever it belongs; ``None`` if it is not to be counted (again)."""
-        unusable = _unusable(key)
-        if unusable is not None:
-            self._reject(page, index, Bad("", unusable), "map")
-            return None
+    def _row(self, page: Page, index: int, record: Any, flow: tuple[Any, ...]) -> Row | None:
+        """The row of a record, wherever it belongs; ``None`` if it is not to be counted (again).
+
+        Raises ``RecordError`` for a flow that cannot be told.
+        """
+        at = flow[KEY]
+        if not 0.0 < at <= LATEST:
+            raise RecordError(f"{at!r} is not the time of an event", path=_field_of(record, at, "at"))
+        source = self._shared.address(flow[0], "source", record)
+        target = self._shared.address(flow[1], "target", record)
+        key = (source, target, *flow[2:KEY])
+        _check(key)
         windows = self._windows
         before = Mark(windows.mark.high, windows.mark.leapt)
         window, number = windows.assign(at)
@@ -282,7 +271,7 @@ class _Partition:
         max_edges = self._shared.summary.max_edges
         row = cohort.row(window, key, max_edges)
         if row is None:
-            self._outcome.ignored[f"overflow: more than {max_edges} edges in one window"] += 1
+            raise Ignored(f"overflow: more than {max_edges} edges in one window")
         return row
 
     def _reject(self, page: Page, index: int, bad: Bad, stage: str) -> None:
@@ -344,19 +333,18 @@ def _field_of(record: Any, value: Any, otherwise: str) -> str:
     return otherwise
 
 
-def _unusable(key: Key) -> str | None:
-    """Why no communication can be made of a key, if so; the addresses are known to be good."""
+def _check(key: Key) -> None:
+    """Refuse a key of which no communication can be made; its addresses are known to be good."""
     _, _, sensor, vlan, protocol, transport, port, code = key
     for name, text in (("sensor", sensor), ("protocol", protocol), ("transport", transport), ("vlan", vlan)):
         if text is None or (name == "vlan" and isinstance(text, int)):
             continue
         if not isinstance(text, str) or not text.isprintable() or not 0 < len(text) <= MAX_WORD:
-            return f"{name}: {str(text)[:60]!r} is no name"
+            raise RecordError(f"{name}: {str(text)[:60]!r} is no name")
     if port is not None and not (isinstance(port, int) and 0 <= port <= 65_535):
-        return f"port: {port!r} is no port"
+        raise RecordError(f"port: {port!r} is no port")
     if code is not None and not (isinstance(code, int) and code >= 0):
-        return f"function code: {code!r} is none"
-    return None
+        raise RecordError(f"function code: {code!r} is none")
 
 
 __all__ = ["Summariser", "Summary", "run"]

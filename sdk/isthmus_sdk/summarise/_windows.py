@@ -124,6 +124,11 @@ class Windows:
         self.newest = self._index(high)
         self.horizon = self._index(high - self.lateness)
 
+    def raise_to(self, high: float) -> None:
+        """Make up for records that took the short cut."""
+        if high > self.mark.high:
+            self.advance(high)
+
     def calm(self) -> tuple[float, float]:
         """Times ``low <= at < up`` of records that fall into the newest window and close nothing: a short cut.
 
