@@ -41,7 +41,6 @@ def alerts(ctx: Context[AlertSettings]) -> Iterable[Page]:
 
 @alerts.maps
 def alert_to_stix(alert: Alert, stix: Builder) -> Iterator[Shape]:
-    """An address, and an incident that is related to nothing but itself: three objects with the domain name."""
+    """The address, the alert as an incident with our facts, and the edge between the incident and the product that raised it."""
     yield stix.ip(alert.source_ip)
-    yield stix.domain(alert.host)
     yield stix.alert(alert.id, title=alert.title, severity=alert.severity, first_seen=alert.created_at, modified=alert.updated_at)

@@ -27,6 +27,9 @@ class Handler(BaseHTTPRequestHandler):
     """One endpoint with a cursor; pages repeat with new ids written into them, so that serving costs little."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each reply waits 40 ms for an acknowledgement
+    wbufsize = -1
+    """Head and body leave together."""
     total = 0
     pages: tuple[bytes, ...] = ()
 
