@@ -15,6 +15,7 @@ from isthmus_sdk.summarise._windows import (
     EDGE,
     FIRST,
     LAST,
+    NEVER,
     PACKETS_IN,
     PACKETS_OUT,
     TOUCHED,
@@ -74,6 +75,8 @@ def _touched(cohort: Cohort) -> dict[tuple[int, Key], list[tuple[Key, Row]]]:
     fresh: set[tuple[int, Key]] = set()
     for window, rows in cohort.windows.items():
         for key, row in rows.items():
+            if row[LAST] == NEVER:
+                continue  # made for a record that then went to quarantine
             edge = (window, key[:EDGE])
             edges.setdefault(edge, []).append((key[EDGE:], row))
             if row[TOUCHED]:
