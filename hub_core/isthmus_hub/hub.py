@@ -20,11 +20,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-from isthmus_hub import assets, repair
-from isthmus_hub import coverage as covering
-from isthmus_hub import report as reporting
+from isthmus_hub import assets, repair, views
 from isthmus_hub.bus import EARLIEST, Bus, Offset, Start, Subscription, open_bus
 from isthmus_hub.config import Config, check_settings, load
 from isthmus_hub.delivery import Deliverer, Ledger
@@ -52,9 +50,6 @@ from isthmus_sdk import stix
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
 from isthmus_sdk.faults import keep_markers_in
 from isthmus_sdk.loader import Found, discover, load_platform
-
-if TYPE_CHECKING:
-    from isthmus_hub.delivery import DeliveryReport
 
 OBSERVED, RESOLVED = "observed", "resolved"
 PARALLEL_INSTANCES = 8
@@ -335,7 +330,8 @@ class Hub:
                 "group": error.group,
             }
         try:
-            report = _delivery_json(deliverer.run_once())
+            run = deliverer.run_once()
+            report = {**run.to_json(), "group": run.group}
             return {**report, "error": report["error"] and self.redactor.text(report["error"])}
         finally:
             deliverer.close()
@@ -401,65 +397,7 @@ class Hub:
 
     def status(self) -> dict[str, Any]:
         """The shape of ``status --json``."""
-        health = self.bus.health()
-        return {
-            "instances": [self._instance_status(name) for name in self.config.connectors],
-            "platforms": [self._platform_status(name) for name in self.config.platforms],
-            "bus": {
-                "engine": health.engine,
-                "durability": health.durability,
-                "free_bytes": health.free_bytes,
-                "warnings": list(health.warnings),
-                "streams": [
-                    {
-                        "name": stream.name,
-                        "first": stream.first,
-                        "last": stream.last,
-                        "bytes": stream.stored_bytes,
-                        "groups": {group.name: group.lag for group in stream.groups},
-                    }
-                    for stream in health.streams
-                ],
-            },
-            "store": self.store.counts(),
-        }
-
-    def _instance_status(self, name: str) -> dict[str, Any]:
-        last = self.journal.last(name)
-        failed = next((row["error"] for row in last.get("runs", ()) if row["error"]), None)
-        quarantined = sum(count.waiting for count in self.quarantine.counts() if count.instance == name)
-        success = last.get("last_success")
-        return {
-            "name": name,
-            "use": self.config.connectors[name].use,
-            "state": "disabled"
-            if not self.config.connectors[name].enabled
-            else "failed"
-            if failed
-            else "ok"
-            if last
-            else "never ran",
-            "last_success": success,
-            "lag_seconds": round((datetime.now(UTC) - datetime.fromisoformat(success)).total_seconds(), 1)
-            if success
-            else None,
-            "records": last.get("records", 0),
-            "quarantined": quarantined,
-            "error": failed["message"] if failed else None,
-            "isolation": "process",
-        }
-
-    def _platform_status(self, name: str) -> dict[str, Any]:
-        totals = self.ledger.totals(name)
-        taken = self.ledger.intake(name) or 0
-        totals = totals.plus_pending(max(0, self.bus.end(RESOLVED) - taken))
-        return {
-            "name": name,
-            "use": self.config.platforms[name].use,
-            "primary": name == self.config.primary,
-            "max_tlp": self.config.platforms[name].max_tlp,
-            **_delivery_json(totals),
-        }
+        return views.status(self)
 
     def assets(self) -> dict[str, Any]:
         """The shape of ``assets --json``."""
@@ -467,36 +405,15 @@ class Hub:
 
     def coverage(self, primary: str | None = None) -> dict[str, Any]:
         """Declared, reachable and observed coverage by asset class and function."""
-        everything = [asset for asset in assets.inventory(self.store) if not asset["external"]]
-        return {
-            "primary": primary or self.config.primary,
-            "cells": covering.matrix_json(covering.matrix(everything, self.sources(primary))),
-        }
+        return views.coverage(self, primary)
 
     def gaps(self, primary: str | None = None) -> dict[str, Any]:
         """The shape of ``gaps --json``; what is stale is measured against the clock."""
-        everything = assets.inventory(self.store)
-        found = covering.gaps(
-            everything, assets.communications(self.store), self.sources(primary), now=datetime.now(UTC)
-        )
-        return {"gaps": covering.gaps_json(found)}
+        return views.gaps(self, primary)
 
-    def sources(self, primary: str | None = None) -> list[covering.Source]:
-        """Every installed connector, and each configured instance of it, with what the manifests declare."""
-        chosen = self.config.platforms.get(primary or self.config.primary or "")
-        covers_by = chosen.covers_by if chosen else None
-        out = []
-        for name, found in self.connectors.items():
-            if found.manifest is None:
-                continue
-            declared = tuple(covering.capability(item.model_dump()) for item in found.manifest.capabilities)
-            out.append(covering.Source(name, declared))
-            out += [
-                covering.Source(name, declared, instance, primary=instance == covers_by)
-                for instance, settings in self.config.connectors.items()
-                if settings.use == name and settings.enabled
-            ]
-        return out
+    def report(self) -> str:
+        """One self-contained HTML page: topology, coverage matrix, blind spots, deliveries."""
+        return views.report(self)
 
     def preview(self, name: str, stream: str, limit: int = 3) -> dict[str, Any]:
         """The first records of a stream and what they become; nothing is stored."""
@@ -537,33 +454,6 @@ class Hub:
     def dead_drop(self, numbers: Sequence[int] | None = None, platform: str | None = None) -> dict[str, Any]:
         """Forget dead letters; they stay counted as rejected."""
         return {"dropped": self.ledger.drop_dead(numbers, platform=platform)}
-
-    def report(self) -> str:
-        """One self-contained HTML page: topology, coverage matrix, blind spots, deliveries."""
-        everything = assets.inventory(self.store)
-        host, wire = self._sensing(covering.HOST_COMPONENTS), self._sensing(covering.WIRE_COMPONENTS)
-        times = [str(asset["last_seen"]) for asset in everything if asset["last_seen"]]
-        return reporting.page(
-            hub=self.name,
-            primary=self.config.primary,
-            assets=everything,
-            communications=list(assets.communications(self.store)),
-            cells=self.coverage()["cells"],
-            gaps=self.gaps()["gaps"],
-            deliveries=[self._platform_status(name) for name in self.config.platforms],
-            host=host,
-            wire=wire,
-            as_of=max(times, default="never"),
-        )
-
-    def _sensing(self, components: Sequence[str]) -> frozenset[str]:
-        """Instances whose connectors detect with such data components."""
-        return frozenset(
-            source.instance
-            for source in self.sources()
-            if source.instance
-            and any(item.function == "detect" and item.collects(components) for item in source.capabilities)
-        )
 
     def export(self, stream: str = RESOLVED) -> Iterator[bytes]:
         """Every current object of a side, encoded, referents first where that is known."""
@@ -654,10 +544,6 @@ class Hub:
         """Verify the store; returns the problems found."""
         problems = list(self.store.check())
         return {"ok": not problems, "problems": problems}
-
-
-def _delivery_json(report: DeliveryReport) -> dict[str, Any]:
-    return {**report.to_json(), "group": report.group}
 
 
 def _offset(text: str) -> int:

@@ -1,0 +1,148 @@
+"""What a hub shows of itself: status, coverage, gaps and the report, as plain data computed from its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from isthmus_hub import assets
+from isthmus_hub import coverage as covering
+from isthmus_hub import report as reporting
+from isthmus_sdk.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from isthmus_hub.hub import Hub
+
+RESOLVED = "resolved"
+
+
+def status(hub: Hub) -> dict[str, Any]:
+    """The shape of ``status --json``."""
+    health = hub.bus.health()
+    return {
+        "instances": [instance_status(hub, name) for name in hub.config.connectors],
+        "platforms": [platform_status(hub, name) for name in hub.config.platforms],
+        "bus": {
+            "engine": health.engine,
+            "durability": health.durability,
+            "free_bytes": health.free_bytes,
+            "warnings": list(health.warnings),
+            "streams": [
+                {
+                    "name": stream.name,
+                    "first": stream.first,
+                    "last": stream.last,
+                    "bytes": stream.stored_bytes,
+                    "groups": {group.name: group.lag for group in stream.groups},
+                }
+                for stream in health.streams
+            ],
+        },
+        "store": hub.store.counts(),
+    }
+
+
+def instance_status(hub: Hub, name: str) -> dict[str, Any]:
+    """How a connector instance does: the last run, what waits in quarantine, the isolation in force."""
+    last = hub.journal.last(name)
+    settings = hub.config.connectors[name]
+    failed = next((row["error"] for row in last.get("runs", ()) if row["error"]), None)
+    state = "disabled" if not settings.enabled else "failed" if failed else "ok" if last else "never ran"
+    success = last.get("last_success")
+    lag = (datetime.now(UTC) - datetime.fromisoformat(success)).total_seconds() if success else None
+    return {
+        "name": name,
+        "use": settings.use,
+        "state": state,
+        "last_success": success,
+        "lag_seconds": None if lag is None else round(lag, 1),
+        "records": last.get("records", 0),
+        "quarantined": sum(count.waiting for count in hub.quarantine.counts() if count.instance == name),
+        "error": failed["message"] if failed else None,
+        "isolation": "process",
+    }
+
+
+def platform_status(hub: Hub, name: str) -> dict[str, Any]:
+    """What a platform was given over its life, and what still waits for it."""
+    taken = hub.ledger.intake(name) or 0
+    totals = hub.ledger.totals(name).plus_pending(max(0, hub.bus.end(RESOLVED) - taken))
+    settings = hub.config.platforms[name]
+    return {
+        "name": name,
+        "use": settings.use,
+        "primary": name == hub.config.primary,
+        "max_tlp": settings.max_tlp,
+        **totals.to_json(),
+        "group": totals.group,
+    }
+
+
+def coverage(hub: Hub, primary: str | None) -> dict[str, Any]:
+    """Declared, reachable and observed coverage by asset class and function."""
+    own = [asset for asset in assets.inventory(hub.store) if not asset["external"]]
+    cells = covering.matrix_json(covering.matrix(own, sources(hub, primary)))
+    return {"primary": primary or hub.config.primary, "cells": cells}
+
+
+def gaps(hub: Hub, primary: str | None) -> dict[str, Any]:
+    """The shape of ``gaps --json``; what is stale is measured against the clock."""
+    everything = assets.inventory(hub.store)
+    links = assets.communications(hub.store)
+    found = covering.gaps(everything, links, sources(hub, primary), now=datetime.now(UTC))
+    return {"gaps": covering.gaps_json(found)}
+
+
+def sources(hub: Hub, primary: str | None = None) -> list[covering.Source]:
+    """Every installed connector, and each configured instance of it, with what the manifests declare.
+
+    Raises :class:`ConfigurationError` where ``primary`` names no platform of the configuration.
+    """
+    if primary is not None and primary not in hub.config.platforms:
+        known = ", ".join(sorted(hub.config.platforms)) or "none"
+        raise ConfigurationError(
+            f"--primary {primary}: there is no such platform in {hub.config.file}; configured: {known}"
+        )
+    chosen = hub.config.platforms.get(primary or hub.config.primary or "")
+    covers_by = chosen.covers_by if chosen else None
+    out = []
+    for name, found in hub.connectors.items():
+        if found.manifest is None:
+            continue
+        declared = tuple(covering.capability(item.model_dump()) for item in found.manifest.capabilities)
+        out.append(covering.Source(name, declared))
+        out += [
+            covering.Source(name, declared, instance, primary=instance == covers_by)
+            for instance, settings in hub.config.connectors.items()
+            if settings.use == name and settings.enabled
+        ]
+    return out
+
+
+def report(hub: Hub) -> str:
+    """One self-contained HTML page: topology, coverage matrix, blind spots, deliveries."""
+    everything = assets.inventory(hub.store)
+    configured = sources(hub)
+    return reporting.page(
+        hub=hub.name,
+        primary=hub.config.primary,
+        assets=everything,
+        communications=list(assets.communications(hub.store)),
+        cells=coverage(hub, None)["cells"],
+        gaps=gaps(hub, None)["gaps"],
+        deliveries=[platform_status(hub, name) for name in hub.config.platforms],
+        host=_sensing(configured, covering.HOST_COMPONENTS),
+        wire=_sensing(configured, covering.WIRE_COMPONENTS),
+        as_of=max((str(asset["last_seen"]) for asset in everything if asset["last_seen"]), default="never"),
+    )
+
+
+def _sensing(configured: Sequence[covering.Source], components: Sequence[str]) -> frozenset[str]:
+    """Instances whose connectors detect with such data components."""
+    return frozenset(
+        source.instance
+        for source in configured
+        if source.instance
+        and any(item.function == "detect" and item.collects(components) for item in source.capabilities)
+    )
