@@ -8,11 +8,11 @@ connections write and checkpoint (sqlite.org/wal.html, "WAL-reset bug").
 from __future__ import annotations
 
 import os
-import queue
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 
 import apsw
 
@@ -136,39 +136,60 @@ def sync_directory(path: Path) -> None:
 
 
 class Readers:
-    """A pool that grows with the number of threads reading at the same moment."""
+    """Connections for reading, lent to one thread at a time; as many as threads read at the same moment."""
 
     def __init__(self, path: Path, kind: FileKind, vfs: str | None = None, cache_kib: int = 1024) -> None:
-        self._path = path
+        self.path = path
         self._kind = kind
         self._vfs = vfs
         self._cache_kib = cache_kib
-        self._idle: queue.LifoQueue[apsw.Connection] = queue.LifoQueue()
+        self._idle: list[apsw.Connection] = []  # append and pop are atomic
         self._closed = False
 
-    @contextmanager
-    def one(self) -> Iterator[apsw.Connection]:
-        """A connection for the time of the ``with`` block."""
+    def one(self) -> Lent:
+        """A connection for the time of a ``with`` block, in which errors of SQLite become the hub's own."""
+        return Lent(self)
+
+    def take(self) -> apsw.Connection:
+        """A connection of one's own; to be given back."""
         try:
-            connection = self._idle.get_nowait()
-        except queue.Empty:
-            connection = connect(self._path, self._kind, write=False, cache_kib=self._cache_kib, vfs=self._vfs)
-        try:
-            yield connection
-        finally:
-            if self._closed:
-                connection.close()
-            else:
-                self._idle.put(connection)
+            return self._idle.pop()
+        except IndexError:
+            return connect(self.path, self._kind, write=False, cache_kib=self._cache_kib, vfs=self._vfs)
+
+    def give_back(self, connection: apsw.Connection) -> None:
+        """The connection may be used by others."""
+        if self._closed:
+            connection.close()
+        else:
+            self._idle.append(connection)
 
     def close(self) -> None:
         """Close the idle connections now, lent ones when they come back."""
         self._closed = True
-        while True:
-            try:
-                self._idle.get_nowait().close()
-            except queue.Empty:
-                return
+        while self._idle:
+            self._idle.pop().close()
+
+
+class Lent:
+    """The ``with`` block of `Readers.one`; a class because it is entered for every lookup."""
+
+    __slots__ = ("_connection", "_readers")
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+
+    def __enter__(self) -> apsw.Connection:
+        self._connection = self._readers.take()
+        return self._connection
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._readers.give_back(self._connection)
+        if isinstance(error, apsw.Error):
+            with storage_errors(self._readers.path):
+                raise error
 
 
 def _create_file(path: Path) -> None:
@@ -226,6 +247,7 @@ def _pragma(connection: apsw.Connection, name: str) -> int:
 
 __all__ = [
     "FileKind",
+    "Lent",
     "Readers",
     "StateTooNew",
     "StorageDamaged",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from isthmus_hub._sqlite import FileKind, Readers, StorageDamaged, StorageFull, connect, rollback, storage_errors
+from isthmus_hub._sqlite import FileKind, Lent, Readers, StorageDamaged, StorageFull, connect, rollback, storage_errors
 from isthmus_hub.bus import _codec
 from isthmus_hub.bus._space import Space
 from isthmus_hub.bus.api import Ack, Gap, Group, PublishTimeout, Retained
@@ -200,11 +199,9 @@ class Log:
 
     # -- out -----------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def reading(self) -> Iterator[apsw.Connection]:
+    def reading(self) -> Lent:
         """A connection for reading, with errors translated."""
-        with storage_errors(self.path), self._readers.one() as connection:
-            yield connection
+        return self._readers.one()
 
     def head(self) -> tuple[int, int, int, int]:
         """First retained offset, last offset, blocks, compressed bytes."""

@@ -18,39 +18,25 @@ from isthmus_sdk import stix
 class Entry:
     """Everything known about one object that a call touches, and what has to be written."""
 
-    __slots__ = (
-        "body",
-        "claims",
-        "created",
-        "described",
-        "dirty",
-        "encoded",
-        "id",
-        "links",
-        "no",
-        "said",
-        "told_by",
-        "type",
-    )
+    no: int | None = None
+    type: str | None = None
+    created: int | None = None
+    links: int = 0
+    described = False
+    """Whether type, created and links are in the file as they are here."""
+    body: Json | None = None
+    """Body of the winning version, if it came in this call."""
+    encoded: bytes | None = None
+    told_by: frozenset[int] = frozenset()
+    """Sources with claims in the file. One: its words are the object's body; several: each has its statement."""
 
-    def __init__(self, id: str, no: int | None) -> None:
+    def __init__(self, id: str) -> None:
         self.id = id
-        self.no = no
-        self.described = False
-        """Whether type, created and links are in the file as they are here."""
-        self.type: str | None = None
-        self.created: int | None = None
-        self.links = 0
         self.claims: dict[int, Claim] = {}
         self.dirty: set[int] = set()
         """Sources whose claims have to be written."""
-        self.body: Json | None = None
-        """Body of the winning version, if it came in this call."""
-        self.encoded: bytes | None = None
         self.said: dict[int, bytes] = {}
         """New words of sources in this call."""
-        self.told_by: frozenset[int] = frozenset()
-        """Sources with claims in the file. One: its words are the object's body; several: each has its statement."""
 
 
 class Entries:
@@ -120,7 +106,7 @@ class Entries:
 
     def _write_links(self, entries: list[Entry]) -> None:
         """Give numbers to new ids, and bring values and edges in line where they changed."""
-        changed: list[tuple[Entry, set[_links.Value], set[_links.Link], int]] = []
+        changed: list[tuple[Entry, list[_links.Value], list[_links.Link], int]] = []
         mentioned: dict[str, None] = {}
         for entry in entries:
             if entry.no is None:
@@ -131,7 +117,7 @@ class Entries:
             fingerprint = _links.fingerprint(values, links)
             if fingerprint != entry.links:
                 changed.append((entry, values, links, fingerprint))
-                for source, _, target in sorted(links):
+                for source, _, target in links:
                     mentioned[source] = mentioned[target] = None
         for entry, values, links, fingerprint in changed:
             if entry.links:
@@ -174,10 +160,10 @@ class Entries:
         )
         return numbers
 
-    def _remove_old_links(self, entry: Entry, values: set[_links.Value], links: set[_links.Link]) -> None:
+    def _remove_old_links(self, entry: Entry, values: list[_links.Value], links: list[_links.Link]) -> None:
         old = self.stored_body(entry)
-        gone_values = _links.values(old) - values
-        gone_links = _links.links(old) - links
+        gone_values = set(_links.values(old)).difference(values)
+        gone_links = set(_links.links(old)).difference(links)
         number = self._words.number
         self._connection.executemany(
             "DELETE FROM value WHERE kind = ? AND value = ? AND object = ?",

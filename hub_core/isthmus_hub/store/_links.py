@@ -25,7 +25,7 @@ _SCO_VALUES = {
 }
 _NOT_EDGES = frozenset({"created_by_ref", "object_marking_refs", "marking_ref"})
 _EXACT = frozenset({"native_id", "url"})
-_order = msgspec.msgpack.Encoder().encode
+_pack = msgspec.msgpack.Encoder().encode
 
 
 def normal(kind: str, value: str) -> str:
@@ -34,7 +34,7 @@ def normal(kind: str, value: str) -> str:
     return value if kind in _EXACT else value.lower()
 
 
-def values(obj: Json) -> set[Value]:
+def values(obj: Json) -> list[Value]:
     """``(kind, value)`` under which the object is found: addresses, names, serials, CVEs, native ids, identifiers."""
     kind = _SCO_VALUES.get(obj["type"])
     found = list(_named(kind, obj.get("value"))) if kind else []
@@ -42,26 +42,31 @@ def values(obj: Json) -> set[Value]:
         found += _cves(obj)
     if "extensions" in obj:
         found += _fact_values(obj)
-    return {(kind, normal(kind, value)) for kind, value in found}
+    if len(found) == 1:
+        return [(kind, normal(kind, value)) for kind, value in found]
+    return sorted({(kind, normal(kind, value)) for kind, value in found})
 
 
-def links(obj: Json) -> set[Link]:
+def links(obj: Json) -> list[Link]:
     """Edges that exist because of this object: a relationship's own, or its references."""
     if obj["type"] == "relationship":
-        edge = (obj.get("source_ref"), obj.get("relationship_type"), obj.get("target_ref"))
-        return {edge} if all(isinstance(part, str) for part in edge) else set()  # type: ignore[arg-type]
-    id = obj["id"]
+        source, kind, target = obj.get("source_ref"), obj.get("relationship_type"), obj.get("target_ref")
+        if isinstance(source, str) and isinstance(kind, str) and isinstance(target, str):
+            return [(source, kind, target)]
+        return []
     found: list[tuple[str, str]] = []
     _references(obj, found)
-    return {(id, name, target) for name, target in found if name not in _NOT_EDGES}
+    if not found:
+        return []
+    id = obj["id"]
+    return sorted({(id, name, target) for name, target in found if name not in _NOT_EDGES})
 
 
-def fingerprint(values: set[Value], links: set[Link]) -> int:
+def fingerprint(values: list[Value], links: list[Link]) -> int:
     """64 bits that tell whether values or edges changed; 0 for none."""
     if not values and not links:
         return 0
-    packed = _order((sorted(values), sorted(links)))
-    return int.from_bytes(blake2b(packed, digest_size=8).digest(), signed=True)
+    return int.from_bytes(blake2b(_pack((values, links)), digest_size=8).digest(), signed=True)
 
 
 def _references(obj: Json, found: list[tuple[str, str]]) -> None:

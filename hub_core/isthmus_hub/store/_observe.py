@@ -13,6 +13,7 @@ import apsw
 
 from isthmus_hub.store import _merge, _times
 from isthmus_hub.store._bodies import Bodies
+from isthmus_hub.store._content import content_hash
 from isthmus_hub.store._entries import Entries, Entry
 from isthmus_hub.store._intern import Idents, Sources, Words, key_array, number_array
 from isthmus_hub.store._merge import Claim
@@ -76,7 +77,7 @@ class Observing:
 
     def _take(self, items: Sequence[Incoming], changes: list[Change], rejected: list[tuple[Incoming, str]]) -> None:
         rows, entries = self._rows, self._entries
-        content_hash, micros = stix.content_hash, _times.micros
+        micros = _times.micros
         source_key: tuple[str, str, str] | None = None
         source = 0
         for item in items:
@@ -88,7 +89,7 @@ class Observing:
                 observed = micros(item.observed_at)
                 given = body.get("modified")
                 modified = 0 if given is None else micros(given)
-                hash = content_hash(body)
+                hash = content_hash(body, item.encoded)
                 row = rows.get(item.id)
                 if (
                     row is not None
@@ -162,41 +163,50 @@ class Observing:
         capped = modified > observed + _times.DAY
         if capped:
             modified = observed + _times.DAY
-        created = body.get("created")
-        if created is not None:
-            created = _created(created, modified)
-        claim = Claim(modified, observed, hash, observed, observed, item.offset, _merge.markings_of(body), int(capped))
+        given = body.get("created")
+        created = None if given is None else _created(given, modified)
+        markings = _merge.markings_of(body)
+        claim = Claim(modified, observed, hash, observed, observed, item.offset, markings, int(capped))
         entry = self._entries.get(item.id) or self._enter(item.id)
-        claims = entry.claims
-        known = claims.get(source)
-        before = claims[self._winner(claims)].hash if claims else None
-        markings = _merge.united_markings(claims) if claims else ""
-        if known is None:
-            claims[source] = claim
-            entry.dirty.add(source)
-            entry.said[source] = item.encoded
-        else:
-            last = known.hash
-            if known.absorb(claim):
-                entry.dirty.add(source)
-            if known.hash != last:
-                entry.said[source] = item.encoded
         if created is not None and (entry.created is None or created < entry.created):
             entry.created, entry.described = created, False
             entry.dirty.add(source)
+        if not entry.claims:
+            return self._first(entry, item, source, claim)
+        return self._another(entry, item, source, claim)
+
+    def _first(self, entry: Entry, item: Incoming, source: int, claim: Claim) -> Change:
+        """Nobody has reported the object before."""
+        entry.claims[source] = claim
+        entry.dirty.add(source)
+        entry.said[source] = entry.encoded = item.encoded
+        entry.body, entry.type = item.body, item.body["type"]
+        return Change(item.id, "new", self._effective(entry, claim), True)
+
+    def _another(self, entry: Entry, item: Incoming, source: int, claim: Claim) -> Change:
+        claims = entry.claims
+        before, markings = claims[self._winner(claims)].hash, _merge.united_markings(claims)
+        known = claims.get(source)
+        last = None if known is None else known.hash
+        if known is None:
+            known = claims[source] = claim
+            entry.dirty.add(source)
+        elif known.absorb(claim):
+            entry.dirty.add(source)
+        if known.hash != last:
+            entry.said[source] = item.encoded
         believed = self._winner(claims)
         best = claims[believed]
         if best.hash != before:
             entry.encoded = self._words_of(entry, believed)
-            entry.body = body if entry.encoded is item.encoded else stix.decode(entry.encoded)
-            entry.type = body["type"]
-            kind = "new" if before is None else "changed"
-            return Change(item.id, kind, self._effective(entry, best), known is None)  # type: ignore[arg-type]
-        if _merge.united_markings(claims) != markings:
-            return Change(item.id, "changed", self._effective(entry, best), known is None)
-        return Change(item.id, "unchanged" if claims[source].hash == claim.hash else "stale", None, known is None)
+            entry.body = item.body if entry.encoded is item.encoded else stix.decode(entry.encoded)
+        elif _merge.united_markings(claims) == markings:
+            return Change(item.id, "unchanged" if known.hash == claim.hash else "stale", None, last is None)
+        return Change(item.id, "changed", self._effective(entry, best), last is None)
 
     def _winner(self, claims: dict[int, Claim]) -> int:
+        if len(claims) == 1:
+            return next(iter(claims))
         return _merge.winner(claims, lambda number: self._sources.name(self._connection, number))
 
     def _words_of(self, entry: Entry, source: int) -> bytes:
@@ -213,12 +223,13 @@ class Observing:
     def _enter(self, id: str) -> Entry:
         rows = self._rows.get(id)
         if rows is None:
-            entry = Entry(id, None)
+            entry = Entry(id)
         else:
             if type(rows) is not list:
                 rows = [rows]
             row = rows[0]
-            entry = Entry(id, row[_NO])
+            entry = Entry(id)
+            entry.no = row[_NO]
             if row[_TYPE] is not None:
                 entry.described, entry.created, entry.links = True, row[_CREATED], row[_LINKS]
                 entry.type = self._words.text(self._connection, row[_TYPE])

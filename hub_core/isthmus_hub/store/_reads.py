@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import apsw
 
 from isthmus_hub.store import _links, _merge, _times
 from isthmus_hub.store._bodies import Bodies
-from isthmus_hub.store._intern import Words, key
+from isthmus_hub.store._intern import Sources, Words, key
 from isthmus_hub.store._schema import COUNTERS
 from isthmus_hub.store._types import Communication, Direction, Edge, Json, Provenance, Rejected, Side, Stored
 from isthmus_sdk import stix
 
 _PAGE = 1_000
-_PROVENANCE = """
-    SELECT p.object, s.instance, s.stream, s.source_id, p.modified, p.observed, p.hash, p.first_observed,
+_STORED = """
+    SELECT i.no, i.id, i.created, o.dictionary, o.body, p.source, p.modified, p.observed, p.hash, p.first_observed,
            p.last_observed, p.first_offset, p.markings, p.capped
-    FROM provenance AS p JOIN source AS s ON s.no = p.source WHERE p.object
+    FROM ident AS i CROSS JOIN object AS o ON o.no = i.no CROSS JOIN provenance AS p ON p.object = i.no WHERE
 """
+_CLAIMS_FROM = 5
 _EDGES = """
     SELECT e.inward, w.text, other.id, via.id FROM edge AS e JOIN word AS w ON w.no = e.kind
     JOIN ident AS other ON other.no = e.b JOIN ident AS via ON via.no = e.via WHERE e.a = ? AND e.inward BETWEEN ? AND ?
@@ -45,20 +48,18 @@ class Reads(ABC):
     def _words(self) -> Words:
         """Words that readers may cache."""
 
+    @property
+    @abstractmethod
+    def _sources(self) -> Sources:
+        """Sources that readers may cache."""
+
     # -- objects ---------------------------------------------------------------------------------------------------
 
     def get(self, id: str) -> Stored | None:
         """An observed object and who reported it."""
         with self._reading() as connection:
-            row: Any = connection.execute(
-                "SELECT i.no, i.created, o.dictionary, o.body FROM ident AS i JOIN object AS o ON o.no = i.no "
-                "WHERE i.key = ? AND i.id = ?",
-                (key(id), id),
-            ).get
-            if row is None:
-                return None
-            claims = connection.execute(f"{_PROVENANCE} = ?", (row[0],)).fetchall()
-        return self._stored(id, row[1], row[2], row[3], claims)
+            rows: Any = connection.execute(f"{_STORED} i.key = ? AND i.id = ?", (key(id), id)).fetchall()
+            return self._stored(connection, rows) if rows else None
 
     def resolved(self, id: str) -> Stored | None:
         """A resolved object in its newest version, revoked ones included."""
@@ -97,44 +98,25 @@ class Reads(ABC):
                 (after, _PAGE) if word is None else (after, _PAGE, word),
             ).fetchall()
             return [(no, Stored(id, self._decoded(dictionary, body))) for no, id, dictionary, body in rows]
-        wanted = "o.no > ?1" if word is None else "i.type = ?3 AND i.no > ?1"
+        numbers = "SELECT no FROM object WHERE no > ?1 ORDER BY no LIMIT ?2"
+        if word is not None:
+            numbers = "SELECT no FROM ident WHERE type = ?3 AND no > ?1 ORDER BY no LIMIT ?2"
         rows = connection.execute(
-            "SELECT i.no, i.id, i.created, o.dictionary, o.body FROM ident AS i JOIN object AS o ON o.no = i.no "  # noqa: S608
-            f"WHERE {wanted} ORDER BY {'o' if word is None else 'i'}.no LIMIT ?2",
-            (after, _PAGE) if word is None else (after, _PAGE, word),
-        ).fetchall()
-        if not rows:
-            return []
-        claims: dict[int, list[Any]] = {}
-        for claim in (
-            connection.execute(f"{_PROVENANCE} BETWEEN ? AND ?", (rows[0][0], rows[-1][0]))
-            if word is None
-            else self._claims_of(connection, [row[0] for row in rows])
-        ):
-            claims.setdefault(claim[0], []).append(claim)
-        return [
-            (no, self._stored(id, created, dictionary, body, claims.get(no, [])))
-            for no, id, created, dictionary, body in rows
-        ]
-
-    @staticmethod
-    def _claims_of(connection: apsw.Connection, numbers: list[int]) -> Iterator[Any]:
-        for no in numbers:
-            yield from connection.execute(f"{_PROVENANCE} = ?", (no,))
-
-    def _stored(self, id: str, created: int | None, dictionary: int, body: bytes, rows: Collection[Any]) -> Stored:
-        claims = {number: _merge.Claim(*row[4:]) for number, row in enumerate(rows)}
-        names = [(row[1], row[2], row[3]) for row in rows]
-        best = claims[_merge.winner(claims, lambda number: names[number])]
-        markings = _merge.united_markings(claims)
-        said = sorted(
-            zip(claims.values(), rows, strict=True), key=lambda pair: _merge.rank(pair[0], tuple(pair[1][1:4]))
+            f"{_STORED} i.no IN ({numbers}) ORDER BY i.no", (after, _PAGE) if word is None else (after, _PAGE, word)
         )
+        return [(no, self._stored(connection, list(group))) for no, group in groupby(rows, key=itemgetter(0))]
+
+    def _stored(self, connection: apsw.Connection, rows: Sequence[Any]) -> Stored:
+        """From the rows of one object, which differ in the claim only."""
+        _, id, created, dictionary, body = rows[0][:_CLAIMS_FROM]
+        claims = {row[_CLAIMS_FROM]: _merge.Claim(*row[_CLAIMS_FROM + 1 :]) for row in rows}
+        names = {source: self._sources.name(connection, source) for source in claims}
+        believed = _merge.winner(claims, names.__getitem__)
+        markings = _merge.united_markings(claims)
+        order = [believed] if len(claims) == 1 else sorted(claims, key=lambda no: _merge.rank(claims[no], names[no]))
         provenance = tuple(
             Provenance(
-                instance=row[1],
-                stream=row[2],
-                source_id=row[3],
+                *names[source],
                 modified=_times.text(claim.modified) if claim.modified else None,
                 observed_at=_times.text(claim.observed),
                 first_observed=_times.text(claim.first_observed),
@@ -142,10 +124,10 @@ class Reads(ABC):
                 first_offset=claim.first_offset,
                 capped=bool(claim.capped),
             )
-            for claim, row in said
+            for source, claim in ((source, claims[source]) for source in order)
         )
         decoded = self._decoded(dictionary, body)
-        return Stored(id, _merge.effective(decoded, created, best.modified, markings), provenance)
+        return Stored(id, _merge.effective(decoded, created, claims[believed].modified, markings), provenance)
 
     def _decoded(self, dictionary: int, body: bytes) -> Json:
         bodies = self._bodies

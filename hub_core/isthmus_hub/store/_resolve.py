@@ -12,6 +12,7 @@ import zstandard
 
 from isthmus_hub.store import _times
 from isthmus_hub.store._bodies import Bodies
+from isthmus_hub.store._content import content_hash
 from isthmus_hub.store._intern import Idents, Words, key_array
 from isthmus_hub.store._types import Json, OutboxBlock, RetiredError
 from isthmus_sdk import stix
@@ -88,7 +89,8 @@ class Resolving:
         versioned = "modified" in obj
         if "created" in obj and obj["type"] not in _KEEP_AUTHOR and obj.get("created_by_ref") != self._author:
             body = {**obj, "created_by_ref": self._author} if obj["id"] != self._author else obj
-        hash = stix.content_hash(body)
+        encoded = stix.encode(body)
+        hash = content_hash(body, encoded)
         revoked = bool(body.get("revoked"))
         if known is not None:
             if known[5] == hash and (not again or known[4]):
@@ -105,8 +107,10 @@ class Resolving:
                 created = known[2] if known[2] is not None else created
                 modified = max(modified, known[3] + _times.MILLISECOND)
             modified = max(modified, created)
-            body = _stamped(body, created, modified)
-        return created, modified, revoked, hash, body, stix.encode(body)
+            stamped = _stamped(body, created, modified)
+            if stamped is not body:
+                body, encoded = stamped, stix.encode(stamped)
+        return created, modified, revoked, hash, body, encoded
 
     def _write(self, versions: dict[str, tuple[Any, ...]]) -> None:
         if not versions:
@@ -137,13 +141,15 @@ def outbox_block(store_id: bytes, seq: int, body: bytes) -> OutboxBlock:
 
 
 def _stamped(body: Json, created: int, modified: int) -> Json:
-    changes: Json = {"modified": _times.text(modified)}
-    pinned = _times.text(created)
+    changes: Json = {}
+    pinned, version = _times.text(created), _times.text(modified)
+    if body["modified"] != version:
+        changes["modified"] = version
     if body["created"] != pinned:
         changes["created"] = pinned
         if body.get("valid_from") == body["created"]:
             changes["valid_from"] = pinned
-    return {**body, **changes}
+    return {**body, **changes} if changes else body
 
 
 def _blocks(entries: list[bytes]) -> Iterable[list[bytes]]:

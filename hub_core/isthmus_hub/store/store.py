@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import apsw
 
-from isthmus_hub._sqlite import Readers, connect, rollback, storage_errors
+from isthmus_hub._sqlite import Lent, Readers, connect, rollback, storage_errors
 from isthmus_hub.store import _check
 from isthmus_hub.store._bodies import Bodies, first_dictionary
 from isthmus_hub.store._intern import Idents, Sources, Words
@@ -43,9 +43,8 @@ class Transaction(Reads):
         store._store_bodies.load(connection)
         self._resolving = Resolving(connection, store._writer_words, self._idents, store._store_bodies, store.author)
 
-    @contextmanager
-    def _reading(self) -> Iterator[apsw.Connection]:
-        yield self._connection
+    def _reading(self) -> AbstractContextManager[apsw.Connection]:
+        return nullcontext(self._connection)
 
     @property
     def _bodies(self) -> Bodies:
@@ -54,6 +53,10 @@ class Transaction(Reads):
     @property
     def _words(self) -> Words:
         return self._store._writer_words
+
+    @property
+    def _sources(self) -> Sources:
+        return self._store._writer_sources
 
     # -- observed --------------------------------------------------------------------------------------------------
 
@@ -64,7 +67,9 @@ class Transaction(Reads):
         is recorded as by `reject`, and its change is ``rejected``.
         """
         store = self._store
-        observing = Observing(self._connection, store._writer_words, store._sources, self._idents, store._store_bodies)
+        observing = Observing(
+            self._connection, store._writer_words, store._writer_sources, self._idents, store._store_bodies
+        )
         changes, rejected = observing.put(items)
         for item, reason in rejected:
             self.reject(item.offset, 0, item.id, reason)
@@ -172,7 +177,7 @@ class Store(Reads):
         self._owner: int | None = None
         self._closed = False
         self._writer_words, self._reader_words = Words(), Words()
-        self._sources = Sources()
+        self._writer_sources, self._reader_sources = Sources(), Sources()
         try:
             with storage_errors(path):
                 self._writer.wal_autocheckpoint(CHECKPOINT_PAGES)
@@ -231,12 +236,10 @@ class Store(Reads):
             )
         return bytes(found["id"])
 
-    @contextmanager
-    def _reading(self) -> Iterator[apsw.Connection]:
+    def _reading(self) -> Lent:
         if self._closed:
             raise StoreError(f"{self.path}: the store is closed")
-        with storage_errors(self.path), self._readers.one() as connection:
-            yield connection
+        return self._readers.one()
 
     @property
     def _bodies(self) -> Bodies:
@@ -245,6 +248,10 @@ class Store(Reads):
     @property
     def _words(self) -> Words:
         return self._reader_words
+
+    @property
+    def _sources(self) -> Sources:
+        return self._reader_sources
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -271,7 +278,7 @@ class Store(Reads):
                     except BaseException as error:
                         # numbers given in this transaction are void now
                         self._writer_words.forget()
-                        self._sources.forget()
+                        self._writer_sources.forget()
                         rollback(self._writer)
                         self._store_bodies.rolled_back()
                         if isinstance(error, apsw.FullError):

@@ -183,7 +183,10 @@ def test_every_source_is_remembered_and_the_winner_comes_first(store: Store) -> 
 def test_sources_without_change_times_do_not_take_turns(store: Store) -> None:
     for at in (JUNE_1, JUNE_2, JUNE_3):
         kinds = [
-            put(store, incoming(asset("plc", modified=at) | {"name": f"as {name} sees it"}, instance=name, observed_at=at))
+            put(
+                store,
+                incoming(asset("plc", modified=at) | {"name": f"as {name} sees it"}, instance=name, observed_at=at),
+            )
             for name in ("b", "a")
         ]
         if at != JUNE_1:
@@ -197,8 +200,12 @@ def test_the_words_of_a_source_come_back_when_the_one_believed_before_loses(stor
     old = asset("plc", modified=JUNE_1) | {"name": "the vendor's words"}
     put(store, incoming(old, instance="z", observed_at=JUNE_2))
     put(store, incoming(asset("plc", modified=JUNE_1) | {"name": "newer words"}, instance="y", observed_at=JUNE_3))
-    assert put(store, incoming(asset("plc", modified=MAY_1) | {"name": "older words"}, instance="y", observed_at=JUNE_3)) == ["stale"]
-    assert put(store, incoming(asset("plc", modified=JUNE_2) | {"name": "looked at"}, instance="y", observed_at=JUNE_2)) == ["changed"]
+    assert put(
+        store, incoming(asset("plc", modified=MAY_1) | {"name": "older words"}, instance="y", observed_at=JUNE_3)
+    ) == ["stale"]
+    assert put(
+        store, incoming(asset("plc", modified=JUNE_2) | {"name": "looked at"}, instance="y", observed_at=JUNE_2)
+    ) == ["changed"]
     stored = store.get(old["id"])
     assert stored is not None
     assert stored.body["name"] == "the vendor's words"
