@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from isthmus_sdk.summarise._windows import (
@@ -40,48 +41,56 @@ def iso(at: float) -> str:
 
 
 def objects_of(cohort: Cohort, *, seconds: float, part: str, make_builder: MakeBuilder) -> Iterator[dict[str, Any]]:
-    """STIX objects of everything in a cohort that was not given out yet: the ends first, then the communications.
+    """STIX objects of everything in a cohort that was not given out yet, each communication after its ends.
 
     ``part`` names the input file. An edge is given out with the counters of its whole window, so that a window which is
     stated again replaces itself.
     """
-    edges = _touched(cohort)
-    if not edges:
-        return
     ends: dict[End, list[float]] = {}
-    for (_, edge), rows in edges.items():
-        first = min(row[FIRST] for _, row in rows)
-        last = max(row[LAST] for _, row in rows)
+    for _, edge, rows in _fresh_edges(cohort):
+        first, last = _span(rows)
         for end in _ends(edge):
             span = ends.setdefault(end, [first, last])
             span[0], span[1] = min(span[0], first), max(span[1], last)
+    if not ends:
+        return
     builder = make_builder(iso(max(span[1] for span in ends.values())))
     references: dict[End, str] = {}
-    for end in sorted(ends, key=repr):
-        shape = _end(builder, end, *ends[end])
-        references[end] = shape.id
-        yield from shape
-    for (window, edge), rows in sorted(edges.items(), key=repr):
+    for window, edge, rows in _fresh_edges(cohort):
+        for end in _ends(edge):
+            if end not in references:
+                shape = _end(builder, end, *ends[end])
+                references[end] = shape.id
+                yield from shape
         own = part if window == cohort.index else f"{part}~{iso(cohort.index * seconds)}"
         source, target = (references[end] for end in _ends(edge))
         yield _communication(builder, source, target, edge, rows, _window(rows, window, cohort, seconds, own))
-        for _, row in rows:
+    for table in cohort.windows.values():
+        for row in table.values():
             row[TOUCHED] = False
 
 
-def _touched(cohort: Cohort) -> dict[tuple[int, Key], list[tuple[Key, Row]]]:
-    """Rows (with their service) by window and edge, for the edges that have something new."""
-    edges: dict[tuple[int, Key], list[tuple[Key, Row]]] = {}
-    fresh: set[tuple[int, Key]] = set()
-    for window, rows in cohort.windows.items():
-        for key, row in rows.items():
-            if row[LAST] == NEVER:
-                continue  # made for a record that then went to quarantine
-            edge = (window, key[:EDGE])
-            edges.setdefault(edge, []).append((key[EDGE:], row))
-            if row[TOUCHED]:
-                fresh.add(edge)
-    return edges if len(fresh) == len(edges) else {key: rows for key, rows in edges.items() if key in fresh}
+def _fresh_edges(cohort: Cohort) -> Iterator[tuple[int, Key, list[tuple[Key, Row]]]]:
+    """Window, edge and rows (with their service) of the edges that have something new, in an order of their own.
+
+    Nothing is held but the order of the keys: a window may have a hundred thousand edges.
+    """
+    for window in sorted(cohort.windows):
+        table = cohort.windows[window]
+        for edge, keys in groupby(sorted(table, key=_by_edge), key=lambda key: key[:EDGE]):
+            # A row without a time was made for a record that then went to quarantine.
+            rows = [(key[EDGE:], row) for key in keys if (row := table[key])[LAST] != NEVER]
+            if any(row[TOUCHED] for _, row in rows):
+                yield window, edge, rows
+
+
+def _by_edge(key: Key) -> tuple[Any, ...]:
+    source, target, sensor, vlan = key[:EDGE]
+    return source, target, sensor or "", str(vlan)
+
+
+def _span(rows: list[tuple[Key, Row]]) -> tuple[float, float]:
+    return min(row[FIRST] for _, row in rows), max(row[LAST] for _, row in rows)
 
 
 def _ends(edge: Key) -> tuple[End, End]:
@@ -134,8 +143,7 @@ def _communication(
             codes = services.setdefault((name, transport, port), set())  # type: ignore[arg-type]
             if code is not None:
                 codes.add(code)  # type: ignore[arg-type]
-    first = min(row[FIRST] for _, row in rows)
-    last = max(row[LAST] for _, row in rows)
+    first, last = _span(rows)
     shape = builder.communication(
         source,
         target,

@@ -40,7 +40,7 @@ from isthmus_sdk.summarise._windows import (
 if TYPE_CHECKING:
     from isthmus_sdk.connector import Stream
 
-OBJECTS = 4_000
+OBJECTS = 2_000
 """Objects of one outcome, so that memory does not hold a whole window as STIX."""
 QUARANTINED = 1_000
 """Quarantined records after which an outcome is given, whatever windows are open."""

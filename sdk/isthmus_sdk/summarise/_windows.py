@@ -62,8 +62,10 @@ class Cohort:
     mark: Mark
     windows: dict[int, dict[Key, Row]] = field(default_factory=dict)
     """Rows by window; all but the cohort's own window are late or early."""
-    services: dict[tuple[int, Key], int] = field(default_factory=dict)
-    """Number of services of each edge: its keys are the edges that ``max_edges`` bounds."""
+    services: dict[int, dict[Key, int]] = field(default_factory=dict)
+    """Number of services by window and edge."""
+    edges: int = 0
+    """Edges in all windows: what ``max_edges`` bounds."""
 
     def is_fresh(self) -> bool:
         """Whether something was counted that has not been given out yet."""
@@ -75,16 +77,19 @@ class Cohort:
         row = rows.get(key)
         if row is not None:
             return row
-        edge = (window, key[:EDGE])
-        known = self.services.get(edge, 0)
-        if not known and len(self.services) >= max_edges:
-            return None
+        services = self.services.setdefault(window, {})
+        edge = key[:EDGE]
+        known = services.get(edge, 0)
+        if not known:
+            if self.edges >= max_edges:
+                return None
+            self.edges += 1
         if known >= MAX_SERVICES:
             key = key[:EDGE] + OTHER
             row = rows.get(key)
             if row is not None:
                 return row
-        self.services[edge] = known + 1
+        services[edge] = known + 1
         row = rows[key] = new_row()
         return row
 

@@ -172,3 +172,17 @@ def test_edges_beyond_the_bound_are_counted_as_overflow_and_stay_so_after_a_rest
     assert len({edge for edge, _, _ in ledger.windows}) == 10
     assert ledger.total() == 100
     assert ledger.counts == {"records": 500, "mapped": 100, "ignored": 400, "quarantined": 0}
+
+
+def test_a_closed_window_that_reaches_into_what_is_read_again_is_not_stated_anew(tmp_path: Path) -> None:
+    hour = START // 3600 * 3600
+    times = (3500, 3605, 3599, 3910, 3920)  # the third comes after the first of the next window, in time all the same
+    lines = [Line(t=hour + at, s="10.0.0.1", d="10.1.0.1") for at in times]
+    path = tmp_path / "conn.log"
+    path.write_bytes(b"".join(map(encoded, lines)))
+    for crash in range(8):
+        ledger = Ledger(max_records=1)
+        ledger.run(path, crash_after=crash)
+        ledger.run(path, crash_after=crash)
+        ledger.run(path)
+        assert ledger.by_edge_and_start() == plain_count(lines)
