@@ -18,6 +18,7 @@ import apsw
 
 from isthmus_hub._sqlite import Lent, Readers, connect, rollback, storage_errors
 from isthmus_hub.store import _check
+from isthmus_hub.store._adopt import adopt
 from isthmus_hub.store._bodies import Bodies, first_dictionary
 from isthmus_hub.store._intern import Idents, Sources, Words
 from isthmus_hub.store._observe import Observing
@@ -28,7 +29,7 @@ from isthmus_hub.store._types import Change, Incoming, Json, OutboxBlock, StoreE
 from isthmus_sdk import stix
 from isthmus_sdk.errors import ConfigurationError
 
-CACHE_KIB = 32 * 1024
+CACHE_KIB = 16 * 1024
 CHECKPOINT_PAGES = 20_000
 _AUTHOR_CREATED = "2025-01-01T00:00:00.000Z"  # fixed: the same hub name gives the same object everywhere
 
@@ -137,6 +138,14 @@ class Transaction(Reads):
     def unalias(self, retired: str) -> bool:
         """Forget a merger; false if there was none."""
         return bool(self._changed("DELETE FROM alias WHERE retired = ?", (self._idents.one(retired),)))
+
+    def adopt(self, former: Store) -> None:
+        """Take over from a store that this new one replaces what does not follow from ``observed``.
+
+        Assignments, aliases, resolved objects with their versions, and what waits in the outbox. To be called before
+        ``observed`` is replayed: then only what differs is told again.
+        """
+        adopt(self._connection, self._words, self._idents, self._bodies, former)
 
     # -- resolved --------------------------------------------------------------------------------------------------
 

@@ -175,3 +175,33 @@ def test_another_store_with_the_same_content_gives_other_block_ids(store: Store,
         emit(other, asset("plc"))
         assert store.outbox()[0].entries == other.outbox()[0].entries
         assert store.outbox()[0].block_id != other.outbox()[0].block_id
+
+
+# -- rebuilding --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_rebuilt_store_keeps_ids_and_versions_and_tells_only_what_differs(
+    store: Store, tmp_path: Path, bus: SqliteBus
+) -> None:
+    emit(store, *(asset(f"plc-{number}") for number in range(30)), address("10.0.0.1"))
+    with store.transaction() as tx:
+        tx.retire(asset("plc-1")["id"])
+        tx.assign(asset("plc-2")["id"], made_id("infrastructure", "asset"))
+        tx.alias(asset("plc-1")["id"], asset("plc-2")["id"])
+    relay(store, bus)
+    emit(store, asset("plc-3") | {"name": "changed"})
+    waiting = store.outbox()[0].entries
+    with Store.open(tmp_path / "rebuilt.sqlite", hub="north-works") as rebuilt:
+        with rebuilt.transaction() as tx:
+            tx.adopt(store)
+        assert [block.entries for block in rebuilt.outbox()] == [waiting]
+        assert list(rebuilt.assignments()) == list(store.assignments())
+        assert list(rebuilt.aliases()) == list(store.aliases())
+        assert {s.id: s.body for s in rebuilt.iterate(stream="resolved")} == {
+            s.id: s.body for s in store.iterate(stream="resolved")
+        }
+        assert emit(rebuilt, asset("plc-2"), asset("plc-4") | {"name": "differs"}) == [False, True]
+        assert told(rebuilt)[-1]["modified"] > MAY_1
+        with pytest.raises(RetiredError):
+            emit(rebuilt, asset("plc-1"))
+        assert rebuilt.check() == []
