@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from operator import call
 from typing import Any, Final
 
 from isthmus_sdk.stix import _grammar as grammar
@@ -23,7 +24,7 @@ from isthmus_sdk.stix._time import instant, is_timestamp
 
 Test = Callable[[Any], bool]
 
-_PURE: Final = frozenset({"milliseconds", "hex", "type name", "mac", "ipv4", "charset", "binary"})
+_PURE: Final = frozenset({"hex", "mac", "ipv4", "charset", "binary"})
 """Kinds whose test is one ASCII expression: quicker than a cache, and no foreign value passes it."""
 
 _DEEPEST = 60
@@ -34,7 +35,6 @@ _EXTENSION_TYPES = VOCABULARIES["extension-type-enum"]
 _names: set[str] = set()
 """Property names that were found sound."""
 _is_identifier = lru_cache(maxsize=_CACHED)(grammar.is_identifier)
-_is_dictionary_key = lru_cache(maxsize=_CACHED)(grammar.is_dictionary_key)
 
 
 def accepts(obj: Mapping[str, Any]) -> bool:
@@ -68,6 +68,18 @@ def _is_property_name(name: Any) -> bool:
     return True
 
 
+_keys: set[str] = set()
+"""Dictionary keys that were found sound."""
+
+
+def _is_dictionary_key(key: Any) -> bool:
+    if not grammar.is_dictionary_key(key):
+        return False
+    if len(_keys) < _CACHED:
+        _keys.add(key)
+    return True
+
+
 def _never(_value: Any) -> bool:
     return False
 
@@ -75,80 +87,87 @@ def _never(_value: Any) -> bool:
 _checkers: dict[str, Test] = {}
 
 
-# The two loops below are the hot path of every connector. They are written out twice, and the test for text stands in line,
-# because a call costs more than the test; plain loops, because a generator costs more than both.
+# The hot path of every connector. Objects of one type mostly have the same properties in the same order, so the tests of
+# such a *layout* are lined up once; after that the interpreter only runs ``all(map(call, tests, values))``, which is C.
+# Tests in a layout are C functions where they can be: a set's ``__contains__`` for values seen before, ``str.isascii`` for
+# text. What they do not know (or a layout never met) goes through the loop, which is complete and fills the memories.
+
+_LAYOUTS_HELD = 256
+_WIDEST = 64
+_Layout = tuple[tuple[Test, ...], tuple[Test, ...]]
 
 
-def _object_checker(entry: Entry) -> Test:  # noqa: C901 - written out, see above
-    tests = {name: _test(prop.kind) for name, prop in entry.properties.items()}
+def _object_checker(entry: Entry) -> Test:
+    kinds = {name: prop.kind for name, prop in entry.properties.items()}
     if entry.family == "SCO":  # the explainer has more to say about these, but looks at their values alike
-        tests |= {name: _test(prop.kind) for name, prop in VERSIONED.items()}
-    tests["type"] = tests["id"] = _passed
-    tests["spec_version"] = frozenset({"2.1"}).__contains__
-    tests["granular_markings"] = _never  # selectors are the explainer's
-    find = tests.get
-    required = tuple(name for name, prop in entry.properties.items() if prop.required)
-    if entry.family not in ("SCO", "CUSTOM"):
-        required += ("spec_version",)
-    rules = tuple(rule for each in entry.rules if (rule := _rule(each, entry)))
+        kinds |= {name: prop.kind for name, prop in VERSIONED.items()}
     start = f"{entry.name}--"
     length = len(start) + 36
 
-    def checker(obj: Any) -> bool:  # noqa: C901
-        if type(obj) is not dict:
-            return False
-        id = obj["id"]
-        if id not in minted and not (len(id) == length and grammar.is_identifier(id)):
-            return False
-        if id[:-36] != start:
-            return False
-        for name in required:
-            if name not in obj:
-                return False
-        for name, value in obj.items():
-            test = find(name)
-            if test is is_text:
-                if type(value) is not str or not (value.isascii() or is_text(value)):
-                    return False
-            elif test is _passed:
-                continue
-            elif test is None:
-                if (name not in _names and not _is_property_name(name)) or not _plain(value, 0):
-                    return False
-            elif not test(value):
-                return False
-        for rule in rules:  # noqa: SIM110
-            if not rule(obj):
-                return False
-        return True
+    def is_own_id(id: Any) -> Any:
+        if id in minted:
+            return id[:-36] == start
+        return type(id) is str and len(id) == length and id.startswith(start) and grammar.is_identifier(id)
 
-    return checker
+    own: dict[str, Test] = {
+        "type": frozenset({entry.name}).__contains__,
+        "id": is_own_id,
+        "spec_version": frozenset({"2.1"}).__contains__,
+        "granular_markings": _never,  # selectors are the explainer's
+    }
+    required = {name for name, prop in entry.properties.items() if prop.required}
+    if entry.family not in ("SCO", "CUSTOM"):
+        required.add("spec_version")
+    return _layout_checker(kinds, own, frozenset(required), entry)
 
 
 def _structure_checker(entry: Entry) -> Test:
     """As `_object_checker`, for structures without id."""
-    tests = {name: _test(prop.kind) for name, prop in entry.properties.items()}
-    find = tests.get
-    required = tuple(name for name, prop in entry.properties.items() if prop.required)
-    rules = tuple(rule for each in entry.rules if (rule := _rule(each, entry)))
+    kinds = {name: prop.kind for name, prop in entry.properties.items()}
+    required = frozenset(name for name, prop in entry.properties.items() if prop.required)
+    return _layout_checker(kinds, {}, required, entry)
 
-    def checker(value: Any) -> bool:
-        if type(value) is not dict:
+
+def _layout_checker(  # noqa: C901 - three small functions around one memory
+    kinds: Mapping[str, Kind], own: Mapping[str, Test], required: frozenset[str], entry: Entry
+) -> Test:
+    tests = {name: _test(kind) for name, kind in kinds.items()} | dict(own)
+    always, guarded = _rules(entry)
+    layouts: dict[tuple[str, ...], _Layout] = {}
+
+    def loop(value: Any) -> bool:
+        if not required <= value.keys():
             return False
-        for name in required:
-            if name not in value:
-                return False
         for name, item in value.items():
-            test = find(name)
-            if test is is_text:
-                if type(item) is not str or not (item.isascii() or is_text(item)):
-                    return False
-            elif test is None:
+            test = tests.get(name)
+            if test is None:
                 if (name not in _names and not _is_property_name(name)) or not _plain(item, 0):
                     return False
             elif not test(item):
                 return False
-        for rule in rules:  # noqa: SIM110
+        return all(rule(value) for name, rule in guarded if name in value) and all(rule(value) for rule in always)
+
+    def lay_out(names: tuple[str, ...]) -> None:
+        if len(layouts) < _LAYOUTS_HELD and len(names) <= _WIDEST:
+            in_order = tuple(_c_test(tests.get(name)) for name in names)
+            layouts[names] = (in_order, (*(rule for name, rule in guarded if name in names), *always))
+
+    def checker(value: Any) -> bool:
+        if type(value) is not dict:
+            return False
+        names = tuple(value)
+        layout = layouts.get(names)
+        if layout is None:
+            sound = loop(value)
+            if sound:
+                lay_out(names)
+            return sound
+        try:
+            if not all(map(call, layout[0], value.values())):
+                return loop(value)
+        except TypeError:  # a value of another kind than its test can take: the loop knows what it is
+            return loop(value)
+        for rule in layout[1]:  # noqa: SIM110 - a generator costs more than the rules
             if not rule(value):
                 return False
         return True
@@ -156,22 +175,57 @@ def _structure_checker(entry: Entry) -> Test:
     return checker
 
 
-def _passed(_value: Any) -> bool:
-    """Marks properties that were checked before the loop."""
-    return True
+def _c_test(test: Test | None) -> Test:
+    """The quickest test that never says yes where the given one says no."""
+    if test is None:
+        return _plain_at_top
+    return str.isascii if test is is_text else test
+
+
+def _plain_at_top(value: Any) -> bool:
+    return _plain(value, 0)
+
+
+_REMEMBERED: Final = frozenset({"type name"})
+"""Kinds of which there are few different values."""
+
+
+def _remembering(full: Test) -> Test:
+    """A test that knows again what it found sound."""
+    known: set[str] = set()
+
+    def test(value: Any) -> bool:
+        if value in known:
+            return True
+        if not full(value):
+            return False
+        if len(known) >= _CACHED:
+            known.clear()
+        known.add(value)
+        return True
+
+    return test
 
 
 @lru_cache(maxsize=512)
 def _test(kind: Kind) -> Test:
     """The test of one kind; the same kind gives the same function."""
+    return _remembering(_full_test(kind)) if kind.name in _REMEMBERED else _full_test(kind)
+
+
+def _full_test(kind: Kind) -> Test:
     name = kind.name
     if name == "text":
         return is_text
     if name == "timestamp":
         return is_timestamp
+    if name == "milliseconds":
+        return lambda value: len(value) >= 24 and is_timestamp(value)
     if name in TEXTS:
         test = TEXTS[name].test
-        return test if name in _PURE else lru_cache(maxsize=_CACHED)(_guarded(test))
+        if name in _PURE:
+            return test
+        return _guarded(test) if name in _REMEMBERED else lru_cache(maxsize=_CACHED)(_guarded(test))
     if name == "list":
         assert kind.of is not None
         return _list_test(_test(kind.of))
@@ -196,25 +250,33 @@ def _guarded(test: Callable[[str], bool]) -> Test:
 
 
 def _list_test(member: Test) -> Test:
+    if member is is_text:
+        return _texts
+
     def test(value: Any) -> bool:
         return type(value) is list and len(value) > 0 and all(map(member, value))
 
     return test
 
 
+def _texts(value: Any) -> bool:
+    return type(value) is list and len(value) > 0 and (all(map(str.isascii, value)) or all(map(is_text, value)))
+
+
 def _ref_test(targets: tuple[str, ...]) -> Test:
-    allowed: dict[str, bool] = {}
+    allowed: set[str] = set()
 
     def test(value: Any) -> bool:
         if value not in minted and not (type(value) is str and _is_identifier(value)):
             return False
         kind = value[:-38]
-        known = allowed.get(kind)
-        if known is None:
-            known = may_point_at(targets, kind)
-            if len(allowed) < 256:
-                allowed[kind] = known
-        return known
+        if kind in allowed:
+            return True
+        if not may_point_at(targets, kind):
+            return False
+        if len(allowed) < 256:
+            allowed.add(kind)
+        return True
 
     return test
 
@@ -251,17 +313,29 @@ def _extensions(value: Any) -> bool:
         if name in EXTENSIONS:
             if not _extension_checker(name)(body):
                 return False
-        elif not _is_extension_id(name) or body["extension_type"] not in _EXTENSION_TYPES:
+        elif not _is_extension_id(name) or body["extension_type"] not in _EXTENSION_TYPES or not _foreign(body):
             return False
-        else:
-            for key, item in body.items():
-                if key not in _names and not _is_property_name(key):
-                    return False
-                if type(item) is str:
-                    if not (item.isascii() or is_text(item)):
-                        return False
-                elif not _plain(item, 0):
-                    return False
+    return True
+
+
+_foreign_layouts: dict[tuple[str, ...], tuple[Test, ...]] = {}
+
+
+def _foreign(body: dict[str, Any]) -> bool:
+    """The facts of an extension-definition: any JSON under sound names."""
+    names = tuple(body)
+    tests = _foreign_layouts.get(names)
+    if tests is not None:
+        try:
+            if all(map(call, tests, body.values())):
+                return True
+        except TypeError:  # a fact that was text is something else here
+            pass
+    for key, item in body.items():
+        if (key not in _names and not _is_property_name(key)) or not _plain(item, 0):
+            return False
+    if tests is None and len(_foreign_layouts) < _LAYOUTS_HELD and len(names) <= _WIDEST:
+        _foreign_layouts[names] = tuple(str.isascii if type(item) is str else _plain_at_top for item in body.values())
     return True
 
 
@@ -289,25 +363,42 @@ def _plain(value: Any, depth: int) -> bool:
     if depth > _DEEPEST:
         return False
     if kind is dict:
-        for key, child in value.items():
-            if key not in _names and not _is_dictionary_key(key):
-                return False
-            if not (child.__class__ is str and child.isascii()) and not _plain(child, depth + 1):
-                return False
-        return True
-    if kind is list:
-        if not value and not depth:
+        if not value.keys() <= _keys and not all(map(_is_dictionary_key, value)):
             return False
-        for child in value:
-            if not (child.__class__ is str and child.isascii()) and not _plain(child, depth + 1):
-                return False
-        return True
-    return False
+        children = value.values()
+    elif kind is list:
+        if not value:
+            return depth > 0
+        children = value
+    else:
+        return False
+    for child in children:
+        if not (child.__class__ is str and child.isascii()) and not _plain(child, depth + 1):
+            return False
+    return True
 
 
 # -- rules between properties ------------------------------------------------------------------------------------
 
 _GENERAL: Final = frozenset({*COMMON, "defanged"})
+
+
+def _rules(entry: Entry) -> tuple[list[Test], list[tuple[str, Test]]]:
+    """The rules that always apply, and those that concern only objects with a certain property."""
+    always, guarded = [], []
+    for rule in entry.rules:
+        test = _rule(rule, entry)
+        if test is None:
+            continue
+        concerns = rule.given[0] if rule.name in ("not before", "after", "requires") else _CONCERNS.get(rule.name)
+        if concerns is None:
+            always.append(test)
+        else:
+            guarded.append((concerns, test))
+    return always, guarded
+
+
+_CONCERNS: Final = {"reference hashes": "hashes", "active has no end": "end", "stix pattern": "pattern"}
 
 
 def _rule(rule: Rule, entry: Entry) -> Test | None:
@@ -319,18 +410,17 @@ def _rule(rule: Rule, entry: Entry) -> Test | None:
     if rule.name == "listed relationship":
         return None
     special = SPECIAL.get(rule.name)
+    if rule.name == "cve reference":
+        return lambda obj: obj["source_name"] != "cve" or grammar.is_cve(obj["external_id"])
     if special is not None:
-        concerns = _CONCERNS.get(rule.name)
-        if concerns is None:
-            return lambda obj: next(special(obj), None) is None
-        return lambda obj: not concerns(obj) or next(special(obj), None) is None
+        return lambda obj: next(special(obj), None) is None
     return _COUNTED[rule.name](rule, entry)
 
 
 def _in_order(later: str, earlier: str, *, strictly: bool) -> Test:
     def test(obj: Any) -> bool:
-        end, begin = obj.get(later), obj.get(earlier)
-        if end is None or begin is None:
+        end, begin = obj[later], obj.get(earlier)
+        if begin is None or (end == begin and not strictly):
             return True
         if len(end) == len(begin) == 24:
             return end > begin or (end == begin and not strictly)
@@ -366,13 +456,6 @@ def _not_together(rule: Rule, _entry: Entry) -> Test:
 def _requires(rule: Rule, _entry: Entry) -> Test:
     return lambda obj: rule.given[0] not in obj or all(name in obj for name in rule.then)
 
-
-_CONCERNS: Final[Mapping[str, Test]] = {
-    "reference hashes": lambda obj: "hashes" in obj,
-    "cve reference": lambda obj: obj.get("source_name") == "cve",
-    "active has no end": lambda obj: "end" in obj,
-}
-"""Which objects a rule concerns at all: asking is quicker than applying it."""
 
 _COUNTED: Final[Mapping[str, Callable[[Rule, Entry], Test]]] = {
     "at least one": _at_least_one,

@@ -344,7 +344,7 @@ def _targets(targets: tuple[str, ...]) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, str):
         return ascii(value[:60])
-    if isinstance(value, bool | int | float) or value is None:
+    if isinstance(value, (bool, int, float)) or value is None:
         return str(value)[:60]
     return f"a {type(value).__name__}"
 

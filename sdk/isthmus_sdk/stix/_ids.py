@@ -8,13 +8,13 @@ key: the standard keeps its namespace for observables. ``docs`` publishes the re
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import blake2b, sha1
 from typing import Any, Final
 
 from isthmus_sdk.errors import RecordError
-from isthmus_sdk.stix._json import hashed_form
+from isthmus_sdk.stix._json import hashed_form, json_text
 from isthmus_sdk.stix._table import TYPES
 from isthmus_sdk.stix._time import shortened
 
@@ -74,7 +74,7 @@ def sco_id(type: str, properties: Mapping[str, Any]) -> str:
 @lru_cache(maxsize=65_536)
 def value_id(type: str, value: str) -> str:
     """`sco_id` of the observables whose one contributing property is ``value``: addresses, names, URLs."""
-    return _mint(type, _OASIS, hashed_form({"value": value}))
+    return _mint(type, _OASIS, b'{"value":' + json_text(value) + b"}")
 
 
 def sdo_id(type: str, key: Mapping[str, Any]) -> str:
@@ -90,12 +90,35 @@ def sdo_id(type: str, key: Mapping[str, Any]) -> str:
 
 
 def edge_id(kind: str, source: str, target: str) -> str:
-    """`sdo_id` of a relationship:
+    """`sdo_id` of a relationship: its type and both ends, no time.
 
-    Its type and both ends, no time. The ends are identifiers, so no escaping is needed.
+    The ends are identifiers, so no escaping is needed.
     """
-    name = f'{{"relationship_type":"{kind}","source_ref":"{source}","target_ref":"{target}","type":"relationship"}}'
-    return _mint("relationship", _ISTHMUS, name.encode())
+    return edge_ids(kind, source, (target,))[0]
+
+
+def edge_ids(kind: str, source: str, targets: Iterable[str]) -> list[str]:
+    """`edge_id` from one source to many targets."""
+    head = f'{{"relationship_type":"{kind}","source_ref":"{source}","target_ref":"'
+    return [_mint("relationship", _ISTHMUS, f'{head}{target}","type":"relationship"}}'.encode()) for target in targets]
+
+
+class NativeIds:
+    """`sdo_id` of what one source calls by native ids:
+
+    Key (connector, native_id, source_id), its constant parts written once.
+    """
+
+    __slots__ = ("_head", "_tail", "_type")
+
+    def __init__(self, type: str, connector: str, source_id: str) -> None:
+        self._type = type
+        self._head = b'{"connector":' + json_text(_folded(connector)) + b',"native_id":'
+        self._tail = b',"source_id":' + json_text(_folded(source_id)) + b',"type":' + json_text(type) + b"}"
+
+    def __call__(self, native_id: str) -> str:
+        """The id of the object that the source calls ``native_id``."""
+        return _mint(self._type, _ISTHMUS, self._head + json_text(_folded(native_id)) + self._tail)
 
 
 def drawn_id(type: str, key: Mapping[str, Any]) -> str:
@@ -109,7 +132,7 @@ def _folded(value: Any) -> Any:
         return value.strip() if value.isascii() else unicodedata.normalize("NFC", value).strip()
     if isinstance(value, Mapping):
         return {key: _folded(child) for key, child in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [_folded(child) for child in value]
     return value
 

@@ -34,7 +34,8 @@ def encode(obj: Mapping[str, Any]) -> bytes:
     (lone surrogates, NaN, infinities, foreign types).
     """
     try:
-        return _sorted(_without_integral_floats(obj) if _may_hold_floats(obj) else obj)
+        # MessagePack marks floats with one byte: where it is missing there are none, and writing it costs less than looking
+        return _sorted(obj if b"\xcb" not in _packed(obj) else _without_integral_floats(obj))
     except _UNWRITABLE as error:
         raise RecordError(f"{_name(obj)} cannot be written as JSON: {error}") from error
 
@@ -64,6 +65,14 @@ def hashed_form(value: Mapping[str, Any]) -> bytes:
         raise RecordError(f"no identifier can be made from {value!r}: {error}") from error
 
 
+def json_text(value: str) -> bytes:
+    """A string as canonical JSON. Raises `RecordError` for lone surrogates."""
+    try:
+        return _sorted(value)
+    except UnicodeError as error:
+        raise RecordError(f"no identifier can be made from {value!r}: {error}") from error
+
+
 def content_hash(obj: Mapping[str, Any]) -> bytes:
     """16 bytes that change only when something was really said anew.
 
@@ -80,20 +89,6 @@ def content_hash(obj: Mapping[str, Any]) -> bytes:
 def digest(value: Mapping[str, Any]) -> bytes:
     """16 bytes over the canonical JSON of ``value``."""
     return blake2b(encode(value), digest_size=16).digest()
-
-
-def _may_hold_floats(obj: Mapping[str, Any]) -> bool:
-    """``False`` only where there is no float at any depth.
-
-    MessagePack marks a float with one byte, and writing it is quicker than walking nested values here.
-    """
-    for child in obj.values():
-        kind = child.__class__
-        if kind is float:
-            return True
-        if kind is dict or kind is list:
-            return b"\xcb" in _packed(obj)
-    return False
 
 
 def _exact(value: Any, largest: int | None = None) -> bool:
@@ -116,7 +111,7 @@ def _without_integral_floats(value: Any) -> Any:
         return msgspec.Raw(_number(value).encode())
     if isinstance(value, Mapping):
         return {key: _without_integral_floats(child) for key, child in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [_without_integral_floats(child) for child in value]
     return value
 
@@ -124,12 +119,12 @@ def _without_integral_floats(value: Any) -> Any:
 def _jcs(value: Any) -> str:
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return _sorted(value).decode()
-    if isinstance(value, int | float):
+    if isinstance(value, (int, float)):
         return _number(float(value))
     if isinstance(value, Mapping):
         members = sorted(value.items(), key=lambda item: item[0].encode("utf-16-be"))
         return "{" + ",".join(f"{_sorted(key).decode()}:{_jcs(child)}" for key, child in members) + "}"
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return "[" + ",".join(map(_jcs, value)) + "]"
     raise TypeError(f"{_kind(value)} is not JSON")
 

@@ -24,9 +24,9 @@ def refs(obj: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 if isinstance(child, str):
                     if _names_one(key) and is_identifier(child):
                         children.append((f"{prefix}{key}", _Found(child)))
-                elif isinstance(child, list | tuple) and _names_many(key):
+                elif isinstance(child, (list, tuple)) and _names_many(key):
                     children.append((f"{prefix}{key}", _Found(child)))
-                elif isinstance(child, Mapping | list | tuple):
+                elif isinstance(child, (Mapping, list, tuple)):
                     children.append((f"{prefix}{key}", child))
         elif isinstance(value, _Found):
             if isinstance(value.value, str):
@@ -35,11 +35,11 @@ def refs(obj: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 for index, item in enumerate(value.value):
                     if isinstance(item, str) and is_identifier(item):
                         yield f"{path}[{index}]", item
-                    elif isinstance(item, Mapping | list | tuple):
+                    elif isinstance(item, (Mapping, list, tuple)):
                         children.append((f"{path}[{index}]", item))
         else:
             children = [
-                (f"{path}[{at}]", item) for at, item in enumerate(value) if isinstance(item, Mapping | list | tuple)
+                (f"{path}[{at}]", item) for at, item in enumerate(value) if isinstance(item, (Mapping, list, tuple))
             ]
         stack.extend(reversed(children))
 
@@ -81,12 +81,12 @@ def _rewritten(value: Any, changes: Mapping[str, str]) -> Any:
         for key, child in value.items():
             if isinstance(child, str):
                 fresh[key] = changes.get(child, child) if _names_one(key) else child
-            elif isinstance(child, list | tuple) and _names_many(key):
+            elif isinstance(child, (list, tuple)) and _names_many(key):
                 fresh[key] = _rewritten_list(child, changes)
             else:
                 fresh[key] = _rewritten(child, changes)
         return fresh
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [_rewritten(child, changes) for child in value]
     return value
 

@@ -28,7 +28,6 @@ _ZEROS = frozenset({"0001-01-01T00:00:00.000Z", "1601-01-01T00:00:00.000Z", "197
 """The zeros of .NET, Windows file times and Unix: what vendors write for "never"."""
 
 _PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "µs": 1_000_000, "ns": 1_000_000_000}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FILETIME_OFFSET = 11_644_473_600 * 10_000_000
 _LONGEST = 64
 
@@ -46,7 +45,7 @@ def timestamp(value: object, *, unit: str = "auto") -> str | None:
         return _from_text(value, unit)
     if isinstance(value, bool):
         raise RecordError(f"{value!r} is not a time")
-    if isinstance(value, int | float):
+    if isinstance(value, (int, float)):
         return _from_number(value, unit)
     if isinstance(value, datetime):
         return _known(_written(value if value.tzinfo else value.replace(tzinfo=UTC)))
@@ -72,6 +71,16 @@ def earliest(*times: str | None) -> str | None:
 def latest(*times: str | None) -> str | None:
     """The last of the given timestamps in time; ``None`` among them are skipped."""
     return max((time for time in times if time), key=instant, default=None)
+
+
+def both_ends(a: str | None, b: str | None) -> tuple[str | None, str | None]:
+    """`earliest` and `latest` of two."""
+    if a is None or b is None:
+        one = a or b
+        return one, one
+    if is_later(a, b):
+        return b, a
+    return (a, b) if is_later(b, a) else (a, a)
 
 
 @lru_cache(maxsize=16_384)
@@ -163,8 +172,8 @@ def _from_number(value: float, unit: str) -> str | None:
             micros = value * 1_000_000 // per_second
         else:
             micros = round(value * (1_000_000 / per_second))
-        return _known(_written(_EPOCH + timedelta(microseconds=micros)))
-    except (OverflowError, ValueError) as error:
+        return _known(_from_micros(micros))
+    except (OverflowError, ValueError, OSError) as error:
         raise RecordError(f"{value} is not a time: outside the years 1 to 9999") from error
 
 
@@ -181,8 +190,18 @@ def _unit_by_size(size: float) -> int:
 
 def _written(moment: datetime) -> str:
     moment = moment.astimezone(UTC)
-    text = moment.isoformat(timespec="microseconds" if moment.microsecond % 1000 else "milliseconds")
-    return text[:-6] + "Z"
+    return _with_fraction(moment.isoformat(), moment.microsecond)
+
+
+def _from_micros(micros: int) -> str:
+    seconds, fraction = divmod(micros, 1_000_000)
+    return _with_fraction(datetime.fromtimestamp(seconds, UTC).isoformat(), fraction)
+
+
+def _with_fraction(text: str, micros: int) -> str:
+    """Three digits, or six where the microseconds say more."""
+    millis, rest = divmod(micros, 1000)
+    return f"{text[:19]}.{micros:06}Z" if rest else f"{text[:19]}.{millis:03}Z"
 
 
 def _known(text: str) -> str | None:

@@ -58,7 +58,7 @@ def text(value: object) -> str | None:
         return None
     if value is None or isinstance(value, bool):
         return None
-    if isinstance(value, int | float):
+    if isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, str):
         return text(str(value))
@@ -127,7 +127,7 @@ def ip(value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        if isinstance(value, ipaddress.IPv4Address | ipaddress.IPv6Address):
+        if isinstance(value, (ipaddress.IPv4Address, ipaddress.IPv6Address)):
             return _ip(str(value))
         raise RecordError(f"a {type(value).__name__} is not an IP address")
     return _ip(value)
@@ -218,10 +218,10 @@ def purdue_level(value: object) -> str | None:
 
     ``None`` where several levels are given: then none is known.
     """
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, (list, tuple, set, frozenset)):
         levels = {level for each in value if (level := purdue_level(each)) is not None}
         return levels.pop() if len(levels) == 1 else None
-    if isinstance(value, bool) or not (value is None or isinstance(value, int | float | str)):
+    if isinstance(value, bool) or not (value is None or isinstance(value, (int, float, str))):
         raise RecordError(f"{value!r} is not a Purdue level")
     return _purdue_level(str(value))
 
@@ -268,7 +268,7 @@ def severity(value: object, scale: float | tuple[float, float] | Mapping[Any, in
             value = float(word)
         except ValueError:
             raise RecordError(f"severity {value!r} is neither a number nor a known word") from None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise RecordError(f"severity {value!r} is not a number")
     low, high = scale if isinstance(scale, tuple) else (0.0, scale or 100.0)
     if not low <= value <= high:

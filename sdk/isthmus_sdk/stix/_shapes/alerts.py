@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 
 import msgspec
 
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.stix import normalise
 from isthmus_sdk.stix._extensions import ALERT
+from isthmus_sdk.stix._ids import NativeIds
 from isthmus_sdk.stix._json import Json
-from isthmus_sdk.stix._shapes.core import Reference, Referent, Shape, gather, given, id_of, objects_of, words
+from isthmus_sdk.stix._shapes.core import SPEC, Reference, Referent, Shape, gather, given, id_of, objects_of, words
 from isthmus_sdk.stix._shapes.general import GeneralShapes
-from isthmus_sdk.stix._time import earliest, latest, timestamp
+from isthmus_sdk.stix._time import both_ends, timestamp
 
 STATUSES = ("open", "acknowledged", "closed")
 _TECHNIQUE = re.compile(r"T[0-9]{4}(\.[0-9]{3})?")
@@ -94,43 +96,74 @@ class AlertShapes(GeneralShapes):
         default.
         """
         key = self.native_key(native_id, "alert")
-        first, last = timestamp(first_seen), timestamp(last_seen)
-        span = earliest(first, last), latest(first, last)
-        began, changed = self.versions(span[0], modified)
-        about = [(id_of(each.ref), each.role, objects_of(each.ref)) for each in subjects]
+        span = both_ends(timestamp(first_seen), timestamp(last_seen))
+        began, changed = self.versions(None, modified, span[0])
+        about = [(id_of(each.ref), each.role, objects_of(each.ref)) for each in subjects] if subjects else []
+        name = normalise.text(title)
         known = self._facts(
-            key, title, severity, vendor_severity, status, vendor_status, category, techniques, span,
-            sorted({(ref, role or "") for ref, role, _ in about}),
+            key, name, severity, vendor_severity, status, vendor_status, category, techniques, span,
+            sorted({(ref, role or "") for ref, role, _ in about}) if about else [],
         )  # fmt: skip
-        sources = self.references([Reference(self.connector or self.source_id, external_id=key), *references])
-        watcher = sensor if sensor is not None else self.system(self.source_id, native_id=self.source_id)
-        evidence = self._evidence(key, list(observables), watcher, span, began, changed, count)
-        identity = {"connector": self.connector, "native_id": key, "source_id": self.source_id}
-        along = gather(*(objects for _, _, objects in about), objects_of(watcher), evidence or ())
+        seen_by, along = self._watcher(sensor)
+        evidence = self._evidence(key, list(observables), seen_by, span, began, changed, count) if observables else None
+        if about or evidence:
+            along = gather(*(objects for _, _, objects in about), along, evidence or ())
         if rule is not None:
             indicator = self.rule(rule)
-            main = self.versioned(
-                "sighting", identity, began, changed,
+            main: Json = {
+                "type": "sighting", "spec_version": SPEC, "id": self._sighting_ids(key),
+                "created": began, "modified": changed,
+            } | given(
                 description=description, first_seen=span[0], last_seen=span[1], count=count,
                 sighting_of_ref=indicator.id,
-                observed_data_refs=[evidence.id] if evidence else None, where_sighted_refs=[id_of(watcher)],
-                external_references=sources, labels=["alert"],
+                observed_data_refs=[evidence.id] if evidence else None, where_sighted_refs=[seen_by],
+                external_references=self._alert_references(key, references), labels=["alert"],
             )  # fmt: skip
             main["extensions"] = {ALERT: known}
             return Shape(main, gather(along, indicator, [main]))
-        main = self.versioned(
-            "incident", identity, began, changed,
-            name=normalise.text(title) or key, description=description, labels=["alert"], external_references=sources,
-        )  # fmt: skip
+        main = {
+            "type": "incident", "spec_version": SPEC, "id": self._incident_ids(key),
+            "created": began, "modified": changed, "name": name or key,
+        }  # fmt: skip
+        if description:
+            main["description"] = description
+        main["labels"] = ["alert"]
+        main["external_references"] = self._alert_references(key, references)
         main["extensions"] = {ALERT: known}
-        ends = sorted({*(ref for ref, _, _ in about), id_of(watcher), *((evidence.id,) if evidence else ())})
-        edges = [self.edge("related-to", main["id"], end, began, changed) for end in ends]
-        return Shape(main, gather(along, [main], edges))
+        if about or evidence:
+            ends = sorted({*(ref for ref, _, _ in about), seen_by, *((evidence.id,) if evidence else ())})
+            edges = [self.edge("related-to", main["id"], end, began, changed) for end in ends]
+            return Shape(main, gather(along, [main], edges))
+        return Shape(main, (*along, main, self.edge("related-to", main["id"], seen_by, began, changed)))
+
+    @cached_property
+    def _incident_ids(self) -> NativeIds:
+        return NativeIds("incident", self.connector, self.source_id)
+
+    @cached_property
+    def _sighting_ids(self) -> NativeIds:
+        return NativeIds("sighting", self.connector, self.source_id)
+
+    @cached_property
+    def _source(self) -> Json:
+        """The identity of the source itself: who saw what no sensor is named for."""
+        return self.system(self.source_id, native_id=self.source_id).object
+
+    def _watcher(self, sensor: Referent | None) -> tuple[str, tuple[Json, ...]]:
+        """Id of who saw an alert, and the objects that come along."""
+        if sensor is None:
+            source = self._source.copy()  # nested values it has none
+            return source["id"], (source,)
+        return id_of(sensor), objects_of(sensor)
+
+    def _alert_references(self, key: str, others: Iterable[Reference | Mapping[str, str]]) -> list[Json]:
+        own = {"source_name": self.connector or self.source_id, "external_id": key}
+        return self.references((own, *others) if others else (own,))
 
     def _facts(
         self,
         key: str,
-        title: str,
+        title: str | None,
         severity: int | None,
         vendor_severity: object,
         status: str | None,
@@ -146,30 +179,38 @@ class AlertShapes(GeneralShapes):
             )
         if severity is not None and (isinstance(severity, bool) or not 0 <= severity <= 100):
             raise RecordError(f"severity {severity!r} is not a number from 0 to 100")
-        return {
-            "extension_type": "property-extension",
-            **given(
-                native_id=key,
-                source_id=self.source_id,
-                connector=self.connector,
-                title=normalise.text(title),
-                severity=round(severity) if severity is not None else None,
-                vendor_severity=normalise.text(vendor_severity),
-                status=status,
-                vendor_status=normalise.text(vendor_status),
-                category=normalise.text(category),
-                techniques=[word for word in words(techniques) if _TECHNIQUE.fullmatch(word)],
-                subjects=[given(ref=ref, role=role) for ref, role in subjects],
-                first_seen=span[0],
-                last_seen=span[1],
-            ),
-        }
+        facts: Json = {"extension_type": "property-extension", "native_id": key}
+        if self.source_id:
+            facts["source_id"] = self.source_id
+        if self.connector:
+            facts["connector"] = self.connector
+        if title:
+            facts["title"] = title
+        if severity is not None:
+            facts["severity"] = round(severity)
+        if said := normalise.text(vendor_severity):
+            facts["vendor_severity"] = said
+        if status is not None:
+            facts["status"] = status
+        if said := normalise.text(vendor_status):
+            facts["vendor_status"] = said
+        if said := normalise.text(category):
+            facts["category"] = said
+        if known := [word for word in words(techniques) if _TECHNIQUE.fullmatch(word)]:
+            facts["techniques"] = known
+        if subjects:
+            facts["subjects"] = [given(ref=ref, role=role) for ref, role in subjects]
+        if span[0]:
+            facts["first_seen"] = span[0]
+        if span[1]:
+            facts["last_seen"] = span[1]
+        return facts
 
     def _evidence(
         self,
         key: str,
         observables: list[Referent],
-        sensor: Referent,
+        sensor: str,
         span: tuple[str | None, str | None],
         created: str,
         modified: str,

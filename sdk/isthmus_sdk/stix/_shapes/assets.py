@@ -8,6 +8,7 @@ an operator may correct a scope without minting new ids.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import msgspec
@@ -15,12 +16,12 @@ import msgspec
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.stix import normalise
 from isthmus_sdk.stix._extensions import ASSET
-from isthmus_sdk.stix._ids import sdo_id, value_id
+from isthmus_sdk.stix._ids import NativeIds, sdo_id, value_id
 from isthmus_sdk.stix._json import Json
 from isthmus_sdk.stix._merge import interface_order
 from isthmus_sdk.stix._shapes.classes import ASSET_CLASSES
 from isthmus_sdk.stix._shapes.core import SPEC, Origin, Reference, Shape, given, words
-from isthmus_sdk.stix._shapes.observables import Software, address, address_ref, of_value, program
+from isthmus_sdk.stix._shapes.observables import Software, address, of_value, program
 from isthmus_sdk.stix._time import is_later, timestamp
 
 
@@ -45,10 +46,11 @@ class AssetShapes(Origin):
 
     def asset_id(self, native_id: object) -> str:
         """Id of the asset that the source knows as ``native_id``."""
-        return self._asset_id(self.native_key(native_id, "asset"))
+        return self._asset_ids(self.native_key(native_id, "asset"))
 
-    def _asset_id(self, key: str) -> str:
-        return sdo_id("infrastructure", {"connector": self.connector, "native_id": key, "source_id": self.source_id})
+    @cached_property
+    def _asset_ids(self) -> NativeIds:
+        return NativeIds("infrastructure", self.connector, self.source_id)
 
     def asset(
         self,
@@ -125,8 +127,7 @@ class AssetShapes(Origin):
         asset = self._infrastructure(
             normalise.text(name) or known.get("hostname") or key, self.versions(created, modified, seen[0]), known
         )
-        marks = {"asset", technology, kind, f"purdue:{level}" if level else None, *words(labels)}
-        asset["labels"] = sorted(mark for mark in marks if mark)
+        asset["labels"] = _labels(technology, kind, level, labels)
         asset["external_references"] = self._known_as(key, kind, references)
         if description:
             asset["description"] = description
@@ -212,7 +213,7 @@ class AssetShapes(Origin):
         made: Json = {
             "type": "infrastructure",
             "spec_version": SPEC,
-            "id": self._asset_id(known["native_id"]),
+            "id": self._asset_ids(known["native_id"]),
             "created": versions[0],
             "modified": versions[1],
             "name": name,
@@ -226,18 +227,19 @@ class AssetShapes(Origin):
 
     def _known_as(self, key: str, kind: str | None, others: Iterable[Reference | Mapping[str, str]]) -> list[Json]:
         """External references: the source's own id, the asset class of ATT&CK for ICS, and what the mapping adds."""
-        sources = [Reference(self.connector or self.source_id, external_id=key), *others]
+        source = self.connector or self.source_id
+        known = [{"source_name": source, "external_id": key}]
         attack_id = ASSET_CLASSES.get(kind or "", _UNCLASSED)[1]
         if attack_id:
-            sources.append(Reference("mitre-attack", external_id=attack_id))
-        return self.references(sources)
+            known.append({"source_name": "mitre-attack", "external_id": attack_id})
+        return self.references([*known, *others])
 
     def _whole(
         self, asset: Json, parts: Mapping[str, Json], site: str | None, zone: str | None, notes: list[str]
     ) -> Shape:
         """The asset with its parts before it and its edges after it."""
         own, began, changed = asset["id"], asset["created"], asset["modified"]
-        edges = [self.edge("consists-of", own, part, began, changed) for part in parts]
+        edges = self.edges("consists-of", own, parts, began, changed)
         if zone is None:
             return Shape(asset, (*parts.values(), asset, *edges), notes)
         where = self.zone(zone, site=site)
@@ -251,45 +253,48 @@ class AssetShapes(Origin):
         cards: list[Json] = []
         parts: dict[str, Json] = {}
         for index, each in enumerate(interfaces):
-            where = f"interfaces[{index}]"
-            mac = _or_note(normalise.mac, each.mac, f"{where}.mac", notes)
+            mac = _or_note(normalise.mac, each.mac, "interfaces[{}].mac", notes, index)
             vlan = None if each.vlan is None else normalise.text(each.vlan)
             there = (each.site or site, each.zone or zone, each.sensor, vlan)
             by_scope: dict[str, list[str]] = {}
             for value in (each.ips,) if isinstance(each.ips, str) else each.ips:
-                if ip := _or_note(normalise.ip, value, f"{where}.ips", notes):
+                if ip := _or_note(normalise.ip, value, "interfaces[{}].ips", notes, index):
                     by_scope.setdefault(self.scope(*there, ip), []).append(ip)
-            if not by_scope and mac:
-                by_scope[self.scope(*there, None)] = []
-            for scope, ips in by_scope.items():
-                card = self._card(
-                    normalise.text(each.name), mac, sorted(set(ips)) if len(ips) > 1 else ips, vlan, scope
-                )
-                if card not in cards:
-                    cards.append(card)
-                for ip in ips:
-                    made = address(ip)
-                    parts[made["id"]] = made
             if mac:
-                made = of_value("mac-addr", mac)
-                parts[made["id"]] = made
-        return sorted(cards, key=interface_order) if len(cards) > 1 else cards, parts
+                parts[value_id("mac-addr", mac)] = of_value("mac-addr", mac)
+                if not by_scope:
+                    by_scope[self.scope(*there, None)] = []
+            for scope, ips in by_scope.items():
+                addresses = [address(ip) for ip in (sorted(set(ips)) if len(ips) > 1 else ips)]
+                for made in addresses:
+                    parts[made["id"]] = made
+                cards.append(self._card(each.name, mac, addresses, vlan, scope))
+        return _distinct(cards) if len(cards) > 1 else cards, parts
 
     @staticmethod
-    def _card(name: str | None, mac: str | None, ips: list[str], vlan: str | None, scope: str) -> Json:
+    def _card(name: str | None, mac: str | None, addresses: list[Json], vlan: str | None, scope: str) -> Json:
         card: Json = {}
-        if name:
+        if name and (name := normalise.text(name)):
             card["name"] = name
         if mac:
             card["mac"] = mac
             card["mac_ref"] = value_id("mac-addr", mac)
-        if ips:
-            card["ips"] = ips
-            card["ip_refs"] = [address_ref(ip) for ip in ips]
+        if addresses:
+            card["ips"] = [each["value"] for each in addresses]
+            card["ip_refs"] = [each["id"] for each in addresses]
         if vlan:
             card["vlan"] = vlan
         card["scope"] = scope
         return card
+
+
+def _distinct(cards: list[Json]) -> list[Json]:
+    """Each interface once, in an order that does not depend on the source's."""
+    kept: list[Json] = []
+    for card in sorted(cards, key=interface_order):
+        if not kept or kept[-1] != card:
+            kept.append(card)
+    return kept
 
 
 _UNCLASSED: tuple[str, str | None] = ("unknown", None)
@@ -297,18 +302,19 @@ _UNCLASSED: tuple[str, str | None] = ("unknown", None)
 
 def _span(first_seen: object, last_seen: object) -> tuple[str | None, str | None]:
     """First and last time, in order even where the source swaps them."""
-    first, last = timestamp(first_seen), timestamp(last_seen)
+    first = timestamp(first_seen)
+    last = first if last_seen is first_seen else timestamp(last_seen)
     return (last, first) if first and last and is_later(first, last) else (first, last)
 
 
-def _or_note(normalised: Any, value: object, where: str, notes: list[str]) -> str | None:
-    """The normalised value; a broken one is noted and counts as unknown."""
+def _or_note(normalised: Any, value: object, where: str, notes: list[str], index: int = 0) -> str | None:
+    """The normalised value; a broken one is noted with its place and counts as unknown."""
     if value is None:
         return None
     try:
         found: str | None = normalised(value)
     except RecordError as error:
-        notes.append(f"{where}: {error}")
+        notes.append(f"{where.format(index)}: {error}")
         return None
     return found
 
@@ -316,13 +322,15 @@ def _or_note(normalised: Any, value: object, where: str, notes: list[str]) -> st
 def _percent(value: object, where: str, notes: list[str]) -> int | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100:
         notes.append(f"{where}: {value!r} is not a number from 0 to 100")
         return None
     return round(value)
 
 
 def _identifiers(identifiers: Iterable[Identifier]) -> list[Json]:
+    if not identifiers:
+        return []
     said = ((each["kind"], each["value"]) if isinstance(each, Mapping) else each for each in identifiers)
     pairs = {(str(kind), found) for kind, value in said if (found := normalise.text(value))}
     return [{"kind": kind, "value": value} for kind, value in sorted(pairs)]
@@ -340,10 +348,23 @@ def _as_firmware(value: Software | str | None, vendor: str | None, model: str | 
     return Software(f"{model} firmware" if model else "firmware", vendor, version) if version else None
 
 
+def _labels(technology: str | None, kind: str | None, level: str | None, others: Iterable[str]) -> list[str]:
+    marks = {"asset", *words(others)}
+    if technology:
+        marks.add(technology)
+    if kind:
+        marks.add(kind)
+    if level:
+        marks.add(f"purdue:{level}")
+    return sorted(marks)
+
+
 def _programs(
     system: Software | None, firmware: Software | None, others: Iterable[Software | str], notes: list[str]
 ) -> dict[str, Json]:
     """Software observables by id: operating system, firmware, and what is installed."""
+    if system is None and firmware is None and not others:
+        return {}
     named: list[tuple[str, Software | str]] = []
     if system is not None:
         named.append(("os", system))

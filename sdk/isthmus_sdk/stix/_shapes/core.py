@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, TypeAlias, overload
 
 import msgspec
 
 from isthmus_sdk.errors import RecordError
-from isthmus_sdk.stix._ids import edge_id, sdo_id
+from isthmus_sdk.stix._ids import edge_ids, sdo_id
 from isthmus_sdk.stix._json import Json
 from isthmus_sdk.stix._time import is_later, is_timestamp, timestamp
 from isthmus_sdk.stix.normalise import text
@@ -109,11 +110,14 @@ def gather(*groups: Iterable[Json]) -> tuple[Json, ...]:
 
 
 def given(**values: Any) -> Json:
-    """The values that say something: no ``None``, no empty text, no empty list."""
-    return {name: value for name, value in values.items() if value or value.__class__ in _NEVER_EMPTY}
+    """The values that say something: no ``None``, no empty text, no empty list. Zero and ``False`` do."""
+    if 0 in values.values():
+        return {name: value for name, value in values.items() if value or value.__class__ in _NEVER_EMPTY}
+    return dict(filter(_value_of, values.items()))
 
 
 _NEVER_EMPTY = frozenset({bool, int, float})
+_value_of = itemgetter(1)
 
 
 class Origin:
@@ -167,12 +171,18 @@ class Origin:
             pairs = item.items() if isinstance(item, Mapping) else item.fields()
             fields = {name: value for name, value in pairs if value}
             external_id = fields.get("external_id", "")
-            if external_id.startswith(_REGISTERED) and fields["source_name"] not in ("cve", "capec"):
+            if (
+                external_id[:1] == "C"
+                and external_id.startswith(_REGISTERED)
+                and fields["source_name"] not in _REGISTRIES
+            ):
                 fields["description"] = fields.get("description", external_id)
                 del fields["external_id"]
             if fields not in made:
                 made.append(fields)
-        return sorted(made, key=_reference_order) if len(made) > 1 else made
+        if len(made) > 1:
+            made.sort(key=_reference_order)
+        return made
 
     def versioned(self, type: str, key: Mapping[str, Any], created: str, modified: str, **properties: Any) -> Json:
         """A domain or relationship object named by its natural key."""
@@ -187,23 +197,32 @@ class Origin:
 
     def edge(self, kind: str, source: str, target: str, created: str, modified: str) -> Json:
         """A relationship that is named by its type and ends."""
-        return {
-            "type": "relationship",
-            "spec_version": SPEC,
-            "id": edge_id(kind, source, target),
-            "created": created,
-            "modified": modified,
-            "relationship_type": kind,
-            "source_ref": source,
-            "target_ref": target,
-        }
+        return self.edges(kind, source, (target,), created, modified)[0]
+
+    def edges(self, kind: str, source: str, targets: Collection[str], created: str, modified: str) -> list[Json]:
+        """The same relationship from one source to many targets."""
+        return [
+            {
+                "type": "relationship",
+                "spec_version": SPEC,
+                "id": id,
+                "created": created,
+                "modified": modified,
+                "relationship_type": kind,
+                "source_ref": source,
+                "target_ref": target,
+            }
+            for id, target in zip(edge_ids(kind, source, targets), targets, strict=True)
+        ]
 
 
 _REGISTERED = ("CVE-", "CAPEC-")
+_REGISTRIES = ("cve", "capec")
 
 
-def _reference_order(reference: Mapping[str, str]) -> list[tuple[str, str]]:
-    return sorted(reference.items())
+def _reference_order(reference: Mapping[str, str]) -> tuple[str, ...]:
+    find = reference.get
+    return reference["source_name"], find("external_id", ""), find("url", ""), find("description", "")
 
 
 def _observation(value: object) -> str | None:
@@ -214,4 +233,6 @@ def _observation(value: object) -> str | None:
 
 def words(values: Iterable[object]) -> list[str]:
     """Texts, sorted and each once, without those that say nothing."""
+    if not values:
+        return []
     return sorted({found for value in values if value is not None and (found := text(value))})

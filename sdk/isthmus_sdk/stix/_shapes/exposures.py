@@ -97,6 +97,6 @@ def _one_of(value: str, allowed: tuple[str, ...], what: str) -> None:
 def _between(value: float | None, high: float, what: str) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= high:
         raise RecordError(f"{what} {value!r} is not a number from 0 to {high:g}")
     return value

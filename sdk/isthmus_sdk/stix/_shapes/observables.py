@@ -30,11 +30,6 @@ def address(value: str) -> Json:
     return of_value("ipv6-addr" if ":" in value else "ipv4-addr", value)
 
 
-def address_ref(value: str) -> str:
-    """Id of the `address` of a normalised address."""
-    return value_id("ipv6-addr" if ":" in value else "ipv4-addr", value)
-
-
 def of_value(type: str, value: str) -> Json:
     """An observable whose one property is its value."""
     return {"type": type, "spec_version": SPEC, "id": value_id(type, value), "value": value}

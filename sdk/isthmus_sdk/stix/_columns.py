@@ -1,0 +1,294 @@
+"""`accepts` for a whole page: objects with the same properties in the same order are a table, checked column by column.
+
+A mapping makes the same kinds of objects for every record, so a page holds few such *layouts*. A column is checked by a
+handful of C calls over all its values instead of one Python call for each of them. As in `_compile`, only what is
+certainly valid is accepted; a page that is not goes back to the checks of single objects, which find the bad one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
+
+from isthmus_sdk.stix import _compile as single
+from isthmus_sdk.stix._explain import may_point_at
+from isthmus_sdk.stix._grammar import is_identifier
+from isthmus_sdk.stix._ids import minted
+from isthmus_sdk.stix._json import SAFE_INTEGER
+from isthmus_sdk.stix._leaves import is_text
+from isthmus_sdk.stix._table import EXTENSIONS, PARTS, TYPES, Entry
+from isthmus_sdk.stix._table.notation import VERSIONED, Kind
+from isthmus_sdk.stix._table.vocabularies import VOCABULARIES
+
+Column = Sequence[Any]
+ColumnTest = Callable[[Column], bool]
+Json = dict[str, Any]
+
+_FEWEST = 4
+"""Below this the checks of single objects are quicker."""
+_LAYOUTS_HELD = 1_024
+_TYPE_OF_REFERENCE = itemgetter(slice(None, -38))
+_START_OF_IDENTIFIER = itemgetter(slice(None, -36))
+_BY_VALUE: Final = frozenset({"timestamp", "milliseconds", "vocabulary", "enum", "type name", "language", "mime"})
+"""Kinds of text of which a column holds few different values."""
+_EXTENSION_TYPES = VOCABULARIES["extension-type-enum"]
+_EXTENSION_TYPE = itemgetter("extension_type")
+
+
+class Plan(NamedTuple):
+    """How to check all objects of one layout."""
+
+    columns: tuple[ColumnTest | None, ...]
+    rows: tuple[Callable[[Any], bool], ...]
+    """Rules that bind several properties."""
+
+
+def accepts_all(objects: Collection[Json]) -> bool:
+    """Whether every object is certainly valid, see `_compile.accepts`."""
+    try:
+        return _by_layout(objects)
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        return False
+
+
+def _by_layout(objects: Collection[Json]) -> bool:
+    tables: dict[tuple[Any, ...], list[Json]] = {}
+    for obj in objects:
+        if type(obj) is not dict:
+            return False
+        layout = (obj["type"], *obj)
+        table = tables.get(layout)
+        if table is None:
+            tables[layout] = [obj]
+        else:
+            table.append(obj)
+    for layout, table in tables.items():
+        plan = _plan_of_object(layout) if len(table) >= _FEWEST else None
+        if not (all(map(single.accepts, table)) if plan is None else _follow(plan, table)):
+            return False
+    return True
+
+
+def _follow(plan: Plan, table: Sequence[Json]) -> bool:
+    for test, column in zip(plan.columns, zip(*map(dict.values, table), strict=True), strict=True):
+        if test is not None and not test(column):
+            return False
+    return all(all(map(rule, table)) for rule in plan.rows)
+
+
+# -- plans -------------------------------------------------------------------------------------------------------
+
+_plans: dict[tuple[Any, ...], Plan | None] = {}
+
+
+def _plan_of_object(layout: tuple[Any, ...]) -> Plan | None:
+    """``None`` where single objects must be looked at."""
+    plan = _plans.get(layout)
+    if plan is None and layout not in _plans:
+        plan = _made_plan(layout[0], layout[1:])
+        if len(_plans) < _LAYOUTS_HELD:
+            _plans[layout] = plan
+    return plan
+
+
+def _made_plan(kind: str, names: tuple[str, ...]) -> Plan | None:
+    entry = TYPES.get(kind)
+    if entry is None or entry.family == "META" or "granular_markings" in names:
+        return None
+    kinds = {name: prop.kind for name, prop in entry.properties.items()}
+    required = {name for name, prop in entry.properties.items() if prop.required}
+    if entry.family == "SCO":
+        kinds |= {name: prop.kind for name, prop in VERSIONED.items()}
+    else:
+        required.add("spec_version")
+    own: dict[str, ColumnTest | None] = {"type": None, "id": _own_ids(f"{entry.name}--"), "spec_version": _is_2_1}
+    return _lined_up(names, kinds, own, required, entry)
+
+
+@lru_cache(maxsize=_LAYOUTS_HELD)
+def _plan_of_part(name: str, names: tuple[str, ...], extension: bool) -> Plan | None:
+    entry = (EXTENSIONS if extension else PARTS)[name]
+    kinds = {name: prop.kind for name, prop in entry.properties.items()}
+    return _lined_up(names, kinds, {}, {name for name, prop in entry.properties.items() if prop.required}, entry)
+
+
+def _lined_up(
+    names: tuple[str, ...],
+    kinds: Mapping[str, Kind],
+    own: Mapping[str, ColumnTest | None],
+    required: Iterable[str],
+    entry: Entry,
+) -> Plan | None:
+    if not set(required) <= set(names):
+        return None
+    columns: list[ColumnTest | None] = []
+    for name in names:
+        if name in own:
+            columns.append(own[name])
+        elif name in kinds:
+            columns.append(_test(kinds[name]))
+        elif single._is_property_name(name):
+            columns.append(_plain_at_top)
+        else:
+            return None
+    always, guarded = single._rules(entry)
+    return Plan(tuple(columns), (*always, *(rule for name, rule in guarded if name in names)))
+
+
+# -- columns -----------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=512)
+def _test(kind: Kind) -> ColumnTest:
+    name = kind.name
+    if name == "text":
+        return _texts
+    if name == "list":
+        assert kind.of is not None
+        return _lists(_test(kind.of))
+    if name == "ref":
+        return _references(kind.targets)
+    if name == "part":
+        return _structures(kind.part, extension=False)
+    if name == "extensions":
+        return _extensions
+    one = single._test(kind)
+    if name in _BY_VALUE:
+        return lambda column: all(map(one, set(column)))
+    return lambda column: all(map(one, column))
+
+
+def _texts(column: Column) -> bool:
+    return "".join(column).isascii() or all(map(is_text, column))
+
+
+def _is_2_1(column: Column) -> bool:
+    return set(column) == {"2.1"}
+
+
+def _own_ids(start: str) -> ColumnTest:
+    def test(column: Column) -> bool:
+        if set(map(_START_OF_IDENTIFIER, column)) != {start}:
+            return False
+        return minted.issuperset(column) or all(type(id) is str and is_identifier(id) for id in column)
+
+    return test
+
+
+def _references(targets: tuple[str, ...]) -> ColumnTest:
+    allowed: set[str] = set()
+
+    def test(column: Column) -> bool:
+        values = set(column)
+        if not minted.issuperset(values) and not all(type(id) is str and is_identifier(id) for id in values):
+            return False
+        kinds = set(map(_TYPE_OF_REFERENCE, values))
+        if kinds <= allowed:
+            return True
+        if not all(may_point_at(targets, kind) for kind in kinds):
+            return False
+        if len(allowed) < 256:
+            allowed.update(kinds)
+        return True
+
+    return test
+
+
+def _lists(members: ColumnTest) -> ColumnTest:
+    def test(column: Column) -> bool:
+        return set(map(type, column)) == {list} and all(column) and members(list(chain.from_iterable(column)))
+
+    return test
+
+
+def _structures(name: str, *, extension: bool) -> ColumnTest:
+    def test(column: Column) -> bool:
+        for names, table in _tables(column).items():
+            plan = _plan_of_part(name, names, extension)
+            if plan is None or not _follow(plan, table):
+                return False
+        return True
+
+    return test
+
+
+def _tables(column: Column) -> dict[tuple[str, ...], list[Json]]:
+    """Dictionaries by their layout. Raises ``TypeError`` for anything else."""
+    tables: dict[tuple[str, ...], list[Json]] = {}
+    for value in column:
+        if type(value) is not dict:
+            raise TypeError
+        names = tuple(value)
+        table = tables.get(names)
+        if table is None:
+            tables[names] = [value]
+        else:
+            table.append(value)
+    return tables
+
+
+def _extensions(column: Column) -> bool:
+    for names, table in _tables(column).items():
+        if not names:
+            return False
+        for name, bodies in zip(names, zip(*map(dict.values, table), strict=True), strict=True):
+            if name in EXTENSIONS:
+                if not _structures(name, extension=True)(bodies):
+                    return False
+            elif not single._is_extension_id(name) or not _facts(bodies):
+                return False
+    return True
+
+
+def _facts(bodies: Column) -> bool:
+    """The bodies of an extension-definition: any JSON under sound names, and what kind of extension it is."""
+    if not set(map(_EXTENSION_TYPE, bodies)) <= _EXTENSION_TYPES:
+        return False
+    for names, table in _tables(bodies).items():
+        if not all(name in single._names or single._is_property_name(name) for name in names):
+            return False
+        if not all(map(_plain_at_top, zip(*map(dict.values, table), strict=True))):
+            return False
+    return True
+
+
+def _plain_at_top(column: Column) -> bool:
+    return _plain(column, 0)
+
+
+def _plain(column: Column, depth: int) -> bool:
+    """Values of `_compile._plain`."""
+    for kind in set(map(type, column)):
+        if kind is str:
+            strings = [value for value in column if type(value) is str]
+            if not _texts(strings):
+                return False
+        elif kind is int:
+            whole = [value for value in column if type(value) is int]
+            if not (min(whole) >= -SAFE_INTEGER - 1 and max(whole) <= SAFE_INTEGER):
+                return False
+        elif kind is list:
+            lists = [value for value in column if type(value) is list]
+            if depth > single._DEEPEST or not (depth or all(lists)):
+                return False
+            if not _plain(list(chain.from_iterable(lists)), depth + 1):
+                return False
+        elif kind is dict:
+            if depth > single._DEEPEST or not _plain_members([v for v in column if type(v) is dict], depth):
+                return False
+        elif kind is not bool and not all(single._plain(value, depth) for value in column if type(value) is kind):
+            return False
+    return True
+
+
+def _plain_members(column: Column, depth: int) -> bool:
+    for names, table in _tables(column).items():
+        if not all(name in single._names or single._is_dictionary_key(name) for name in names):
+            return False
+        for members in zip(*map(dict.values, table), strict=True):
+            if not _plain(members, depth + 1):
+                return False
+    return True
