@@ -70,13 +70,15 @@ class PageDecoder:
         if decode is None:
             return None
         text = b"\n".join(rows)
-        if b"\\x" in text:
-            return None  # Zeek's escapes need the careful road
         if b"\\" in text or b'"' in text:
+            if b"\\x" in text:
+                return None  # Zeek's escapes need the careful road
             text = text.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
         text = text.replace(table.separator, b'","').replace(b"\n", b'",[]],["')
         text = b'[["' + text + b'",[]]]'
-        text = text.replace(f'"{table.unset}"'.encode(), b"null").replace(f'"{table.empty}"'.encode(), b'""')
+        text = text.replace(f'"{table.unset}"'.encode(), b"null")
+        if table.empty.encode() in text:
+            text = text.replace(f'"{table.empty}"'.encode(), b'""')
         try:
             made = decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError):
