@@ -154,7 +154,7 @@ class ProtocolError(IsthmusError):
     group = "protocol"
 
 
-class Ignored(Exception):  # noqa: N818 - a verdict of the mapping, not an error
+class Ignored(Exception):
     """Raised by a mapping for a record that rightly maps to nothing; counted by reason, never lost silently."""
 
     def __init__(self, reason: str) -> None:

@@ -125,5 +125,5 @@ def test_tls_may_be_given_as_the_configuration_writes_it(tmp_path):
     pinned = platform.open("soc", {"place": "north"}, tls={"pin": ["sha256:" + "ab" * 32]})
     assert pinned.context.http.base_url == "https://soc.example"
     pinned.close()
-    with pytest.raises(ConfigurationError, match="missing.pem"):
+    with pytest.raises(ConfigurationError, match=r"missing\.pem"):
         _ = platform.open("soc", {"place": "north"}, tls={"ca": str(tmp_path / "missing.pem")}).context.http

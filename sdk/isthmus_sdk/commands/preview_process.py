@@ -7,9 +7,10 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from isthmus_sdk.commands.preview import preview
@@ -29,7 +30,7 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         records = preview(
             connector,
             stream_of(connector, request["stream"]),
-            files=[name for pattern in patterns or () for name in sorted(glob.glob(pattern))],
+            files=_found(patterns or ()),
             limit=request["limit"],
             settings=request["settings"],
             secrets=request["secrets"],
@@ -40,6 +41,11 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"records": [masking.value(record) for record in records]}
     except IsthmusError as error:
         return {"error": {"kind": type(error).__name__, "group": error.group, "message": masking.text(str(error))}}
+
+
+def _found(patterns: Iterable[str]) -> list[str]:
+    """Files that absolute globs name, in order."""
+    return [str(path) for pattern in patterns for path in sorted(Path("/").glob(pattern.lstrip("/")))]
 
 
 def main() -> int:
