@@ -115,7 +115,7 @@ def _object_checker(entry: Entry) -> Test:
         "spec_version": frozenset({"2.1"}).__contains__,
         "granular_markings": _never,  # selectors are the explainer's
     }
-    required = {name for name, prop in entry.properties.items() if prop.required}
+    required = {"type", "id", *(name for name, prop in entry.properties.items() if prop.required)}
     if entry.family not in ("SCO", "CUSTOM"):
         required.add("spec_version")
     return _layout_checker(kinds, own, frozenset(required), entry)

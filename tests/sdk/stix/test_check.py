@@ -18,7 +18,8 @@ from stix2validator import ValidationOptions, validate_instance
 from tests.sdk.stix.examples import ALL_TYPES, IDENTITY, IPV4, MALWARE, T0, T1, example
 
 from isthmus_sdk.errors import InvalidObject
-from isthmus_sdk.stix import TLP, check, problems, tlp_object, warnings
+from isthmus_sdk.stix import TLP, _columns, check, problems, tlp_object, warnings
+from isthmus_sdk.stix._columns import accepts_all
 from isthmus_sdk.stix._compile import accepts
 from isthmus_sdk.stix._explain import explain
 from isthmus_sdk.stix._ids import minted
@@ -349,6 +350,39 @@ def mutants(seed: int, count: int) -> list[Json]:
                 break
         made.append(obj)
     return made
+
+
+def custom_mutants(seed: int, count: int) -> list[Json]:
+    """The same objects under a type that the standard does not know."""
+    made = [{**obj, "type": "x-custom", "id": "x-custom--" + IPV4[-36:]} for obj in mutants(seed, count)]
+    source = random.Random(seed)
+    for obj in made:
+        if source.random() < 0.1:
+            del obj[source.choice([*obj])]
+    return made
+
+
+def test_the_quick_yes_to_custom_types_never_contradicts_the_whole_story() -> None:
+    objects = custom_mutants(seed=21, count=10_000)
+    assert [obj for obj in objects if accepts(obj) and explain(obj)[0]] == []
+    assert sum(map(accepts, objects)) > 1_000
+
+
+@pytest.mark.parametrize("companions", [0, 5])
+def test_a_page_accepted_at_once_never_holds_a_bad_object(companions: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alone, and among sound objects with the same properties in the same order."""
+    monkeypatch.setattr(_columns, "_FEWEST", 1)
+    source, accepted = random.Random(31), 0
+    for obj in mutants(seed=31, count=8_000):
+        kind = obj.get("type")
+        sound = example(kind) if isinstance(kind, str) and kind in TYPES else {}
+        beside = [{name: sound.get(name, value) for name, value in obj.items()} for _ in range(companions)]
+        page = [*beside, obj]
+        source.shuffle(page)
+        if accepts_all(page):
+            accepted += 1
+            assert [problem for each in page for problem in explain(each)[0]] == []
+    assert accepted > 500
 
 
 @pytest.mark.parametrize("remembered", [True, False], ids=["ids known", "ids unknown"])
