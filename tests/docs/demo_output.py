@@ -32,8 +32,14 @@ def shown() -> str:
 
 
 def comparable(text: str) -> str:
-    """Without the numbers of versions: how many were superseded before they went out depends on how fast they came."""
-    return re.sub(r"\d+ (?=in |accepted|dropped|superseded|tlp|pending)", "N ", text)
+    """Without what depends on which product answered first.
+
+    That is how many versions were superseded before they went out; and where two sources give a device another name
+    or another general class, the one that was observed last is believed.
+    """
+    text = re.sub(r"\d+ (?=in |accepted|dropped|superseded|tlp|pending)", "N ", text)
+    text = re.sub(r"\d+ +(?=workstation|server)", "N ", text)
+    return re.sub(r"\.(?:ot|north)\.example", "", text).lower()
 
 
 def main() -> None:
