@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,8 @@ class Outcome:
 
 Staged = dict[str, tuple[dict[str, Any], bytes]]
 """Objects and their encodings by id."""
+Made = tuple[int, bytes, list[dict[str, Any]]]
+"""A record that was mapped: its position in the page, its bytes, its objects."""
 
 
 class Collector:
@@ -87,6 +90,35 @@ class Collector:
     def add(self, out: Outcome, obj: dict[str, Any]) -> None:
         """Take one object into an outcome at once."""
         self.stage(out.objects, out.objects, obj)
+
+    def together(self, records: Iterable[Sequence[dict[str, Any]]]) -> Staged | None:
+        """All objects of these records as :meth:`stage` would leave them, quicker; ``None`` where one may be amiss."""
+        found: dict[Any, dict[str, Any]] = {}
+        unchecked: list[dict[str, Any]] = []
+        marking = self._marking
+        try:
+            for objects in records:
+                for made in objects:
+                    obj = made
+                    if marking and "object_marking_refs" not in made and made["type"] not in _NO_MARKING:
+                        obj = {**made, "object_marking_refs": marking}
+                    identifier = obj["id"]
+                    earlier = found.get(identifier)
+                    if earlier is None:
+                        found[identifier] = obj
+                    elif earlier == obj:
+                        continue
+                    else:
+                        found[identifier] = self._coalesce(earlier, obj)
+                    unchecked.append(obj)
+            if not stix.accepts_all(unchecked):
+                return None
+            encoded = stix.encode_all(found.values())
+        except Exception:  # whatever it is, the look at single objects will name it
+            return None
+        if max(map(len, encoded), default=0) > BLOCK_BYTES:
+            return None
+        return dict(zip(found, zip(found.values(), encoded, strict=True), strict=True))
 
     def stage(self, before: Staged, staged: Staged, obj: dict[str, Any]) -> None:
         """Put one object into ``staged``, united with what ``staged`` or ``before`` has of its id.
@@ -135,7 +167,9 @@ class PageMapper:
         fault_point("validate", kill_parent=self._in_worker)
         builder = self._make_builder(page.observed_at)
         # The builder and the mapping are called per record: what does not change is looked up once.
-        value_of, keyless, reject = self._value_of, self.records.keyless, self._reject
+        value_of, keyless, mapped = self._value_of, self.records.keyless, self._mapped
+        evolves = self.stream.contract == "evolve"
+        made: list[Made] = []
         for index, raw in enumerate(page.records):
             record = validated[index]
             stage = "validate"
@@ -148,44 +182,58 @@ class PageMapper:
                     out.ignored[ALREADY_READ] += 1
                     out.values.append(value)
                     continue
-                record = keyless(record) or self._unknown(unwrapped[index]) or record
+                record = keyless(record) or (None if evolves else self._unknown(unwrapped[index])) or record
             if value_of is not None:
                 out.values.append(value)
             if isinstance(record, Bad):
-                reject(out, index, raw, record, stage)
-            else:
-                self._record(out, index, raw, record, builder)
+                self._reject(out, index, raw, record, stage)
+            elif objects := mapped(out, index, raw, record, builder):
+                made.append((index, raw, objects))
+        self._commit(out, made)
         fault_point("map", kill_parent=self._in_worker)
         return out
 
-    def _record(self, out: Outcome, index: int, raw: bytes, record: Any, builder: Builder) -> None:
-        """Map one record; commit its objects together or not at all."""
-        stage = "map"
-        staged: Staged = {}
+    def _mapped(self, out: Outcome, index: int, raw: bytes, record: Any, builder: Builder) -> list[dict[str, Any]]:
+        """The objects of one record; none where it is ignored or rejected, which is then counted."""
+        made: list[dict[str, Any]] = []
         try:
             assert self.stream.mapping is not None, f"stream {self.stream.name} has no @maps function"
-            made: list[dict[str, Any]] = []
             flatten(self.stream.mapping(record, builder), made)
-            stage = "check"
-            for obj in made:
-                self._collector.stage(out.objects, staged, obj)
-        except Ignored as verdict:
-            out.ignored[cut(verdict.reason)] += 1
-            return
-        except RecordError as error:
-            self._reject(out, index, raw, Bad(error.path, cut(str(error))), stage)
-            return
-        except RecursionError:
-            self._reject(out, index, raw, Bad("", "nested too deeply"), stage)
-            return
+            if not made:
+                out.ignored[NOTHING] += 1
+            return made
         except Exception as error:  # a mapping is somebody else's code: one record must not stop the stream
+            self._give_up(out, index, raw, error, "map")
+        return []
+
+    def _commit(self, out: Outcome, made: Sequence[Made]) -> None:
+        """Take over the objects of all records, those of one record together or not at all."""
+        together = self._collector.together([objects for _, _, objects in made])
+        if together is not None:
+            out.objects = together
+            out.mapped += len(made)
+            return
+        for index, raw, objects in made:  # at least one cannot be taken: find out which
+            staged: Staged = {}
+            try:
+                for obj in objects:
+                    self._collector.stage(out.objects, staged, obj)
+            except Exception as error:
+                self._give_up(out, index, raw, error, "check")
+            else:
+                out.objects.update(staged)
+                out.mapped += 1
+        out.quarantined.sort(key=attrgetter("index"))
+
+    def _give_up(self, out: Outcome, index: int, raw: bytes, error: Exception, stage: str) -> None:
+        if isinstance(error, Ignored):
+            out.ignored[cut(error.reason)] += 1
+        elif isinstance(error, RecordError):
+            self._reject(out, index, raw, Bad(error.path, cut(str(error))), stage)
+        elif isinstance(error, RecursionError):
+            self._reject(out, index, raw, Bad("", "nested too deeply"), stage)
+        else:
             self._reject(out, index, raw, Bad("", cut(f"{type(error).__name__}: {error}")), stage)
-            return
-        if not made:
-            out.ignored[NOTHING] += 1
-            return
-        out.objects.update(staged)
-        out.mapped += 1
 
     def _unwrap(self, page: Page) -> tuple[Sequence[bytes], dict[int, Bad]]:
         """Records without their envelope, and those that could not be read or unwrapped (a stand-in takes their place)."""
@@ -215,9 +263,7 @@ class PageMapper:
         return inner, broken
 
     def _unknown(self, raw: bytes) -> Bad | None:
-        """A verdict on fields that the model does not name, where the stream's contract asks for one."""
-        if self.stream.contract == "evolve":
-            return None
+        """A verdict on fields that the model does not name, for streams whose contract asks for one."""
         from isthmus_sdk.unused import unused_in
 
         unknown = unused_in(self.stream.model, raw)
@@ -234,11 +280,14 @@ class PageMapper:
         out.quarantined.append(Rejected(index, self.records.native_id(raw), bad.path, bad.error, stage, raw))
 
 
+_SEVERAL = (stix.Shape, tuple, list, GeneratorType)
+
+
 def flatten(made: Any, out: list[dict[str, Any]]) -> None:
     """STIX objects of whatever a mapping gave: a dict, a shape, an object of ``stix2``, ``None``, or an iterable of these."""
     if type(made) is dict:
         out.append(made)
-    elif isinstance(made, stix.Shape | tuple | list | GeneratorType):
+    elif isinstance(made, _SEVERAL):
         # Dicts are taken here without another call: this runs once for each object.
         for item in made:
             if type(item) is dict:

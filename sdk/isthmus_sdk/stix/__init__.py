@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from isthmus_sdk.stix import interop, normalise
 from isthmus_sdk.stix._check import check, problems, warnings
+from isthmus_sdk.stix._columns import accepts_all
 from isthmus_sdk.stix._explain import Problem
 from isthmus_sdk.stix._extensions import (
     ALERT,
@@ -20,7 +21,7 @@ from isthmus_sdk.stix._extensions import (
     facts,
 )
 from isthmus_sdk.stix._ids import sco_id, sdo_id
-from isthmus_sdk.stix._json import content_hash, decode, encode
+from isthmus_sdk.stix._json import content_hash, decode, encode, encode_all
 from isthmus_sdk.stix._markings import TLP, TLP_ORDER, tlp_object, tlp_of
 from isthmus_sdk.stix._merge import coalesce
 from isthmus_sdk.stix._refs import refs, rewrite_refs
@@ -51,12 +52,14 @@ __all__ = [
     "Shape",
     "Software",
     "Subject",
+    "accepts_all",
     "check",
     "coalesce",
     "content_hash",
     "decode",
     "earliest",
     "encode",
+    "encode_all",
     "extension_objects",
     "extension_schema",
     "facts",

@@ -261,27 +261,20 @@ def _plain_at_top(column: Column) -> bool:
 
 def _plain(column: Column, depth: int) -> bool:
     """Values of `_compile._plain`."""
-    for kind in set(map(type, column)):
-        if kind is str:
-            strings = [value for value in column if type(value) is str]
-            if not _texts(strings):
-                return False
-        elif kind is int:
-            whole = [value for value in column if type(value) is int]
-            if not (min(whole) >= -SAFE_INTEGER - 1 and max(whole) <= SAFE_INTEGER):
-                return False
-        elif kind is list:
-            lists = [value for value in column if type(value) is list]
-            if depth > single._DEEPEST or not (depth or all(lists)):
-                return False
-            if not _plain(list(chain.from_iterable(lists)), depth + 1):
-                return False
-        elif kind is dict:
-            if depth > single._DEEPEST or not _plain_members([v for v in column if type(v) is dict], depth):
-                return False
-        elif kind is not bool and not all(single._plain(value, depth) for value in column if type(value) is kind):
+    kinds = set(map(type, column))
+    if len(kinds) > 1:
+        return all(_plain([value for value in column if type(value) is kind], depth) for kind in kinds)
+    if str in kinds:
+        return _texts(column)
+    if int in kinds:
+        return min(column) >= -SAFE_INTEGER - 1 and max(column) <= SAFE_INTEGER
+    if list in kinds:
+        if depth > single._DEEPEST or not (depth or all(column)):
             return False
-    return True
+        return _plain(list(chain.from_iterable(column)), depth + 1)
+    if dict in kinds:
+        return depth <= single._DEEPEST and _plain_members(column, depth)
+    return kinds <= {bool} or all(single._plain(value, depth) for value in column)
 
 
 def _plain_members(column: Column, depth: int) -> bool:

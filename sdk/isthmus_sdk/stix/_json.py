@@ -8,7 +8,7 @@ RFC 8785. Objects without floats therefore never leave the fast road.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -22,8 +22,10 @@ SAFE_INTEGER = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly (STIX 2.1 section 2.10)."""
 
 _sorted = msgspec.json.Encoder(order="sorted").encode
+_lines = msgspec.json.Encoder(order="sorted").encode_lines
 _packed = msgspec.msgpack.Encoder().encode
 _decode = msgspec.json.Decoder().decode
+_ALONE = 16
 _UNWRITABLE = (UnicodeError, TypeError, OverflowError, ValueError, RecursionError, msgspec.MsgspecError)
 
 
@@ -38,6 +40,22 @@ def encode(obj: Mapping[str, Any]) -> bytes:
         return _sorted(obj if b"\xcb" not in _packed(obj) else _without_integral_floats(obj))
     except _UNWRITABLE as error:
         raise RecordError(f"{_name(obj)} cannot be written as JSON: {error}") from error
+
+
+def encode_all(objects: Iterable[Mapping[str, Any]]) -> list[bytes]:
+    """`encode` of each object; one call for all of them where none holds a float. Raises `RecordError` as it does."""
+    found = list(objects)
+    if not found:
+        return []
+    try:
+        if b"\xcb" not in _packed(found):  # see encode
+            return _lines(found)[:-1].split(b"\n")
+    except _UNWRITABLE:
+        pass
+    if len(found) <= _ALONE:
+        return [encode(obj) for obj in found]
+    # The byte is also found in texts and numbers by chance: then only its neighbours are looked at one by one.
+    return [line for at in range(0, len(found), _ALONE) for line in encode_all(found[at : at + _ALONE])]
 
 
 def decode(data: bytes | str) -> Json:

@@ -149,6 +149,11 @@ class AlertShapes(GeneralShapes):
         """The identity of the source itself: who saw what no sensor is named for."""
         return self.system(self.source_id, native_id=self.source_id).object
 
+    @cached_property
+    def _said_by(self) -> Json:
+        """What the facts of every alert have in common."""
+        return given(extension_type="property-extension", source_id=self.source_id, connector=self.connector)
+
     def _watcher(self, sensor: Referent | None) -> tuple[str, tuple[Json, ...]]:
         """Id of who saw an alert, and the objects that come along."""
         if sensor is None:
@@ -179,11 +184,7 @@ class AlertShapes(GeneralShapes):
             )
         if severity is not None and (isinstance(severity, bool) or not 0 <= severity <= 100):
             raise RecordError(f"severity {severity!r} is not a number from 0 to 100")
-        facts: Json = {"extension_type": "property-extension", "native_id": key}
-        if self.source_id:
-            facts["source_id"] = self.source_id
-        if self.connector:
-            facts["connector"] = self.connector
+        facts: Json = {**self._said_by, "native_id": key}
         if title:
             facts["title"] = title
         if severity is not None:
