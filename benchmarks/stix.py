@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks._report import Row, seconds
+from isthmus_sdk.stix import Interface, Software
 
 RECORDS = 300
 PEER_RECORDS = 30
@@ -48,8 +49,6 @@ def _record(number: int) -> dict[str, Any]:
 
 
 def _asset(builder: Any, record: dict[str, Any]) -> Any:
-    from isthmus_sdk.stix import Interface, Software
-
     return builder.asset(
         record["id"],
         name=record["name"],

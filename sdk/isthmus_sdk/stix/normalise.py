@@ -18,7 +18,8 @@ from isthmus_sdk.stix._grammar import is_cpe, is_ipv4, is_mac
 
 _UNKNOWNS = "unknown none null n/a na nan undefined unspecified (unknown) <unknown> - -- ?"
 _SAYS_NOTHING = frozenset([*_UNKNOWNS.split(), "not available", ""])
-_LONGEST_UNKNOWN = max(map(len, _SAYS_NOTHING))
+_SUSPECT = frozenset(start for word in _SAYS_NOTHING for start in (word[:1], word[:1].upper()))
+"""First characters of words that say nothing: any other text need not be looked up."""
 _HEX12 = re.compile(r"[0-9a-f]{12}")
 _MAC = re.compile(
     r"[0-9a-f]{1,2}(?:([:-])[0-9a-f]{1,2})(?:\1[0-9a-f]{1,2}){4}|[0-9a-f]{4}([.:-])[0-9a-f]{4}\2[0-9a-f]{4}"
@@ -53,9 +54,9 @@ def text(value: object) -> str | None:
     """
     if type(value) is str:
         bare = value.strip()
-        if len(bare) > _LONGEST_UNKNOWN or bare.lower() not in _SAYS_NOTHING:
-            return bare
-        return None
+        if bare[:1] in _SUSPECT and bare.lower() in _SAYS_NOTHING:
+            return None
+        return bare
     if value is None or isinstance(value, bool):
         return None
     if isinstance(value, (int, float)):
@@ -218,6 +219,8 @@ def purdue_level(value: object) -> str | None:
 
     ``None`` where several levels are given: then none is known.
     """
+    if type(value) is int or type(value) is str:
+        return _purdue_level(str(value))
     if isinstance(value, (list, tuple, set, frozenset)):
         levels = {level for each in value if (level := purdue_level(each)) is not None}
         return levels.pop() if len(levels) == 1 else None
