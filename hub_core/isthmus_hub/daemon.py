@@ -72,7 +72,6 @@ class Daemon:
     def _serve(self) -> None:
         """One configuration's time: threads for everything, until a reload or the end."""
         ended = threading.Event()
-        self._reload.clear()
         parts: list[tuple[str, Callable[[threading.Event], None]]] = [("resolve", self._resolve)]
         for name, instance in self._hub.config.connectors.items():
             if instance.enabled:
@@ -173,6 +172,7 @@ class Daemon:
                 deliverer.close()
 
     def _read_again(self) -> None:
+        self._reload.clear()  # before the file is read: a signal from now on means yet another version
         systemd.reloading()
         try:
             fresh = load(self._config_path)

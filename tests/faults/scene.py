@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -20,6 +19,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import apsw
 
 from isthmus_connectors.microsoft_defender.simulator import DefenderTenant
 from isthmus_connectors.nozomi_guardian.simulator import Guardian
@@ -215,9 +216,13 @@ class Scene:
         return [*start, *words, "--config", str(self.config), "--state-dir", str(self.state)]
 
     def run(self, *words: str, program: Path | None = None, stdin: str | None = None, **environ: str) -> Finished:
-        """Run a command to its end."""
+        """Run a command on this hub to its end."""
+        return self.execute(self.command(*words, program=program), stdin=stdin, **environ)
+
+    def execute(self, command: list[str], *, stdin: str | None = None, **environ: str) -> Finished:
+        """Run a whole command line to its end."""
         done = subprocess.run(
-            self.command(*words, program=program),
+            command,
             capture_output=True,
             text=True,
             input=stdin,
@@ -227,10 +232,10 @@ class Scene:
         )
         return Finished(done.returncode, done.stdout, done.stderr)
 
-    def sync(self, fault: str | None = None, *, program: Path | None = None) -> Finished:
-        """One pass, killed at a fault point if one is named."""
+    def sync(self, fault: str | None = None, *names: str, program: Path | None = None) -> Finished:
+        """One pass, of all instances or of those named, killed at a fault point if one is named."""
         testing = {} if fault is None else {"ISTHMUS_TESTING": "1", "ISTHMUS_FAULT": fault}
-        return self.run("sync", "--json", program=program, **testing)
+        return self.run("sync", *names, "--json", program=program, **testing)
 
     def daemon(self, *, ready: bool = True, **environ: str) -> subprocess.Popen[str]:
         """Start the daemon; returns when it answers commands."""
@@ -353,10 +358,11 @@ def resolved_before_more(state: Path, answer: Answer) -> Answer:
     before = -1
 
     def position() -> int:
+        # By the hub's own library: two SQLite libraries in one process void each other's locks.
         try:
-            with closing(sqlite3.connect(f"file:{state / 'store.sqlite'}?mode=ro", uri=True)) as store:
+            with closing(apsw.Connection(str(state / "store.sqlite"), flags=apsw.SQLITE_OPEN_READONLY)) as store:
                 row = store.execute("SELECT offset FROM position WHERE stream = 'observed'").fetchone()
-        except sqlite3.Error:
+        except apsw.Error:
             return 0
         return int(row[0]) if row else 0
 
@@ -408,6 +414,7 @@ def scene(
     *,
     guardian: Callable[[Path, Answer], Answer] = lambda _state, answer: answer,
     every: str = "1s",
+    password: str = GUARDIAN_PASSWORD,
 ) -> Iterator[Scene]:
     """Vendors serve and everything is configured while the body runs; whatever was started is gone afterwards.
 
@@ -418,12 +425,12 @@ def scene(
     path.write_text(json.dumps(described or plant()))
     ot, it = Plant(path, "nozomi-guardian"), Plant(path, "microsoft-defender")
     with (
-        Server(guardian(folder / "state", Guardian(ot, password=GUARDIAN_PASSWORD).answer)) as first,
+        Server(guardian(folder / "state", Guardian(ot, password=password).answer)) as first,
         Server(DefenderTenant(it, client_secret=DEFENDER_SECRET).answer) as second,
     ):
         environ = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         environ |= {"HOME": str(folder), "TMPDIR": str(folder), "PYTHONPATH": str(COUNTING)}
-        environ |= {"GUARDIAN_PASSWORD": GUARDIAN_PASSWORD, "DEFENDER_SECRET": DEFENDER_SECRET}
+        environ |= {"GUARDIAN_PASSWORD": password, "DEFENDER_SECRET": DEFENDER_SECRET}
         made = Scene(folder, first, second, environ)
         made.config.write_text(configuration(first.url, second.url, every=every))
         try:

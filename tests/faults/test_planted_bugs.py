@@ -79,13 +79,14 @@ def planted(folder: Path, bug: str) -> Path:
     ids=["cursor first, first page", "cursor first, seventh page", "outbox apart"],
 )
 def test_the_matrix_finds(tmp_path, bug, fault, symptom):
+    # One vendor alone, so that the seventh page is always the same: the first of a stream that is not read anew.
     with scene(tmp_path / "right") as made:
-        assert made.sync(program=planted(tmp_path, "import sys\n")).code == 4
+        assert made.sync(None, "guardian").code == 4
         right = made.account()
     with scene(tmp_path / "undisturbed") as made:
-        assert made.sync(program=planted(tmp_path, bug)).code == 4
+        assert made.sync(None, "guardian", program=planted(tmp_path, bug)).code == 4
         assert losses(right, made.account()) == [], "without a kill the bug does not show"
     with scene(tmp_path / "killed") as made:
-        assert made.sync(fault, program=planted(tmp_path, bug)).code == -signal.SIGKILL
-        assert made.sync(program=planted(tmp_path, bug)).code == 4
+        assert made.sync(fault, "guardian", program=planted(tmp_path, bug)).code == -signal.SIGKILL
+        assert made.sync(None, "guardian", program=planted(tmp_path, bug)).code == 4
         assert symptom in " ".join(losses(right, made.account()))

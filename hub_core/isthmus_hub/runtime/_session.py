@@ -197,5 +197,10 @@ def _failure(frame: protocol.Error) -> Failure:
 
 
 def _hopeless(failure: Failure) -> bool:
-    """Whether the other streams of the instance would fail alike: the credential, the configuration or the line is at fault."""
+    """Whether the other streams of the instance would fail alike: the credential, the configuration or the line is at fault.
+
+    A missing permission concerns one stream: the credential itself is good.
+    """
+    if failure.kind == "PermissionDenied":
+        return False
     return failure.group in ("authentication", "configuration") or failure.kind == "Unreachable"

@@ -28,6 +28,8 @@ _OPENING, _CLOSING = 2, 3  # groups of _TOKEN
 _SCALAR = re.compile(rb"[^\[\]{},:\"\s]++")
 _SPACES = re.compile(rb"[ \t\r\n]*+")
 _MOST_TOKENS = 6_000_000  # a few seconds of the slow road
+_HONEST_DEPTH = 10_000
+"""Levels that no vendor nests: what ends deeper was not cut short on its way, and is not asked for again."""
 
 
 class Unsplittable(Exception):
@@ -232,6 +234,8 @@ def _end_of_container(body: bytes, start: int) -> int:
             depth -= closed
         if count > _MOST_TOKENS:
             raise Unsplittable("too large to be read by its borders alone")
+    if depth > _HONEST_DEPTH:
+        raise Unsplittable(f"the body ends inside a value, {depth} levels deep: it is nested too deeply")
     raise _ends_inside()
 
 
