@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from isthmus_sdk import stix
 
@@ -17,14 +17,15 @@ def plant(assets: int, *, seed: int = 1, version: int = 0, forget: bool = False)
     """For each asset: the asset, its two addresses, two relationships to them and one to another asset (six objects).
 
     ``version`` changes what the assets say (and the relationships' descriptions), not their ids: a re-synchronisation
-    in which everything has changed. ``forget`` keeps only the last thousand ids, for measuring somebody else's memory.
+    in which everything has changed. ``forget`` keeps only the last thousand ids and mints no observable's id with the SDK, which caches them: for
+    measuring somebody else's memory.
     """
     generator = random.Random(seed)
     known: list[str] = []
     modified = f"2024-05-{version % 28 + 1:02}T00:00:00.000Z"
     for number in range(assets):
-        ip = _observable("ipv4-addr", f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}")
-        mac = _observable("mac-addr", "00:1b:" + ":".join(f"{number >> shift & 255:02x}" for shift in (24, 16, 8, 0)))
+        ip = _observable("ipv4-addr", f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", forget)
+        mac = _observable("mac-addr", f"00:1b:{number.to_bytes(4).hex(':')}", forget)
         asset = {
             "type": "infrastructure",
             "spec_version": "2.1",
@@ -93,8 +94,9 @@ def plant(assets: int, *, seed: int = 1, version: int = 0, forget: bool = False)
             }
 
 
-def _observable(type: str, value: str) -> Json:
-    return {"type": type, "spec_version": "2.1", "id": stix.sco_id(type, {"value": value}), "value": value}
+def _observable(type: str, value: str, plain: bool) -> Json:
+    id = f"{type}--{uuid5(NAMESPACE_URL, value)}" if plain else stix.sco_id(type, {"value": value})
+    return {"type": type, "spec_version": "2.1", "id": id, "value": value}
 
 
 def _id(type: str, generator: random.Random) -> str:
