@@ -290,11 +290,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="plant file (JSON)")
     parser.add_argument("--username", default="hub")
     parser.add_argument("--password", default="guardian", help="a made-up one: the simulator guards nothing")
+    parser.add_argument(
+        "--password-file", type=Path, help="file that holds it, so that it stands in no list of processes"
+    )
     parser.add_argument("--max-rows", type=int, default=1000)
 
     def build(options: argparse.Namespace) -> Any:
         plant = Plant(options.data, PRODUCT)
-        guardian = Guardian(plant, username=options.username, password=options.password, max_rows=options.max_rows)
+        guardian = Guardian(
+            plant,
+            username=options.username,
+            password=options.password_file.read_text().strip() if options.password_file else options.password,
+            max_rows=options.max_rows,
+        )
         return guardian.answer
 
     return run(parser, build, arguments)

@@ -1,12 +1,14 @@
 """One resolved asset from the observed ones that are members of it.
 
-Pure and independent of the order of members. Per attribute the newest non-empty statement wins, a device's own record
-before an address merely seen talking; lists are united; all native ids stay as external references.
+Pure and independent of the order of members. Per attribute the statement that its vendor changed last wins, a device's own
+record before an address merely seen talking; when somebody looked decides nothing, so the same input gives the same asset
+whoever answers first. Lists are united; all native ids stay as external references.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from isthmus_sdk import stix
@@ -22,6 +24,14 @@ _PER_SOURCE = frozenset({"native_id", "source_id", "connector", "kind", *UNITED,
 Body = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An observed asset, and when its vendor says it changed; empty where the vendor does not say."""
+
+    body: Body
+    changed: str = ""
+
+
 def mint(anchor: str, generation: int = 0) -> str:
     """Id of a resolved asset, from the observed asset it was first seen as; a split counts up ``generation``."""
     key: dict[str, Any] = {"resolved": anchor}
@@ -30,12 +40,12 @@ def mint(anchor: str, generation: int = 0) -> str:
     return stix.sdo_id("infrastructure", key)
 
 
-def resolved_asset(id: str, members: Iterable[Body], *, hub: str) -> dict[str, Any]:
+def resolved_asset(id: str, members: Iterable[Member], *, hub: str) -> dict[str, Any]:
     """The resolved infrastructure object. ``members`` are observed infrastructure objects with asset facts; at least one.
 
     ``created`` is the earliest of the members', ``modified`` the latest; the store makes the latter strictly increase.
     """
-    bodies = sorted(members, key=_precedence)
+    bodies = [member.body for member in sorted(members, key=_precedence)]
     best = bodies[-1]
     facts = merged_facts([stix.facts(body, stix.ASSET) or {} for body in bodies])
     facts |= {"connector": "isthmus", "source_id": hub, "native_id": id.partition("--")[2]}
@@ -76,9 +86,9 @@ def merged_facts(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return out
 
 
-def _precedence(body: Body) -> tuple[bool, str, str]:
-    facts = stix.facts(body, stix.ASSET) or {}
-    return facts.get("kind") != "endpoint", body["modified"], body["id"]
+def _precedence(member: Member) -> tuple[bool, str, str]:
+    facts = stix.facts(member.body, stix.ASSET) or {}
+    return facts.get("kind") != "endpoint", member.changed, member.body["id"]
 
 
 def _says(value: Any) -> bool:

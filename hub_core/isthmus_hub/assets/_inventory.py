@@ -10,7 +10,18 @@ from isthmus_hub.assets._partition import poisoned
 from isthmus_hub.store import Store
 from isthmus_sdk import stix
 
-_FACTS = ("technology", "vendor", "model", "serial", "firmware", "operating_system", "hostname", "site", "first_seen", "last_seen")
+_FACTS = (
+    "technology",
+    "vendor",
+    "model",
+    "serial",
+    "firmware",
+    "operating_system",
+    "hostname",
+    "site",
+    "first_seen",
+    "last_seen",
+)
 
 
 def inventory(store: Store) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from isthmus_hub.assets._asset import resolved_asset
+from isthmus_hub.assets._asset import Member, resolved_asset
 from isthmus_hub.assets._assign import Assignment, assign
 from isthmus_hub.assets._communication import merge_edge, split_windows, worth_telling
 from isthmus_hub.assets._identity import Observation, observation
@@ -18,7 +18,7 @@ from isthmus_hub.assets._partition import partition
 from isthmus_hub.bus import Bus, StoredBlock
 from isthmus_hub.store import Change, Incoming, Store, Transaction
 from isthmus_sdk import stix
-from isthmus_sdk.errors import InvalidObject
+from isthmus_sdk.errors import RecordError
 from isthmus_sdk.faults import fault_point
 
 OBSERVED = "observed"
@@ -143,7 +143,7 @@ class Resolver:
                 try:
                     body = stix.decode(encoded)
                     stix.check(body)
-                except (InvalidObject, msgspec.DecodeError) as error:
+                except RecordError as error:
                     tx.reject(block.first + index, index, getattr(error, "id", ""), str(error))
                     self._total(meta).rejected += 1
                     continue
@@ -201,7 +201,7 @@ class Resolver:
         moved = self._assign(tx, decision, index)
         for asset, members in decision.assets.items():
             if moved.intersection(members) or changed.intersection(members):
-                body = resolved_asset(asset, (_body(tx, step, id) for id in members), hub=self._hub)
+                body = resolved_asset(asset, (_member(tx, id) for id in members), hub=self._hub)
                 if moved.intersection(members) or _tell(tx, body):
                     tx.emit(body)
         for retired in decision.retired:
@@ -245,12 +245,12 @@ def _current(tx: Transaction, id: str) -> Mapping[str, Any] | None:
     return stored.body if stored else None
 
 
-def _body(tx: Transaction, step: _Step, id: str) -> Mapping[str, Any]:
-    body = step.bodies.get(id) or _current(tx, id)
-    if body is None:
+def _member(tx: Transaction, id: str) -> Member:
+    stored = tx.get(id)
+    if stored is None:
         raise LookupError(f"observed asset {id} is assigned but not in the store: run `isthmus store check`")
-    step.bodies[id] = body
-    return body
+    claim = stored.provenance[0]
+    return Member(stored.body, "" if claim.modified == claim.observed_at else claim.modified or "")
 
 
 def _tell(tx: Transaction, body: Mapping[str, Any]) -> bool:

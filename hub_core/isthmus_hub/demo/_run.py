@@ -96,7 +96,7 @@ def _inventory(assets: Sequence[Mapping[str, Any]]) -> list[str]:
     reused = sum(1 for count in twins.values() if count > 1)
     return [
         f"  {len(assets)} assets, {several} of them known to more than one source and merged.",
-        f"  {reused} addresses belong to two different devices: the cells reuse a subnet, and the address scope keeps them apart.",
+        f"  {reused} addresses are used by more than one device: the cells reuse a subnet, and the address scope keeps them apart.",
         "  " + ", ".join(f"{count} {name}" for name, count in classes.most_common(10)),
     ]
 

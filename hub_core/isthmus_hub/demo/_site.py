@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import select
 import shlex
 import socket
@@ -20,8 +21,8 @@ from isthmus_sdk.errors import ConfigurationError, IsthmusError
 from isthmus_sdk.loader import Found, find
 
 TENANT, CLIENT = "11111111-2222-3333-4444-555555555555", "isthmus"
-SECRETS = {"guardian/password": "guardian-demo-password", "defender/client_secret": "defender-demo-secret"}
-"""Made up: what they open is a simulator on this machine."""
+SECRETS = ("guardian/password", "defender/client_secret")
+"""Names; the values are made up anew each time, what they open is a simulator on this machine."""
 START_SECONDS = 20.0
 LOG_HOURS = 2
 SENSORS = ("zeek-cell-1", "zeek-cell-2", "zeek-office")
@@ -44,6 +45,10 @@ class Site:
         """The state directory."""
         return self.folder / "state"
 
+    def secret_file(self, name: str) -> Path:
+        """Where the simulator that a secret opens finds it; the hub has it in its vault."""
+        return self.folder / "simulators" / name.replace("/", ".")
+
     def commands(self) -> dict[str, list[str]]:
         """How to start each product's simulator."""
         return {
@@ -53,8 +58,8 @@ class Site:
                 str(self.folder / "plant.json"),
                 "--port",
                 str(self.ports[NOZOMI]),
-                "--password",
-                SECRETS["guardian/password"],
+                "--password-file",
+                str(self.secret_file("guardian/password")),
             ),
             DEFENDER: _simulator(
                 DEFENDER,
@@ -62,8 +67,8 @@ class Site:
                 str(self.folder / "plant.json"),
                 "--port",
                 str(self.ports[DEFENDER]),
-                "--client-secret",
-                SECRETS["defender/client_secret"],
+                "--client-secret-file",
+                str(self.secret_file("defender/client_secret")),
             ),
         }
 
@@ -82,8 +87,12 @@ def make(folder: Path, seed: int) -> Site:
     key = folder / "vault.key"
     write_key_file(key)
     vault = SecretStore(site.state / "vault", key=KeySource(key_file=key))
-    for name, value in SECRETS.items():
+    (folder / "simulators").mkdir(mode=0o700)
+    for name in SECRETS:
+        value = secrets.token_urlsafe(18)
         vault.set(name, value)
+        site.secret_file(name).touch(0o600)
+        site.secret_file(name).write_text(value)
     site.config.write_text(_configuration(site))
     script = folder / "start-simulators"
     lines = [f"{shlex.join([*command, '--stay'])} >/dev/null &" for command in site.commands().values()]

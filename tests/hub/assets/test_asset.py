@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import permutations
 from typing import Any
 
-from isthmus_hub.assets._asset import mint, resolved_asset
+from isthmus_hub.assets._asset import Member, mint
+from isthmus_hub.assets._asset import resolved_asset as resolved
 from isthmus_sdk import stix
 
 
@@ -31,6 +32,11 @@ EDR = member(
     first_seen="2025-06-01T00:00:00.000Z",
 )
 ID = mint(OT["id"])
+
+
+def resolved_asset(id: str, bodies: Any, *, hub: str) -> dict[str, Any]:
+    """All of them with the change times of their vendors."""
+    return resolved(id, [Member(body, body["modified"]) for body in bodies], hub=hub)
 
 
 def facts_of(body: dict[str, Any]) -> dict[str, Any]:
@@ -70,3 +76,12 @@ def test_an_address_seen_talking_tells_less_than_a_device_s_own_record() -> None
 
 def test_a_split_gets_an_id_of_its_own() -> None:
     assert mint(OT["id"], 1) != mint(OT["id"]) == ID
+
+
+def test_when_somebody_looked_decides_nothing() -> None:
+    early, late = "2026-03-01T00:00:00.000Z", "2026-03-09T00:00:00.000Z"
+    names = set()
+    for one, other in ((early, late), (late, early)):
+        members = [Member(member("edr", one, hostname="a")), Member(member("ot", other, hostname="A"))]
+        names.add(resolved(ID, members, hub="h")["name"])
+    assert len(names) == 1
