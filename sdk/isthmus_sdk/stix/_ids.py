@@ -100,7 +100,16 @@ def edge_id(kind: str, source: str, target: str) -> str:
 def edge_ids(kind: str, source: str, targets: Iterable[str]) -> list[str]:
     """`edge_id` from one source to many targets."""
     head = f'{{"relationship_type":"{kind}","source_ref":"{source}","target_ref":"'
-    return [_mint("relationship", _ISTHMUS, f'{head}{target}","type":"relationship"}}'.encode()) for target in targets]
+    made = [
+        f"relationship--{_uuid5(_ISTHMUS, f'{head}{target}{_EDGE_TAIL}'.encode())}" for target in targets
+    ]  # _mint, once for all
+    if len(minted) >= _MINTED_LIMIT:
+        minted.clear()
+    minted.update(made)
+    return made
+
+
+_EDGE_TAIL = '","type":"relationship"}'
 
 
 class NativeIds:

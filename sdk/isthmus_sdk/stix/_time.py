@@ -43,6 +43,8 @@ def timestamp(value: object, *, unit: str = "auto") -> str | None:
         return None
     if isinstance(value, str):
         return _from_text(value, unit)
+    if type(value) is int:
+        return _from_number(value, unit)
     if isinstance(value, bool):
         raise RecordError(f"{value!r} is not a time")
     if isinstance(value, (int, float)):

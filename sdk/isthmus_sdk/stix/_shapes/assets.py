@@ -16,7 +16,7 @@ import msgspec
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.stix import normalise
 from isthmus_sdk.stix._extensions import ASSET
-from isthmus_sdk.stix._ids import NativeIds, sdo_id, value_id
+from isthmus_sdk.stix._ids import NativeIds, sdo_id
 from isthmus_sdk.stix._json import Json
 from isthmus_sdk.stix._merge import interface_order
 from isthmus_sdk.stix._shapes.classes import ASSET_CLASSES
@@ -227,12 +227,15 @@ class AssetShapes(Origin):
 
     def _known_as(self, key: str, kind: str | None, others: Iterable[Reference | Mapping[str, str]]) -> list[Json]:
         """External references: the source's own id, the asset class of ATT&CK for ICS, and what the mapping adds."""
-        source = self.connector or self.source_id
-        known = [{"source_name": source, "external_id": key}]
+        known = [{"source_name": self.connector or self.source_id, "external_id": key}]
         attack_id = ASSET_CLASSES.get(kind or "", _UNCLASSED)[1]
         if attack_id:
             known.append({"source_name": "mitre-attack", "external_id": attack_id})
-        return self.references([*known, *others])
+        if others or key[0] == "C":
+            return self.references([*known, *others])
+        if known[-1]["source_name"] < known[0]["source_name"]:  # as references sorts them
+            known.reverse()
+        return known
 
     def _whole(
         self, asset: Json, parts: Mapping[str, Json], site: str | None, zone: str | None, notes: list[str]
@@ -260,32 +263,33 @@ class AssetShapes(Origin):
             for value in (each.ips,) if isinstance(each.ips, str) else each.ips:
                 if ip := _or_note(normalise.ip, value, "interfaces[{}].ips", notes, index):
                     by_scope.setdefault(self.scope(*there, ip), []).append(ip)
-            if mac:
-                parts[value_id("mac-addr", mac)] = of_value("mac-addr", mac)
+            card = of_value("mac-addr", mac) if mac else None
+            if card:
+                parts[card["id"]] = card
                 if not by_scope:
                     by_scope[self.scope(*there, None)] = []
             for scope, ips in by_scope.items():
                 addresses = [address(ip) for ip in (sorted(set(ips)) if len(ips) > 1 else ips)]
                 for made in addresses:
                     parts[made["id"]] = made
-                cards.append(self._card(each.name, mac, addresses, vlan, scope))
+                cards.append(self._interface(each.name, card, addresses, vlan, scope))
         return _distinct(cards) if len(cards) > 1 else cards, parts
 
     @staticmethod
-    def _card(name: str | None, mac: str | None, addresses: list[Json], vlan: str | None, scope: str) -> Json:
-        card: Json = {}
+    def _interface(name: str | None, mac: Json | None, addresses: list[Json], vlan: str | None, scope: str) -> Json:
+        made: Json = {}
         if name and (name := normalise.text(name)):
-            card["name"] = name
+            made["name"] = name
         if mac:
-            card["mac"] = mac
-            card["mac_ref"] = value_id("mac-addr", mac)
+            made["mac"] = mac["value"]
+            made["mac_ref"] = mac["id"]
         if addresses:
-            card["ips"] = [each["value"] for each in addresses]
-            card["ip_refs"] = [each["id"] for each in addresses]
+            made["ips"] = [each["value"] for each in addresses]
+            made["ip_refs"] = [each["id"] for each in addresses]
         if vlan:
-            card["vlan"] = vlan
-        card["scope"] = scope
-        return card
+            made["vlan"] = vlan
+        made["scope"] = scope
+        return made
 
 
 def _distinct(cards: list[Json]) -> list[Json]:
@@ -370,9 +374,13 @@ def _programs(
         named.append(("os", system))
     if firmware is not None:
         named.append(("firmware", firmware))
-    named += [(f"software[{index}]", item) for index, item in enumerate(others)]
-    found = (program(item, notes, where) for where, item in named)
-    return {made["id"]: made for made in found if made}
+    if others:
+        named += [(f"software[{index}]", item) for index, item in enumerate(others)]
+    found: dict[str, Json] = {}
+    for where, item in named:
+        if made := program(item, notes, where):
+            found[made["id"]] = made
+    return found
 
 
 def _described(system: Software) -> str | None:
