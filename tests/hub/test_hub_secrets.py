@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from tests.faults.scene import scene, until
 
 from isthmus_connectors.simulation import Reply, Server
 from isthmus_hub.hub import Hub
-from isthmus_hub.telemetry._redact import forms
+from isthmus_sdk.masking import forms
 
 pytestmark = pytest.mark.timeout(300)
 VAULT, ENV, FILE = 'quixotry/vault-9fK"1', "quixotry-env+8Zq=&2", "quixotry\\file 7Yw%3"
@@ -59,7 +60,7 @@ def poison() -> dict:
 
     everything = plant(6, alerts=8, cves=4, links=4)
     everything["native"]["nozomi-guardian"]["node_cves"] = [
-        {"id": "ffffffff-poison", "cve": {"no": VAULT}, "asset_id": base64.b64encode(VAULT.encode()).decode(), "url": f"https://hub:{VAULT}@h/?q={ENV}"}
+        {"id": "ffffffff-poison", "cve": {"no": VAULT}, "asset_id": base64.b64encode(VAULT.encode()).decode(), "url": f"https://hub:{VAULT}@h/?q={quote(VAULT)}", "inside": base64.b64encode(f"x{VAULT}y".encode()).decode()}
     ]  # fmt: skip
     return everything
 

@@ -7,21 +7,14 @@ masked by themselves, since that would garble every line; they are masked as ``u
 
 from __future__ import annotations
 
-import base64
-import html
 import io
-import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from threading import Lock
 from typing import Any, TextIO, cast
-from urllib.parse import quote, quote_plus
+
+from isthmus_sdk.masking import SHORTEST, forms
 
 MASK = "***"
-SHORTEST = 6
-"""Characters of a value, or of one of its forms, below which it is not looked for."""
-SHORTEST_LINE = 16
-"""Characters of one line of a many-line secret (a PEM key) from which it is looked for by itself."""
 
 
 class Redactor:
@@ -99,63 +92,6 @@ class Redactor:
 _PLAIN = (list, tuple, set, frozenset)
 _NESTED = (Mapping, *_PLAIN)
 _DEEPEST = 16
-
-
-def forms(value: str) -> set[str]:
-    """The ways in which ``value`` may be written down, without those too short to look for."""
-    out = _written(value)
-    lines = value.splitlines()
-    if len(lines) > 1:
-        for line in lines:
-            if len(line) >= SHORTEST_LINE:
-                out |= _written(line)
-    return {form for form in out if len(form) >= SHORTEST}
-
-
-def _written(value: str) -> set[str]:
-    if len(value) < SHORTEST:
-        return set()
-    raw = value.encode("utf-8", "surrogatepass")
-    in_json = json.dumps(value)[1:-1]
-    in_utf8_json = json.dumps(value, ensure_ascii=False)[1:-1]
-    out = {
-        value,
-        in_json,
-        in_utf8_json,
-        in_json.replace("/", "\\/"),
-        json.dumps(in_json)[1:-1],
-        json.dumps(in_utf8_json, ensure_ascii=False)[1:-1],
-        repr(value)[1:-1],
-        repr(raw)[2:-1],
-        value.encode("unicode_escape", "surrogatepass").decode("ascii") if value.isprintable() else in_json,
-        html.escape(value),
-        html.escape(value, quote=False),
-        raw.hex(),
-        raw.hex().upper(),
-    }
-    for written in (quote(raw, safe=""), quote(raw, safe="/"), quote_plus(raw), quote(raw, safe=_UNRESERVED)):
-        out |= {written, re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), written)}
-    for encoded in {raw, *(form.encode("utf-8", "surrogatepass") for form in (in_json, in_utf8_json))}:
-        out |= set(_base64_cores(encoded))
-    return out
-
-
-_UNRESERVED = "!$&'()*+,;=:@/?"
-"""What RFC 3986 allows unencoded in a query or in user information, beyond letters, digits and ``-._~``."""
-
-
-def _base64_cores(raw: bytes) -> Iterable[str]:
-    """The characters that stand for ``raw`` in base64 whatever is around it: three alignments, two alphabets.
-
-    A character at the border also carries bits of the neighbour, so it is left out.
-    """
-    for before in range(3):
-        text = base64.b64encode(b"\0" * before + raw).decode("ascii").rstrip("=")
-        first = -(-before * 8 // 6)
-        last = (before + len(raw)) * 8 // 6
-        core = text[first:last]
-        yield core
-        yield core.replace("+", "-").replace("/", "_")
 
 
 def _spans(text: Any, wanted: tuple[Any, ...]) -> list[tuple[int, int]]:
