@@ -280,14 +280,15 @@ class PageMapper:
         out.quarantined.append(Rejected(index, self.records.native_id(raw), bad.path, bad.error, stage, raw))
 
 
-_SEVERAL = (stix.Shape, tuple, list, GeneratorType)
+_SEVERAL = frozenset({stix.Shape, tuple, list, GeneratorType})
 
 
 def flatten(made: Any, out: list[dict[str, Any]]) -> None:
     """STIX objects of whatever a mapping gave: a dict, a shape, an object of ``stix2``, ``None``, or an iterable of these."""
-    if type(made) is dict:
+    kind = type(made)
+    if kind is dict:
         out.append(made)
-    elif isinstance(made, _SEVERAL):
+    elif kind in _SEVERAL or isinstance(made, tuple | list):
         # Dicts are taken here without another call: this runs once for each object.
         for item in made:
             if type(item) is dict:

@@ -42,7 +42,7 @@ class Records:
                     f"model {model!r}: is neither a pydantic model nor a msgspec struct: {error}"
                 ) from None
         self.keys = _keys(model, key)
-        self._key_getters = [getter(path) for path in self.keys]
+        self._key_getters = [(path, getter(path)) for path in self.keys]
 
     def validate(self, raws: Sequence[bytes]) -> list[Any]:
         """One entry per raw record, in order: the validated record or a :class:`Bad`."""
@@ -63,9 +63,9 @@ class Records:
 
     def keyless(self, record: Any) -> Bad | None:
         """A :class:`Bad` where the record's own id is null or empty."""
-        for path, get in zip(self.keys, self._key_getters, strict=True):
+        for path, get in self._key_getters:
             value = get(record)
-            if value is None or (isinstance(value, str) and not value.strip()):
+            if value is None or (isinstance(value, str) and (not value or value.isspace())):
                 return Bad(path, "the record's own id is empty")
         return None
 

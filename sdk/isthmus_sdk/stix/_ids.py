@@ -94,7 +94,8 @@ def edge_id(kind: str, source: str, target: str) -> str:
 
     The ends are identifiers, so no escaping is needed.
     """
-    return edge_ids(kind, source, (target,))[0]
+    name = f'{{"relationship_type":"{kind}","source_ref":"{source}","target_ref":"{target}{_EDGE_TAIL}'
+    return _mint("relationship", _ISTHMUS, name.encode())
 
 
 def edge_ids(kind: str, source: str, targets: Iterable[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, overload
 import msgspec
 
 from isthmus_sdk.errors import RecordError
-from isthmus_sdk.stix._ids import edge_ids, sdo_id
+from isthmus_sdk.stix._ids import edge_id, edge_ids, sdo_id
 from isthmus_sdk.stix._json import Json
 from isthmus_sdk.stix._time import is_later, is_timestamp, timestamp
 from isthmus_sdk.stix.normalise import text
@@ -197,7 +197,16 @@ class Origin:
 
     def edge(self, kind: str, source: str, target: str, created: str, modified: str) -> Json:
         """A relationship that is named by its type and ends."""
-        return self.edges(kind, source, (target,), created, modified)[0]
+        return {
+            "type": "relationship",
+            "spec_version": SPEC,
+            "id": edge_id(kind, source, target),
+            "created": created,
+            "modified": modified,
+            "relationship_type": kind,
+            "source_ref": source,
+            "target_ref": target,
+        }
 
     def edges(self, kind: str, source: str, targets: Collection[str], created: str, modified: str) -> list[Json]:
         """The same relationship from one source to many targets."""
