@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
-from operator import itemgetter
+from operator import ge, itemgetter
 from typing import Any, Final, NamedTuple
 
 from isthmus_sdk.stix import _compile as single
@@ -30,6 +30,7 @@ Json = dict[str, Any]
 _FEWEST = 4
 """Below this the checks of single objects are quicker."""
 _LAYOUTS_HELD = 1_024
+_VALUES_HELD = 8_192
 _TYPE_OF_REFERENCE = itemgetter(slice(None, -38))
 _START_OF_IDENTIFIER = itemgetter(slice(None, -36))
 _BY_VALUE: Final = frozenset({"timestamp", "milliseconds", "vocabulary", "enum", "type name", "language", "mime"})
@@ -42,8 +43,10 @@ class Plan(NamedTuple):
     """How to check all objects of one layout."""
 
     columns: tuple[ColumnTest | None, ...]
+    orders: tuple[tuple[int, int, Callable[[Any], bool]], ...]
+    """Columns of times of which the first is not before the second, and the same rule for one row."""
     rows: tuple[Callable[[Any], bool], ...]
-    """Rules that bind several properties."""
+    """Other rules that bind several properties."""
 
 
 def accepts_all(objects: Collection[Json]) -> bool:
@@ -73,10 +76,21 @@ def _by_layout(objects: Collection[Json]) -> bool:
 
 
 def _follow(plan: Plan, table: Sequence[Json]) -> bool:
-    for test, column in zip(plan.columns, zip(*map(dict.values, table), strict=True), strict=True):
+    columns = list(zip(*map(dict.values, table), strict=True))
+    for test, column in zip(plan.columns, columns, strict=True):
         if test is not None and not test(column):
             return False
+    for later, earlier, rule in plan.orders:
+        if not _in_order(columns[later], columns[earlier]) and not all(map(rule, table)):
+            return False
     return all(all(map(rule, table)) for rule in plan.rows)
+
+
+def _in_order(later: Column, earlier: Column) -> bool:
+    """Whether it can be seen from the text: of timestamps of one length, text order is the order in time."""
+    if later == earlier:
+        return True
+    return set(map(len, later)) == set(map(len, earlier)) == {24} and all(map(ge, later, earlier))
 
 
 # -- plans -------------------------------------------------------------------------------------------------------
@@ -134,8 +148,25 @@ def _lined_up(
             columns.append(_plain_at_top)
         else:
             return None
-    always, guarded = single._rules(entry)
-    return Plan(tuple(columns), (*always, *(rule for name, rule in guarded if name in names)))
+    orders, rows = [], []
+    for rule in entry.rules:
+        test = single._rule(rule, entry)
+        if rule.name in single._COUNTED:
+            if test is not None and not test(
+                dict.fromkeys(names)
+            ):  # only the names matter, and they are the same in all
+                return None
+        elif rule.name in ("not before", "after"):
+            later, earlier = rule.given[0], rule.then[0]
+            if test is None or later not in names or earlier not in names:
+                continue
+            if rule.name == "after":
+                rows.append(test)
+            else:
+                orders.append((names.index(later), names.index(earlier), test))
+        elif test is not None and single._CONCERNS.get(rule.name, names[0]) in names:
+            rows.append(test)
+    return Plan(tuple(columns), tuple(orders), tuple(rows))
 
 
 # -- columns -----------------------------------------------------------------------------------------------------
@@ -156,9 +187,24 @@ def _test(kind: Kind) -> ColumnTest:
     if name == "extensions":
         return _extensions
     one = single._test(kind)
-    if name in _BY_VALUE:
-        return lambda column: all(map(one, set(column)))
-    return lambda column: all(map(one, column))
+    return _by_value(one) if name in _BY_VALUE else lambda column: all(map(one, column))
+
+
+def _by_value(one: Callable[[Any], bool]) -> ColumnTest:
+    known: set[Any] = set()
+
+    def test(column: Column) -> bool:
+        values = set(column)
+        if values <= known:
+            return True
+        if not all(map(one, values)):
+            return False
+        if len(known) > _VALUES_HELD:
+            known.clear()
+        known.update(values)
+        return True
+
+    return test
 
 
 def _texts(column: Column) -> bool:
@@ -267,7 +313,8 @@ def _plain(column: Column, depth: int) -> bool:
     if str in kinds:
         return _texts(column)
     if int in kinds:
-        return min(column) >= -SAFE_INTEGER - 1 and max(column) <= SAFE_INTEGER
+        least, greatest = min(column), max(column)
+        return bool(least + 1 >= -SAFE_INTEGER and greatest <= SAFE_INTEGER)
     if list in kinds:
         if depth > single._DEEPEST or not (depth or all(column)):
             return False
