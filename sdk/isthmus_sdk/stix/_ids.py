@@ -2,7 +2,7 @@
 
 Cyber observables follow the standard (section 2.9): namespace and contributing properties are given, timestamps in the
 form stix2 hashes them. Domain and relationship objects use a namespace of our own, over the canonical JSON of a natural
-key: the standard keeps its namespace for observables. ``docs`` publishes the recipe, the tests hold its vectors.
+key: the standard keeps its namespace for observables. The tests hold the vectors of the recipe.
 """
 
 from __future__ import annotations

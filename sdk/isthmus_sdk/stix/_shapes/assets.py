@@ -129,8 +129,7 @@ class AssetShapes(Origin):
         )
         asset["labels"] = _labels(technology, kind, level, labels)
         asset["external_references"] = self._known_as(key, kind, references)
-        if description:
-            asset["description"] = description
+        asset |= given(description=description)
         return self._whole(asset, parts, site, zone, notes)
 
     def endpoint(
