@@ -219,9 +219,13 @@ def _own_ids(start: str) -> ColumnTest:
     def test(column: Column) -> bool:
         if set(map(_START_OF_IDENTIFIER, column)) != {start}:
             return False
-        return minted.issuperset(column) or all(type(id) is str and is_identifier(id) for id in column)
+        return _identifiers(set(column))
 
     return test
+
+
+def _identifiers(values: set[Any]) -> bool:
+    return all(type(id) is str and is_identifier(id) for id in values - minted)
 
 
 def _references(targets: tuple[str, ...]) -> ColumnTest:
@@ -229,7 +233,7 @@ def _references(targets: tuple[str, ...]) -> ColumnTest:
 
     def test(column: Column) -> bool:
         values = set(column)
-        if not minted.issuperset(values) and not all(type(id) is str and is_identifier(id) for id in values):
+        if not _identifiers(values):
             return False
         kinds = set(map(_TYPE_OF_REFERENCE, values))
         if kinds <= allowed:

@@ -163,7 +163,8 @@ class AlertShapes(GeneralShapes):
 
     def _alert_references(self, key: str, others: Iterable[Reference | Mapping[str, str]]) -> list[Json]:
         own = {"source_name": self.connector or self.source_id, "external_id": key}
-        return self.references((own, *others) if others else (own,))
+        plain = not others and own["source_name"] and key[0] != "C"  # a CVE is told as text
+        return [own] if plain else self.references((own, *others))
 
     def _facts(
         self,
