@@ -29,6 +29,8 @@ def content_hash(body: Json, encoded: bytes) -> bytes:
         or encoded.count(_MODIFIED) != 1
     ):
         return stix.content_hash(body)
-    rest = encoded.replace(b'"created":"%b",' % created.encode(), b"", 1)
-    rest = rest.replace(b'"modified":"%b",' % modified.encode(), b"", 1)
+    members = b'"created":"%b",' % created.encode(), b'"modified":"%b",' % modified.encode()
+    rest = encoded.replace(members[0], b"", 1).replace(members[1], b"", 1)
+    if len(rest) != len(encoded) - len(members[0]) - len(members[1]):
+        return stix.content_hash(body)  # a text that is written with escapes
     return blake2b(rest, digest_size=16).digest()
