@@ -7,7 +7,8 @@ holds the transport's own resume token and the mark at which the walk began.
 * The filter is inclusive and records that were stored before are recognised by their digest, so rows with equal times are
   neither lost nor repeated; an update of a record has other bytes and passes.
 * The mark is the value of a record, never the clock; a time in the vendor's future is capped at the time of the page.
-* It advances with each page only while the vendor keeps ascending order, else at the end of the walk.
+* It advances with each page only while the vendor keeps ascending order, else at the end of the walk, and then not past
+  the walk's beginning: what came in meanwhile behind the walk's position was not met.
 * A mark of another query (stream, model, settings) is not continued: the stream starts anew.
 * Each walk has a number, so that two walks over unchanged data never give the same block id.
 """
@@ -54,6 +55,8 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     """Greatest value met in the walk in progress."""
     unordered: bool = False
     """The walk in progress met values out of order, so ``high`` waits for its end."""
+    begun: str = ""
+    """When the first page of the walk in progress was fetched."""
 
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
@@ -86,7 +89,7 @@ class Cursor:
         if self.timed and since is not None and state.high is None:
             state.kind, state.high = "time", text_of(time_of(since))
         if state.t is None:
-            state.since, state.top, state.unordered = state.high, None, not stream.ordered
+            state.since, state.top, state.unordered, state.begun = state.high, None, not stream.ordered, ""
         self._state = state
         self._seen: dict[str, Any] = dict.fromkeys(state.seen)
         self._high = read_mark(state.kind, state.high)
@@ -117,7 +120,7 @@ class Cursor:
 
     def restart(self) -> None:
         """The vendor forgot the resume token: the walk begins again at the high-water mark."""
-        self._state.t = None
+        self._state.t, self._state.begun = None, ""
         self._since, self._top = self._high, None
         self._state.unordered = not self._stream.ordered
 
@@ -137,9 +140,10 @@ class Cursor:
         self, values: Sequence[Any], raws: Sequence[bytes], position: Any, observed_at: str, *, last: bool
     ) -> bytes:
         """The cursor after a page whose objects are about to be sent; ``last``: it ends the walk."""
-        if self.timed:
-            self._advance(values, raws, observed_at)
         state = self._state
+        if self.timed:
+            state.begun = state.begun or observed_at
+            self._advance(values, raws, observed_at)
         if self._files:
             state.t = position
         elif isinstance(position, Position):
@@ -244,14 +248,15 @@ class Cursor:
 
     def _end(self, observed_at: str) -> bytes:
         before = self._since
-        self._high = self._capped(observed_at) if self.timed else None
+        seen_whole = self._state.begun if self._state.unordered and self._state.begun else observed_at
+        self._high = self._capped(seen_whole) if self.timed else None
         edge = self._edge(self._high)
         if self._high != before:
             # Digests from an earlier run that this walk did not meet again have no value; they cannot come back.
             self._seen = {d: m for d, m in self._seen.items() if m is not None and (edge is None or m >= edge)}
         self._forget(edge)
         self._state.t = self._top = self._since = None
-        self._state.unordered = False
+        self._state.unordered, self._state.begun = False, ""
         return self._encoded()
 
     def _forget(self, edge: Any) -> None:

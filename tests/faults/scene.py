@@ -46,6 +46,7 @@ Answer = Callable[[Request], Reply]
 def plant(devices: int = 30, *, alerts: int = 24, cves: int = 18, links: int = 18, version: int = 0) -> dict[str, Any]:
     """A plant of so many things; both products see every third device, so there is something to resolve."""
     names = [f"device-{n:03d}" for n in range(devices)]
+    ends = min(devices, 12)  # who talks to whom does not change when the plant grows
     return {
         "name": "works",
         "devices": [
@@ -70,8 +71,8 @@ def plant(devices: int = 30, *, alerts: int = 24, cves: int = 18, links: int = 1
         "links": [
             {
                 "id": f"link-{n:03d}",
-                "source": names[n % devices],
-                "target": names[(n * 7 + 1) % devices],
+                "source": names[n % ends],
+                "target": names[(n * 7 + 1 + n // ends) % ends],
                 "protocol": "modbus",
                 "transport": "tcp",
                 "port": 502,
@@ -89,7 +90,7 @@ def plant(devices: int = 30, *, alerts: int = 24, cves: int = 18, links: int = 1
                 "category": "SIGN:PROGRAM:CHANGE",
                 "severity": 60,
                 "status": "open",
-                **({"device": names[0]} if n % 4 == 0 else {"source": names[n % devices], "target": names[(n + 1) % devices]}),
+                **({"device": names[0]} if n % 4 == 0 else {"source": names[n % ends], "target": names[(n + 1) % ends]}),
                 "first_seen": f"2026-05-04T03:{n // 60:02d}:{n % 60:02d}Z",
                 "created": f"2026-05-04T03:{n // 60:02d}:{n % 60:02d}Z",
                 "updated": f"2026-05-04T03:{n // 60:02d}:{n % 60:02d}Z",
@@ -100,7 +101,7 @@ def plant(devices: int = 30, *, alerts: int = 24, cves: int = 18, links: int = 1
         "vulnerabilities": [
             {
                 "id": f"cve-{n:03d}",
-                "device": names[n % devices],
+                "device": names[n % ends],
                 "cve": f"CVE-2024-{1000 + n}",
                 "cvss": 7.5,
                 "first_seen": "2026-03-01T00:00:00Z",

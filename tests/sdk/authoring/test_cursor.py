@@ -120,6 +120,19 @@ def test_an_unordered_walk_moves_the_mark_only_at_its_end() -> None:
     assert cursor(done, ordered=False).since == seconds(9)
 
 
+def test_an_unordered_walk_does_not_move_the_mark_past_its_beginning() -> None:
+    """A walk stops in its middle and goes on a day later: what came in behind its position meanwhile was not met."""
+    begun, resumed = "2026-05-01T10:00:05.000Z", "2026-05-02T10:00:00.000Z"
+    half = feed(cursor(ordered=False), (seconds(1), b"a"), last=False, position=Position(0, "b"), at=begun)
+    done = feed(cursor(half, ordered=False), (seconds(80_000), b"came in ahead of the position"), at=resumed)
+    assert cursor(done, ordered=False).since == seconds(5)
+    rows = (seconds(40_000), b"came in behind it"), (seconds(80_000), b"came in ahead of the position")
+    tracker = cursor(done, ordered=False)
+    next_walk = feed(tracker, *rows, at="2026-05-02T10:05:00.000Z")
+    assert tracker.fresh == [b"came in behind it"]  # type: ignore[attr-defined]
+    assert cursor(next_walk, ordered=False).since == seconds(80_000)
+
+
 def test_a_stream_that_turns_out_to_be_unordered_is_treated_as_such() -> None:
     notes: list[str] = []
     made = stream()
