@@ -151,7 +151,9 @@ class Readers:
         return Lent(self)
 
     def take(self) -> apsw.Connection:
-        """A connection of one's own; to be given back."""
+        """A connection of one's own; to be given back. Raises `StorageFault` once closed."""
+        if self._closed:
+            raise StorageFault(f"{self.path}: is closed")
         try:
             return self._idle.pop()
         except IndexError:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 import apsw
 
 from isthmus_hub.store import _links
 from isthmus_hub.store._bodies import Bodies
-from isthmus_hub.store._intern import Idents, Words
+from isthmus_hub.store._intern import Idents, Words, key
 from isthmus_hub.store._merge import Claim
 from isthmus_hub.store._types import Json
 from isthmus_sdk import stix
@@ -22,12 +21,14 @@ class Entry:
     type: str | None = None
     created: int | None = None
     links: int = 0
+    mentioned = False
+    """Whether the id has a row in the file, though perhaps not the object."""
     described = False
     """Whether type, created and links are in the file as they are here."""
     body: Json | None = None
     """Body of the winning version, if it came in this call."""
     encoded: bytes | None = None
-    told_by: frozenset[int] = frozenset()
+    told_by: tuple[int, ...] = ()
     """Sources with claims in the file. One: its words are the object's body; several: each has its statement."""
 
     def __init__(self, id: str) -> None:
@@ -48,12 +49,12 @@ class Entries:
         self._idents = idents
         self._bodies = bodies
 
-    def write(self, entries: list[Entry]) -> None:
-        """Bring the file in line with ``entries``."""
+    def write(self, entries: list[Entry], numbers: dict[str, int]) -> None:
+        """Bring the file in line with ``entries``. ``numbers`` are those of ids that are known already."""
         if not entries:
             return
         new = {entry.id for entry in entries if not entry.told_by}
-        self._write_links(entries)
+        self._write_links(entries, numbers)
         self._write_statements([entry for entry in entries if len(entry.claims) > 1 and entry.said])
         self._write_bodies([entry for entry in entries if entry.encoded is not None], new)
         self._write_claims(entries, new)
@@ -104,66 +105,66 @@ class Entries:
             [(no, source, current, body) for (no, source, _), body in zip(said, packed, strict=True)],
         )
 
-    def _write_links(self, entries: list[Entry]) -> None:
-        """Give numbers to new ids, and bring values and edges in line where they changed."""
-        changed: list[tuple[Entry, list[_links.Value], list[_links.Link], int]] = []
-        mentioned: dict[str, None] = {}
+    def _write_links(self, entries: list[Entry], numbers: dict[str, int]) -> None:
+        """Give numbers to new ids, and bring values and edges in line where they changed.
+
+        ``numbers`` holds those that are known; an id that is absent is new if it is an entry's, else looked up.
+        """
+        changed: list[tuple[Entry, list[_links.Value], list[_links.Link]]] = []
+        mentioned: list[str] = []
         for entry in entries:
             if entry.no is None:
-                mentioned[entry.id] = None
+                numbers[entry.id] = entry.no = self._idents.next()
             if entry.body is None:
                 continue
-            values, links = _links.values(entry.body), _links.links(entry.body)
-            fingerprint = _links.fingerprint(values, links)
+            values, links, fingerprint = _links.describe(entry.body)
             if fingerprint != entry.links:
-                changed.append((entry, values, links, fingerprint))
+                changed.append((entry, values, links))
+                if entry.links:
+                    self._remove_old_links(entry, values, links)
+                entry.links, entry.described = fingerprint, False
                 for source, _, target in links:
-                    mentioned[source] = mentioned[target] = None
-        for entry, values, links, fingerprint in changed:
-            if entry.links:
-                self._remove_old_links(entry, values, links)
-            entry.links, entry.described = fingerprint, False
-        numbers = self._number(entries, mentioned)
+                    if target not in numbers:
+                        mentioned.append(target)
+                    if source not in numbers:
+                        mentioned.append(source)
+        mentioned = [id for id in mentioned if id not in numbers]
+        if mentioned:
+            numbers |= self._idents.all(mentioned)
+        self._write_idents(entries)
         new_values: list[tuple[int, str, int]] = []
         new_edges: list[tuple[int, int, int, int, int]] = []
-        for entry, values, links, _ in changed:
-            assert entry.no is not None
-            new_values += [(self._words.number(self._connection, kind), value, entry.no) for kind, value in values]
+        words = self._words.numbers(self._connection, {link[1] for _, _, links in changed for link in links}
+                                    | {value[0] for _, values, _ in changed for value in values})  # fmt: skip
+        for entry, values, links in changed:
+            no = entry.no or 0
+            for kind, value in values:
+                new_values.append((words[kind], value, no))
             for source, kind, target in links:
-                word = self._words.number(self._connection, kind)
-                new_edges += _both_ways(numbers[source], word, numbers[target], entry.no)
-        if new_values:
-            self._connection.executemany("INSERT OR IGNORE INTO value VALUES (?, ?, ?)", sorted(new_values))
-        if new_edges:
-            self._connection.executemany("INSERT OR IGNORE INTO edge VALUES (?, ?, ?, ?, ?)", sorted(new_edges))
+                a, word, b = numbers[source], words[kind], numbers[target]
+                new_edges.append((a, 0, word, b, no))
+                new_edges.append((b, 1, word, a, no))
+        self._connection.executemany("INSERT OR IGNORE INTO value VALUES (?, ?, ?)", new_values)
+        self._connection.executemany("INSERT OR IGNORE INTO edge VALUES (?, ?, ?, ?, ?)", new_edges)
 
-    def _number(self, entries: list[Entry], mentioned: Collection[str]) -> dict[str, int]:
-        """Numbers of the entries and of all ids in ``mentioned``; rows of ``ident`` are brought up to date."""
-        connection = self._connection
-        number = self._words.number
-        described = {
-            entry.id: (number(connection, entry.type), entry.created, entry.links)
-            for entry in entries
-            if entry.no is None and entry.type is not None
-        }
-        numbers = self._idents.all(mentioned, described) if mentioned else {}
+    def _write_idents(self, entries: list[Entry]) -> None:
+        """Bring the rows of ``ident`` up to date."""
+        words = self._words.numbers(self._connection, {entry.type for entry in entries if entry.type is not None})
+        new, known = [], []
         for entry in entries:
-            if entry.no is None:
-                entry.no = numbers[entry.id]
-        connection.executemany(
-            "UPDATE ident SET type = ?, created = ?, links = ? WHERE no = ?",
-            [
-                (number(connection, entry.type), entry.created, entry.links, entry.no)
-                for entry in entries
-                if entry.id not in described and not entry.described and entry.type is not None
-            ],
-        )
-        return numbers
+            if entry.type is None or entry.described:
+                continue
+            if entry.mentioned or entry.told_by:
+                known.append((words[entry.type], entry.created, entry.links, entry.no))
+            else:
+                new.append((entry.no, key(entry.id), entry.id, words[entry.type], entry.created, entry.links))
+        self._connection.executemany("INSERT INTO ident VALUES (?, ?, ?, ?, ?, ?)", new)
+        self._connection.executemany("UPDATE ident SET type = ?, created = ?, links = ? WHERE no = ?", known)
 
     def _remove_old_links(self, entry: Entry, values: list[_links.Value], links: list[_links.Link]) -> None:
         old = self.stored_body(entry)
-        gone_values = set(_links.values(old)).difference(values)
-        gone_links = set(_links.links(old)).difference(links)
+        gone_values = set(_links.values_of(old)).difference(values)
+        gone_links = set(_links.links_of(old)).difference(links)
         number = self._words.number
         self._connection.executemany(
             "DELETE FROM value WHERE kind = ? AND value = ? AND object = ?",

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from hashlib import blake2b
 from typing import Any
 
 import apsw
-
-Described = tuple[int | None, int | None, int | None]
-"""Number of the type, pinned ``created``, fingerprint of the links."""
-_MENTIONED: Described = (None, None, None)
 
 
 def key(id: str) -> int:
@@ -50,6 +46,10 @@ class Words:
             number = self.known(connection, text)
             assert number is not None
         return number
+
+    def numbers(self, connection: apsw.Connection, texts: Iterable[str]) -> dict[str, int]:
+        """Numbers of all ``texts``."""
+        return {text: self.number(connection, text) for text in texts}
 
     def known(self, connection: apsw.Connection, text: str) -> int | None:
         """Number of ``text`` if it has one."""
@@ -123,21 +123,21 @@ class Idents:
         )
         return {id: no for id, no in rows if id in wanted}
 
-    def all(self, ids: Collection[str], objects: Mapping[str, Described] | None = None) -> dict[str, int]:
-        """Numbers of all ``ids``; new ones are given in the order of ``ids`` and written at once.
+    def next(self) -> int:
+        """A number that the caller gives to an id and writes."""
+        number = self._next
+        self._next += 1
+        return number
 
-        ``objects`` describes those new ids whose objects are being stored, so that one write does.
-        """
+    def all(self, ids: Collection[str]) -> dict[str, int]:
+        """Numbers of all ``ids``; new ones are given in the order of ``ids`` and written at once."""
         found = self.find(ids)
-        fresh = [id for id in ids if id not in found]
-        if fresh:
-            rows = []
-            described = objects or {}
-            for number, id in enumerate(fresh, self._next):
-                found[id] = number
-                rows.append((number, key(id), id, *described.get(id, _MENTIONED)))
-            self._next += len(fresh)
-            self._connection.executemany("INSERT INTO ident VALUES (?, ?, ?, ?, ?, ?)", rows)
+        rows = []
+        for id in ids:
+            if id not in found:
+                found[id] = self.next()
+                rows.append((found[id], key(id), id))
+        self._connection.executemany("INSERT INTO ident (no, key, id) VALUES (?, ?, ?)", rows)
         return found
 
     def one(self, id: str) -> int:

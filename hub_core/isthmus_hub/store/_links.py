@@ -1,8 +1,10 @@
-"""What can be looked up about an object without reading it: its values and its edges. Pure functions."""
+"""What can be looked up about an object without reading it: its values and its edges. Pure functions.
+
+Every new or changed object passes through here, so plain loops take the place of shorter forms.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any
 
@@ -12,6 +14,7 @@ from isthmus_hub.store._types import Json
 from isthmus_sdk import stix
 
 Value = tuple[str, str]
+"""Kind and value, in the form in which it is compared."""
 Link = tuple[str, str, str]
 """Source id, kind, target id."""
 
@@ -24,8 +27,18 @@ _SCO_VALUES = {
     "email-addr": "email",
 }
 _NOT_EDGES = frozenset({"created_by_ref", "object_marking_refs", "marking_ref"})
+_NO_REFERENCES = frozenset({"labels", "external_references", "infrastructure_types", "kill_chain_phases", "hashes"})
+"""Frequent properties in which the standard has no references."""
 _EXACT = frozenset({"native_id", "url"})
 _pack = msgspec.msgpack.Encoder().encode
+
+
+def describe(obj: Json) -> tuple[list[Value], list[Link], int]:
+    """Values, edges, and 64 bits that tell whether any of them changed (0: there are none)."""
+    values, links = values_of(obj), links_of(obj)
+    if not values and not links:
+        return values, links, 0
+    return values, links, int.from_bytes(blake2b(_pack((values, links)), digest_size=8).digest(), signed=True)
 
 
 def normal(kind: str, value: str) -> str:
@@ -34,92 +47,91 @@ def normal(kind: str, value: str) -> str:
     return value if kind in _EXACT else value.lower()
 
 
-def values(obj: Json) -> list[Value]:
-    """``(kind, value)`` under which the object is found: addresses, names, serials, CVEs, native ids, identifiers."""
-    kind = _SCO_VALUES.get(obj["type"])
-    found = list(_named(kind, obj.get("value"))) if kind else []
-    if obj["type"] == "vulnerability":
-        found += _cves(obj)
+def values_of(obj: Json) -> list[Value]:
+    """Under which the object is found: addresses, names, serials, CVEs, native ids, identifiers; sorted."""
+    found: list[Value] = []
+    type = obj["type"]
+    if type in _SCO_VALUES:
+        _add(found, _SCO_VALUES[type], obj.get("value"))
+    elif type == "vulnerability":
+        _add_cves(found, obj)
     if "extensions" in obj:
-        found += _fact_values(obj)
-    if len(found) == 1:
-        return [(kind, normal(kind, value)) for kind, value in found]
-    return sorted({(kind, normal(kind, value)) for kind, value in found})
+        _add_facts(found, obj)
+    return sorted(set(found)) if len(found) > 1 else found
 
 
-def links(obj: Json) -> list[Link]:
-    """Edges that exist because of this object: a relationship's own, or its references."""
+def links_of(obj: Json) -> list[Link]:
+    """Edges that exist because of this object, sorted: a relationship's own, or its references."""
     if obj["type"] == "relationship":
         source, kind, target = obj.get("source_ref"), obj.get("relationship_type"), obj.get("target_ref")
         if isinstance(source, str) and isinstance(kind, str) and isinstance(target, str):
             return [(source, kind, target)]
         return []
     found: list[tuple[str, str]] = []
-    _references(obj, found)
-    if not found:
-        return []
+    _add_references(found, obj)
     id = obj["id"]
-    return sorted({(id, name, target) for name, target in found if name not in _NOT_EDGES})
+    if len(found) > 1:
+        return sorted({(id, name, target) for name, target in found if name not in _NOT_EDGES})
+    return [(id, name, target) for name, target in found if name not in _NOT_EDGES]
 
 
-def fingerprint(values: list[Value], links: list[Link]) -> int:
-    """64 bits that tell whether values or edges changed; 0 for none."""
-    if not values and not links:
-        return 0
-    return int.from_bytes(blake2b(_pack((values, links)), digest_size=8).digest(), signed=True)
-
-
-def _references(obj: Json, found: list[tuple[str, str]]) -> None:
+def _add_references(found: list[tuple[str, str]], obj: Json) -> None:
     """``(property, id)`` of every reference at any depth: those of `stix.refs`, without the cost of their paths."""
     for name, child in obj.items():
+        if name in _NO_REFERENCES:
+            continue
         kind = child.__class__
         if kind is str:
             if (name[-4:] == "_ref" or name == "ref") and child[-38:-36] == "--":
                 found.append((name, child))
         elif kind is dict:
-            _references(child, found)
+            _add_references(found, child)
         elif kind is list:
-            if name[-5:] == "_refs" or name == "refs":
-                found += [(name, id) for id in child if id.__class__ is str and id[-38:-36] == "--"]
-            _references_in(child, found)
+            _add_references_in(found, child, name if name[-5:] == "_refs" or name == "refs" else "")
 
 
-def _references_in(items: list[Any], found: list[tuple[str, str]]) -> None:
+def _add_references_in(found: list[tuple[str, str]], items: list[Any], name: str) -> None:
     for item in items:
         kind = item.__class__
-        if kind is dict:
-            _references(item, found)
+        if kind is str:
+            if name and item[-38:-36] == "--":
+                found.append((name, item))
+        elif kind is dict:
+            _add_references(found, item)
         elif kind is list:
-            _references_in(item, found)
+            _add_references_in(found, item, "")
 
 
-def _cves(obj: Json) -> Iterator[Value]:
-    yield from _named("cve", obj.get("name") if str(obj.get("name", "")).upper().startswith("CVE-") else None)
+def _add_cves(found: list[Value], obj: Json) -> None:
+    name = obj.get("name")
+    if isinstance(name, str) and name[:4].upper() == "CVE-":
+        _add(found, "cve", name)
     for reference in _dicts(obj.get("external_references")):
         if reference.get("source_name") == "cve":
-            yield from _named("cve", reference.get("external_id"))
+            _add(found, "cve", reference.get("external_id"))
 
 
-def _fact_values(obj: Json) -> Iterator[Value]:
+def _add_facts(found: list[Value], obj: Json) -> None:
     asset = stix.facts(obj, stix.ASSET)
     if asset:
         for kind in ("native_id", "hostname", "serial"):
-            yield from _named(kind, asset.get(kind))
+            if kind in asset:
+                _add(found, kind, asset[kind])
         for interface in _dicts(asset.get("interfaces")):
-            yield from _named("mac", interface.get("mac"))
+            _add(found, "mac", interface.get("mac"))
             for ip in interface.get("ips") or ():
-                yield from _named("ipv6" if ":" in str(ip) else "ipv4", ip)
+                _add(found, "ipv6" if ":" in str(ip) else "ipv4", ip)
         for identifier in _dicts(asset.get("identifiers")):
-            yield from _named(identifier.get("kind"), identifier.get("value"))
+            _add(found, identifier.get("kind"), identifier.get("value"))
     alert = stix.facts(obj, stix.ALERT)
     if alert:
-        yield from _named("native_id", alert.get("native_id"))
+        _add(found, "native_id", alert.get("native_id"))
 
 
-def _dicts(value: object) -> Iterator[Json]:
-    return (item for item in value if isinstance(item, dict)) if isinstance(value, list | tuple) else iter(())
+def _add(found: list[Value], kind: object, value: object) -> None:
+    if value.__class__ is str and kind.__class__ is str and (text := normal(kind, value)):
+        found.append((kind, text))
 
 
-def _named(kind: object, value: object) -> Iterator[Value]:
-    if isinstance(kind, str) and isinstance(value, str) and kind and value.strip():
-        yield kind, value
+def _dicts(value: object) -> list[Json]:
+    return [item for item in value if item.__class__ is dict] if value.__class__ is list else []

@@ -82,8 +82,8 @@ class Claim:
         if other.first_offset < self.first_offset:
             self.first_offset = other.first_offset
             changed = True
-        if other.key > self.key:
-            self.modified, self.observed, self.hash = other.key
+        if other.modified >= self.modified and other.key > self.key:
+            self.modified, self.observed, self.hash = other.modified, other.observed, other.hash
             self.markings, self.capped = other.markings, other.capped
             changed = True
         return changed

@@ -64,7 +64,10 @@ class Observing:
             self._look_up(part)
             self._take(part, changes, rejected)
             self._write_confirmed()
-            self._writing.write([entry for entry in self._entries.values() if entry.dirty])
+            changed = [entry for entry in self._entries.values() if entry.dirty]
+            if changed:
+                numbers = {id: (row[0] if type(row) is list else row)[_NO] for id, row in self._rows.items()}
+                self._writing.write(changed, numbers)
             self._entries = {}
         return changes, rejected
 
@@ -93,6 +96,7 @@ class Observing:
                 row = rows.get(item.id)
                 if (
                     row is not None
+                    and (type(row) is list or row[_HASH] == hash)
                     and item.id not in entries
                     and self._confirms(item, row, source, hash, modified, observed)
                 ):
@@ -185,6 +189,8 @@ class Observing:
 
     def _another(self, entry: Entry, item: Incoming, source: int, claim: Claim) -> Change:
         claims = entry.claims
+        if len(claims) == 1 and source in claims:
+            return self._newer(entry, item, source, claim)
         before, markings = claims[self._winner(claims)].hash, _merge.united_markings(claims)
         known = claims.get(source)
         last = None if known is None else known.hash
@@ -203,6 +209,19 @@ class Observing:
         elif _merge.united_markings(claims) == markings:
             return Change(item.id, "unchanged" if known.hash == claim.hash else "stale", None, last is None)
         return Change(item.id, "changed", self._effective(entry, best), last is None)
+
+    def _newer(self, entry: Entry, item: Incoming, source: int, claim: Claim) -> Change:
+        """What `_another` does, where there is one source only."""
+        known = entry.claims[source]
+        before, markings = known.hash, known.markings
+        if known.absorb(claim):
+            entry.dirty.add(source)
+        if known.hash != before:
+            entry.said[source] = entry.encoded = item.encoded
+            entry.body = item.body
+        elif known.markings == markings:
+            return Change(item.id, "unchanged" if before == claim.hash else "stale")
+        return Change(item.id, "changed", self._effective(entry, known))
 
     def _winner(self, claims: dict[int, Claim]) -> int:
         if len(claims) == 1:
@@ -229,13 +248,13 @@ class Observing:
                 rows = [rows]
             row = rows[0]
             entry = Entry(id)
-            entry.no = row[_NO]
+            entry.no, entry.mentioned = row[_NO], True
             if row[_TYPE] is not None:
                 entry.described, entry.created, entry.links = True, row[_CREATED], row[_LINKS]
                 entry.type = self._words.text(self._connection, row[_TYPE])
                 for row in rows:
                     entry.claims[row[_SOURCE]] = Claim(*row[_MODIFIED:])
-                entry.told_by = frozenset(entry.claims)
+                entry.told_by = tuple(entry.claims)
         self._entries[id] = entry
         return entry
 

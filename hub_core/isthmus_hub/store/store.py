@@ -314,6 +314,8 @@ class Store(Reads):
 
     def close(self) -> None:
         """Wait for a running transaction and release the file; may be called twice."""
+        if self._owner == threading.get_ident():
+            raise StoreError("the store cannot be closed inside a transaction")
         with self._lock:
             if self._closed:
                 return

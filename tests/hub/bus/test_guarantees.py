@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from isthmus_hub.bus import EARLIEST, LATEST, Ack, BlockRefused, Bus, Offset, OffsetExpired, Time
+from isthmus_hub.bus import EARLIEST, LATEST, Ack, BlockRefused, Bus, Offset, OffsetExpired, StorageFault, Time
 
 MakeBus = Callable[[], Bus]
 STREAM = "observed"
@@ -232,6 +232,28 @@ def test_iterating_a_subscription_ends_when_it_is_closed(bus: Bus) -> None:
             if len(seen) == 3:
                 subscription.close()
     assert [block.first for block in seen] == [1, 3, 5]
+
+
+def test_a_closed_bus_says_so_to_whoever_still_waits(make_bus: MakeBus) -> None:
+    bus = make_bus()
+    subscription = bus.subscribe(STREAM, "tail")
+    outcome: list[Exception] = []
+
+    def read() -> None:
+        try:
+            for _ in subscription:
+                pass
+        except StorageFault as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    bus.close()
+    bus.close()
+    thread.join(timeout=30)
+    assert "closed" in str(outcome[0])
+    with pytest.raises(StorageFault, match="closed"):
+        bus.publish(STREAM, [b"x"], block_id=b"1")
 
 
 def test_a_forgotten_group_is_gone(bus: Bus) -> None:

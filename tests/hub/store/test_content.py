@@ -46,4 +46,4 @@ def test_the_content_hash_from_bytes_is_the_content_hash(body: dict[str, Any]) -
 def test_links_are_the_references_of_the_object(body: dict[str, Any]) -> None:
     named = {(body["id"], path.rpartition(".")[2].partition("[")[0], id) for path, id in stix.refs(body)}
     expected = {link for link in named if link[1] not in ("created_by_ref", "object_marking_refs", "marking_ref")}
-    assert set(_links.links(body)) == expected
+    assert set(_links.links_of(body)) == expected

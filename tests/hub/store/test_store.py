@@ -226,6 +226,8 @@ def test_everything_is_there_after_reopening(open_store: OpenStore) -> None:
 
 
 def test_a_closed_store_says_so(store: Store) -> None:
+    with store.transaction(), pytest.raises(StoreError, match="inside a transaction"):
+        store.close()
     store.close()
     with pytest.raises(StoreError, match="closed"):
         store.counts()
