@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import apsw
 
@@ -124,6 +125,14 @@ def rollback(connection: apsw.Connection) -> None:
         except apsw.Error:
             if connection.in_transaction:
                 raise
+
+
+def one_row(connection: apsw.Connection, sql: str) -> Any:
+    """The row that has to be there. Raises `StorageDamaged` where it is not."""
+    row = connection.execute(sql).get
+    if row is None:
+        raise StorageDamaged(f"{connection.filename}: a row that is always there is missing; run the check command")
+    return row
 
 
 def sync_directory(path: Path) -> None:
@@ -256,6 +265,7 @@ __all__ = [
     "StorageFault",
     "StorageFull",
     "connect",
+    "one_row",
     "require_safe_library",
     "rollback",
     "storage_errors",

@@ -10,18 +10,24 @@ from typing import Any
 
 import apsw
 
-from isthmus_hub._sqlite import FileKind, Lent, Readers, StorageDamaged, StorageFull, connect, rollback, storage_errors
-from isthmus_hub.bus import _codec
+from isthmus_hub._sqlite import (
+    FileKind,
+    Lent,
+    Readers,
+    StorageDamaged,
+    StorageFull,
+    connect,
+    one_row,
+    rollback,
+    storage_errors,
+)
+from isthmus_hub.bus import _codec, _retention
 from isthmus_hub.bus._space import Space
 from isthmus_hub.bus.api import Ack, Gap, Group, PublishTimeout, Retained
 
 READ_BYTES = 16 * 1024 * 1024
 """One `read` stops after about this many uncompressed bytes."""
 CHECKPOINT_PAGES = 4000
-KEEP_IDS = 1_000_000
-"""Block ids outlive their blocks, up to this many of them."""
-_RETAIN_AT_ONCE = 500
-_RETAIN_WHEN_FULL = 10
 _POLL_FIRST, _POLL_LAST = 0.002, 0.1
 
 KIND = FileKind(
@@ -146,7 +152,7 @@ class Log:
         with storage_errors(self.path):
             try:
                 writer.execute("BEGIN IMMEDIATE")
-                last, blocks, stored_bytes, newest = _row(
+                last, blocks, stored_bytes, newest = one_row(
                     writer, "SELECT last, blocks, bytes, stored_at FROM head WHERE one = 1"
                 )
                 stored_at = max(time.time(), newest)
@@ -206,7 +212,7 @@ class Log:
     def head(self) -> tuple[int, int, int, int]:
         """First retained offset, last offset, blocks, compressed bytes."""
         with self.reading() as reader:
-            first, last, blocks, size = _row(reader, "SELECT first, last, blocks, bytes FROM head WHERE one = 1")
+            first, last, blocks, size = one_row(reader, "SELECT first, last, blocks, bytes FROM head WHERE one = 1")
         return first, last, blocks, size
 
     def wait(self, after: int, timeout: float | None) -> bool:
@@ -318,74 +324,24 @@ class Log:
 
     def retain(self, max_age: float | None, max_bytes: int | None) -> Retained:
         """Remove oldest blocks, a few hundred per transaction so that publishers hardly notice."""
-        removed, at_once = 0, _RETAIN_AT_ONCE
+        removed, at_once = 0, _retention.AT_ONCE
         while True:
             with self._commit_lock, storage_errors(self.path):
                 try:
-                    dropped, first = self._drop_oldest(max_age, max_bytes, at_once)
+                    dropped, first = _retention.drop_oldest(self._writer, max_age, max_bytes, at_once)
                 except apsw.FullError:
-                    if at_once < _RETAIN_AT_ONCE:
+                    if at_once < _retention.AT_ONCE:
                         raise
                     self._make_room()
-                    at_once = _RETAIN_WHEN_FULL
+                    at_once = _retention.AT_ONCE_WHEN_FULL
                     continue
                 removed += dropped
                 if dropped:
-                    self._shrink()
+                    _retention.shrink(self._writer)
                 if dropped < at_once:
                     if removed:
                         self._fold()  # only now the file gets smaller
                     return Retained(removed, first)
-
-    def _drop_oldest(self, max_age: float | None, max_bytes: int | None, at_once: int) -> tuple[int, int]:
-        writer = self._writer
-        try:
-            writer.execute("BEGIN IMMEDIATE")
-            first, last, blocks, size = _row(writer, "SELECT first, last, blocks, bytes FROM head WHERE one = 1")
-            floor: Any = writer.execute("SELECT min(position) FROM cursor").get
-            limit = last if floor is None else floor
-            horizon = None if max_age is None else time.time() - max_age
-            dropped = freed = 0
-            rows: Any = writer.execute(
-                "SELECT last, stored_at, length(body) FROM block WHERE last <= ? ORDER BY first LIMIT ?",
-                (limit, at_once),
-            )
-            for end, stored_at, length in rows:
-                too_old = horizon is not None and stored_at < horizon
-                too_much = max_bytes is not None and size - freed > max_bytes
-                if not (too_old or too_much):
-                    break
-                dropped += 1
-                freed += length
-                first = end + 1
-            if dropped:
-                writer.execute("DELETE FROM block WHERE first < ?", (first,))
-                writer.execute(
-                    "UPDATE head SET first = ?, blocks = ?, bytes = ? WHERE one = 1",
-                    (first, blocks - dropped, size - freed),
-                )
-                self._drop_old_ids(writer, first)
-            writer.execute("COMMIT")
-        except BaseException:
-            rollback(writer)
-            raise
-        return dropped, first
-
-    def _shrink(self) -> None:
-        """Give freed pages back to the disk; where that fails they are used again by later blocks."""
-        try:
-            self._writer.execute("PRAGMA incremental_vacuum(2000)").fetchall()
-        except apsw.Error:
-            rollback(self._writer)
-
-    @staticmethod
-    def _drop_old_ids(writer: apsw.Connection, first: int) -> None:
-        surplus = writer.execute("SELECT count(*) FROM block_id").get - KEEP_IDS
-        if surplus > 0:
-            writer.execute(
-                "DELETE FROM block_id WHERE id IN (SELECT id FROM block_id WHERE first < ? ORDER BY first LIMIT ?)",
-                (first, surplus),
-            )
 
     def _make_room(self) -> None:
         """On a full disk: give up the reserve, and the space of the write-ahead log."""
@@ -405,13 +361,6 @@ class Log:
             self._positions.close()
             self._fold()
             self._writer.close()
-
-
-def _row(connection: apsw.Connection, sql: str) -> Any:
-    row = connection.execute(sql).get
-    if row is None:
-        raise StorageDamaged("the stream's head row is missing")
-    return row
 
 
 __all__ = ["KIND", "Log", "Pending"]

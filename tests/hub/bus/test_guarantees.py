@@ -210,7 +210,7 @@ def test_a_group_may_begin_at_a_time(bus: Bus) -> None:
 
 def test_stored_times_never_decrease_even_if_the_clock_does(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     moments = iter([1_000.0, 999.0, 1_001.0])
-    monkeypatch.setattr("isthmus_hub.bus._log.time.time", lambda: next(moments))
+    monkeypatch.setattr("time.time", lambda: next(moments))
     fill(bus, 3)
     assert [block.stored_at for block in bus.read(STREAM)] == [1_000.0, 1_000.0, 1_001.0]
 
@@ -282,7 +282,7 @@ def test_retention_by_size_keeps_the_newest_and_reports_an_expired_offset(bus: B
 
 def test_retention_by_age_removes_what_is_older(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1_000.0
-    monkeypatch.setattr("isthmus_hub.bus._log.time.time", lambda: now)
+    monkeypatch.setattr("time.time", lambda: now)
     fill(bus, 2, tag="old")
     now = 2_000.0
     fill(bus, 2, tag="new")
@@ -309,6 +309,17 @@ def test_after_retention_latest_ids_and_offsets_go_on(make_bus: MakeBus) -> None
     assert bus.publish(STREAM, [b"again"], block_id=b"block-0").duplicate
     assert bus.publish(STREAM, [b"next"], block_id=b"next").first == 11
     assert bus.check().ok
+
+
+def test_ids_of_removed_blocks_are_kept_up_to_a_number(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isthmus_hub.bus._retention.KEEP_IDS", 4)
+    fill(bus, 6)
+    bus.commit(STREAM, "resolve", 10)
+    bus.retain(STREAM, max_bytes=0)
+    duplicates = [
+        bus.publish(STREAM, [b"x"], block_id=f"block-{number}".encode()).duplicate for number in (5, 4, 3, 2, 1, 0)
+    ]
+    assert duplicates == [True, True, True, True, False, False]
 
 
 def test_a_removed_stream_of_many_blocks_leaves_room_for_new_ones(bus: Bus) -> None:
