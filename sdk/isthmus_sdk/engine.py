@@ -280,6 +280,7 @@ class PageMapper:
         out.quarantined.append(Rejected(index, self.records.native_id(raw), bad.path, bad.error, stage, raw))
 
 
+_DICTS = {dict}
 _SEVERAL = frozenset({stix.Shape, tuple, list, GeneratorType})
 
 
@@ -289,10 +290,13 @@ def flatten(made: Any, out: list[dict[str, Any]]) -> None:
     if kind is dict:
         out.append(made)
     elif kind in _SEVERAL or isinstance(made, tuple | list):
-        # Dicts are taken here without another call: this runs once for each object.
+        # Dicts and shapes are taken here without another call: this runs once for each object.
         for item in made:
-            if type(item) is dict:
+            kind = type(item)
+            if kind is dict:
                 out.append(item)
+            elif kind is stix.Shape and set(map(type, item.objects)) == _DICTS:
+                out.extend(item.objects)
             else:
                 flatten(item, out)
     elif isinstance(made, Mapping):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from isthmus_sdk.errors import ManifestError, RecordError
 
@@ -35,7 +35,8 @@ class Records:
             self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(model).decode
         else:
             try:
-                self._page = TypeAdapter(list[model]).validate_json
+                # Values of different records seldom repeat: remembering them costs more than it saves.
+                self._page = TypeAdapter(list[model], config=ConfigDict(cache_strings="keys")).validate_json
                 self._decode = TypeAdapter(model).validate_json
             except Exception as error:
                 raise ManifestError(

@@ -71,7 +71,7 @@ def sco_id(type: str, properties: Mapping[str, Any]) -> str:
     return drawn_id(type, {name: value for name, value in properties.items() if name != "id" and value is not None})
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def value_id(type: str, value: str) -> str:
     """`sco_id` of the observables whose one contributing property is ``value``: addresses, names, URLs."""
     return _mint(type, _OASIS, b'{"value":' + json_text(value) + b"}")

@@ -85,7 +85,7 @@ def both_ends(a: str | None, b: str | None) -> tuple[str | None, str | None]:
     return (a, b) if is_later(b, a) else (a, a)
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def is_timestamp(text: str) -> bool:
     """Whether ``text`` is a STIX timestamp: RFC 3339, zone ``Z``, a day that exists (leap seconds are allowed)."""
     found = _CANONICAL.fullmatch(text)
@@ -114,7 +114,7 @@ def shortened(text: str) -> str:
     return f"{whole}.{fraction}Z" if fraction else f"{whole}Z"
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=4_096)
 def _from_text(value: str, unit: str) -> str | None:
     if len(value) == 24 and is_timestamp(value):
         return _known(value)
@@ -153,7 +153,7 @@ def _from_text(value: str, unit: str) -> str | None:
         raise RecordError(f"{text!r} is not a time: {error}") from error
 
 
-@lru_cache(maxsize=16_384, typed=True)
+@lru_cache(maxsize=4_096, typed=True)
 def _from_number(value: float, unit: str) -> str | None:
     if value != value or value in (float("inf"), float("-inf")):
         raise RecordError(f"{value} is not a time")

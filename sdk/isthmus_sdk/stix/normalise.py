@@ -66,7 +66,7 @@ def text(value: object) -> str | None:
     raise RecordError(f"expected text, found {type(value).__name__}")
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _mac(value: str) -> str | None:
     if is_mac(value) and value != "00:00:00:00:00:00":
         return value
@@ -95,7 +95,7 @@ def mac(value: object) -> str | None:
     return _mac(value)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _ip(value: str) -> str | None:
     if is_ipv4(value) and "/" not in value and value != "0.0.0.0":  # noqa: S104 - compared, not bound
         return value
@@ -134,7 +134,7 @@ def ip(value: object) -> str | None:
     return _ip(value)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def is_public(address: str) -> bool:
     """Whether a normalised address is globally routable."""
     return ipaddress.ip_address(address).is_global

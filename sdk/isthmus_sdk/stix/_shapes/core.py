@@ -29,12 +29,13 @@ def default_scope(
 class Shape(Sequence[Json]):
     """Objects that belong together, referents first: immutable, iterable, with the object that matters at hand."""
 
-    __slots__ = ("_objects", "notes", "object")
+    __slots__ = ("notes", "object", "objects")
 
     def __init__(self, object: Json, objects: Iterable[Json] = (), notes: Iterable[str] = ()) -> None:
         self.object = object
         """The main object."""
-        self._objects = tuple(objects) or (object,)
+        self.objects = tuple(objects) or (object,)
+        """All of them, referents first."""
         self.notes = tuple(notes)
         """What the source said that could not be normalised, each with its place."""
 
@@ -49,13 +50,13 @@ class Shape(Sequence[Json]):
     @overload
     def __getitem__(self, index: slice) -> tuple[Json, ...]: ...
     def __getitem__(self, index: int | slice) -> Json | tuple[Json, ...]:
-        return self._objects[index]
+        return self.objects[index]
 
     def __len__(self) -> int:
-        return len(self._objects)
+        return len(self.objects)
 
     def __iter__(self) -> Iterator[Json]:
-        return iter(self._objects)
+        return iter(self.objects)
 
     def __repr__(self) -> str:
         return f"<Shape {self.id} of {len(self)} objects>"
