@@ -34,8 +34,23 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder, "requirements.in"), Path(folder, "requirements.txt")
         source.write_text("\n".join(wanted()) + "\n")
-        command = [sys.executable, "-m", "piptools", "compile", "--quiet", "--generate-hashes", "--allow-unsafe", "--strip-extras"]
-        command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--no-emit-trusted-host"]
+        command = [
+            sys.executable,
+            "-m",
+            "piptools",
+            "compile",
+            "--quiet",
+            "--generate-hashes",
+            "--allow-unsafe",
+            "--strip-extras",
+        ]
+        command += [
+            "--no-header",
+            "--no-annotate",
+            "--no-emit-index-url",
+            "--no-emit-find-links",
+            "--no-emit-trusted-host",
+        ]
         done = subprocess.run([*command, "--output-file", str(target), str(source)], check=False)
         if done.returncode == 0:
             (ROOT / "requirements.txt").write_text(HEADER + target.read_text())

@@ -21,10 +21,34 @@ def run(rounds: int) -> list[Row]:
     bare = [*python, "import typer; app = typer.Typer(); app.command()(lambda: None); typer.main.get_command(app)"]
     ours, theirs = _paired(sdk, libraries, rounds)
     help_cpu, bare_cpu = _paired([command, "--help"], bare, rounds)
-    loaded = subprocess.run([*python, "import isthmus_sdk, sys; print([m for m in ('httpx', 'stix2') if m in sys.modules])"], capture_output=True, text=True, check=True).stdout.strip()
+    loaded = subprocess.run(
+        [*python, "import isthmus_sdk, sys; print([m for m in ('httpx', 'stix2') if m in sys.modules])"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
     return [
-        Row("import isthmus_sdk, CPU", ours * 1000, "ms", "import pydantic, msgspec, pluggy", ours / theirs, 1.5, 1.1, smaller_is_better=True, note=f"loads of httpx, stix2: {loaded}"),
-        Row("isthmus --help, CPU", help_cpu * 1000, "ms", "python with typer", help_cpu / bare_cpu, 2.0, 1.3, smaller_is_better=True),
+        Row(
+            "import isthmus_sdk, CPU",
+            ours * 1000,
+            "ms",
+            "import pydantic, msgspec, pluggy",
+            ours / theirs,
+            1.5,
+            1.1,
+            smaller_is_better=True,
+            note=f"loads of httpx, stix2: {loaded}",
+        ),
+        Row(
+            "isthmus --help, CPU",
+            help_cpu * 1000,
+            "ms",
+            "python with typer",
+            help_cpu / bare_cpu,
+            2.0,
+            1.3,
+            smaller_is_better=True,
+        ),
     ]
 
 

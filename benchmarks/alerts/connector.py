@@ -43,4 +43,6 @@ def alerts(ctx: Context[AlertSettings]) -> Iterable[Page]:
 def alert_to_stix(alert: Alert, stix: Builder) -> Iterator[Shape]:
     """The address, the alert as an incident with our facts, and the edge between the incident and the product that raised it."""
     yield stix.ip(alert.source_ip)
-    yield stix.alert(alert.id, title=alert.title, severity=alert.severity, first_seen=alert.created_at, modified=alert.updated_at)
+    yield stix.alert(
+        alert.id, title=alert.title, severity=alert.severity, first_seen=alert.created_at, modified=alert.updated_at
+    )

@@ -54,7 +54,12 @@ def main() -> None:
     """Serve until standard input closes."""
     Handler.total = int(sys.argv[1])
     Handler.pages = tuple(
-        b'{"data":[' + b",".join(json.dumps(alert(number), separators=(",", ":")).encode() for number in range(page * PAGE, (page + 1) * PAGE)) + b"],"
+        b'{"data":['
+        + b",".join(
+            json.dumps(alert(number), separators=(",", ":")).encode()
+            for number in range(page * PAGE, (page + 1) * PAGE)
+        )
+        + b"],"
         for page in range(min(DISTINCT_PAGES, -(-Handler.total // PAGE)))
     )
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -39,6 +39,8 @@ def test_a_value_is_read_left_out_or_refused(kind: Any, value: Any, read: Any) -
         assert adapter.validate_python(value) == read
 
 
-@pytest.mark.parametrize(("value", "read"), [(None, []), ({"a": "1"}, [{"a": "1"}]), ([{"a": "1"}, None], [{"a": "1"}])])
+@pytest.mark.parametrize(
+    ("value", "read"), [(None, []), ({"a": "1"}, [{"a": "1"}]), ([{"a": "1"}, None], [{"a": "1"}])]
+)
 def test_one_object_or_null_is_a_list(value: Any, read: Any) -> None:
     assert TypeAdapter(Annotated[list[dict[str, str]], Many]).validate_python(value) == read
