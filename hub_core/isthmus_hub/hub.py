@@ -510,21 +510,19 @@ class Hub:
     def store_rebuild(self) -> dict[str, Any]:
         """Make the store anew from ``observed``; the former file is kept beside it.
 
-        Assignments and aliases are taken over first: resolved ids are minted once. Raises where the beginning of the
-        stream is no longer retained.
+        What does not follow from ``observed`` is taken over first: assignments, aliases, published versions and what
+        waits to be published, so that platforms are told only what differs. Raises where the beginning of the stream is
+        no longer retained.
         """
         self.bus.read(OBSERVED, 1, 1)
-        assignments, aliases = list(self.store.assignments()), list(self.store.aliases())
-        former = self.state.store.with_name(f"store-{datetime.now(UTC):%Y%m%dT%H%M%S}.sqlite")
+        kept = self.state.store.with_name(f"store-{datetime.now(UTC):%Y%m%dT%H%M%S}.sqlite")
         self.store.close()
-        self.state.store.rename(former)
-        del self.store, self.__dict__["resolver"]
-        with self.store.transaction() as tx:
-            for observed, asset in assignments:
-                tx.assign(observed, asset)
-            for retired, survivor in aliases:
-                tx.alias(retired, survivor)
-        return {"entries": self.resolve(), "former": str(former)}
+        self.state.store.rename(kept)
+        for part in ("store", "resolver"):
+            self.__dict__.pop(part, None)
+        with Store.open(kept, hub=self.name) as former, self.store.transaction() as tx:
+            tx.adopt(former)
+        return {"entries": self.resolve(), "former": str(kept)}
 
     def reconfigure(self, config: Config) -> None:
         """Take a new configuration; a bad one is refused whole. The hub's name and bus cannot change while it runs."""

@@ -32,8 +32,8 @@ def shown() -> str:
 
 
 def comparable(text: str) -> str:
-    """Without what depends on which product answered first: how many versions were superseded before they went out."""
-    return re.sub(r"\d+ (?=in |accepted|dropped|superseded|pending)", "N ", text)
+    """Without what depends on which product answered first: how many versions were superseded, and assets merged, before they went out."""
+    return re.sub(r"\d+ (?=in |accepted|dropped|superseded|pending|tlp)", "N ", text)
 
 
 def main() -> None:
