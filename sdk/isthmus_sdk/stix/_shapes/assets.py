@@ -180,28 +180,34 @@ class AssetShapes(Origin):
 
     def zone(self, name: str, *, site: str | None = None) -> Shape:
         """A network zone of the source (IEC 62443): an infrastructure that assets are part of."""
-        title = self.native_key(name, "zone")
+        title, place = self.native_key(name, "zone"), normalise.text(site)
+        made = self._zones.get((title, place))
+        if made is None:
+            made = self._made_zone(title, place)
+            if len(self._zones) < _ZONES_HELD:
+                self._zones[title, place] = made
+        # A fresh object each time, also below: what is done to one must not show in the next.
+        return Shape({**made, "labels": ["zone"], "extensions": {ASSET: {**made["extensions"][ASSET]}}})
+
+    @cached_property
+    def _zones(self) -> dict[tuple[str, str | None], Json]:
+        return {}
+
+    def _made_zone(self, title: str, site: str | None) -> Json:
         began, changed = self.versions(None, None)
         known = given(
-            kind="zone",
-            native_id=title,
-            source_id=self.source_id,
-            connector=self.connector,
-            site=normalise.text(site),
-            zone=title,
+            kind="zone", native_id=title, source_id=self.source_id, connector=self.connector, site=site, zone=title
         )
-        return Shape(
-            {
-                "type": "infrastructure",
-                "spec_version": SPEC,
-                "id": self._zone_id(title, normalise.text(site)),
-                "created": began,
-                "modified": changed,
-                "name": title,
-                "labels": ["zone"],
-                "extensions": {ASSET: {"extension_type": "property-extension", **known}},
-            }
-        )
+        return {
+            "type": "infrastructure",
+            "spec_version": SPEC,
+            "id": self._zone_id(title, site),
+            "created": began,
+            "modified": changed,
+            "name": title,
+            "labels": ["zone"],
+            "extensions": {ASSET: {"extension_type": "property-extension", **known}},
+        }
 
     def _zone_id(self, name: str, site: str | None) -> str:
         key = {"connector": self.connector, "kind": "zone", "name": name, "site": site, "source_id": self.source_id}
@@ -300,6 +306,7 @@ def _distinct(cards: list[Json]) -> list[Json]:
     return kept
 
 
+_ZONES_HELD = 1_024
 _UNCLASSED: tuple[str, str | None] = ("unknown", None)
 
 

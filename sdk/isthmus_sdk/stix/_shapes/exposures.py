@@ -9,7 +9,7 @@ from isthmus_sdk.errors import RecordError
 from isthmus_sdk.stix import normalise
 from isthmus_sdk.stix._extensions import EXPOSURE
 from isthmus_sdk.stix._shapes.core import Origin, Reference, Referent, Shape, gather, given, id_of, objects_of
-from isthmus_sdk.stix._time import earliest, latest, timestamp
+from isthmus_sdk.stix._time import both_ends, timestamp
 
 STATES = ("open", "resolved", "accepted")
 LIKELIHOODS = ("confirmed", "likely", "possible")
@@ -71,16 +71,16 @@ class ExposureShapes(Origin):
         if likelihood is not None:
             _one_of(likelihood, LIKELIHOODS, "likelihood")
         flaw = self.vulnerability(cve, description=description)
-        first, last = timestamp(first_seen), timestamp(last_seen)
-        began, changed = self.versions(None, modified, earliest(first, last))
+        first, last = both_ends(timestamp(first_seen), timestamp(last_seen))
+        began, changed = self.versions(None, modified, first)
         known = given(
             state=state,
             likelihood=likelihood,
             cvss=_between(cvss, 10, "cvss"),
             epss=_between(epss, 1, "epss"),
             kev=kev,
-            first_seen=earliest(first, last),
-            last_seen=latest(first, last),
+            first_seen=first,
+            last_seen=last,
             fix=normalise.text(fix),
             source_id=self.source_id,
         )

@@ -10,7 +10,7 @@ from isthmus_sdk.stix import normalise
 from isthmus_sdk.stix._ids import edge_id
 from isthmus_sdk.stix._json import Json
 from isthmus_sdk.stix._shapes.core import Origin, Reference, Referent, Shape, gather, given, id_of, objects_of
-from isthmus_sdk.stix._time import earliest, instant, latest, timestamp
+from isthmus_sdk.stix._time import both_ends, instant, timestamp
 
 
 class GeneralShapes(Origin):
@@ -111,9 +111,9 @@ class GeneralShapes(Origin):
         references: Iterable[Reference | Mapping[str, str]] = (),
     ) -> Shape:
         """sighting of a domain object, known to the source as ``native_id``."""
-        first, last = timestamp(first_seen), timestamp(last_seen)
+        first, last = both_ends(timestamp(first_seen), timestamp(last_seen))
         places, data = list(where), list(observed)
-        began, changed = self.versions(earliest(first, last), modified)
+        began, changed = self.versions(first, modified)
         key = {
             "connector": self.connector,
             "native_id": self.native_key(native_id, "sighting"),
@@ -121,7 +121,7 @@ class GeneralShapes(Origin):
         }
         made = self.versioned(
             "sighting", key, began, changed,
-            first_seen=earliest(first, last), last_seen=latest(first, last), count=count, description=description,
+            first_seen=first, last_seen=last, count=count, description=description,
             sighting_of_ref=id_of(of), where_sighted_refs=sorted({id_of(each) for each in places}),
             observed_data_refs=sorted({id_of(each) for each in data}), extensions=dict(extensions or {}),
             external_references=self.references(references),
@@ -151,7 +151,7 @@ class GeneralShapes(Origin):
         first, last = timestamp(first_observed), timestamp(last_observed)
         if first is None:
             raise RecordError("observed-data needs the time of its first observation")
-        start, stop = earliest(first, last), latest(first, last)
+        start, stop = both_ends(first, last)
         began, changed = self.versions(created, modified, start)
         key: Json = {"source_id": self.source_id}
         if native_id is None:

@@ -11,7 +11,7 @@ from isthmus_sdk.stix._extensions import COMMUNICATION
 from isthmus_sdk.stix._json import Json
 from isthmus_sdk.stix._merge import set_span, unite_services, unite_windows
 from isthmus_sdk.stix._shapes.core import Origin, Referent, Shape, gather, given, id_of, objects_of
-from isthmus_sdk.stix._time import earliest, latest, timestamp
+from isthmus_sdk.stix._time import both_ends, timestamp
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -44,13 +44,13 @@ class TrafficShapes(Origin):
         ``seconds``, ``part``, ``connections``, ``bytes_out``, ``bytes_in``, ``packets_out``, ``packets_in``, ``late``,
         ``overflow``.
         """
-        first, last = timestamp(first_seen), timestamp(last_seen)
-        began, changed = self.versions(None, modified, earliest(first, last))
+        first, last = both_ends(timestamp(first_seen), timestamp(last_seen))
+        began, changed = self.versions(None, modified, first)
         windows = [window] if isinstance(window, Mapping) else list(window or ())
         known = given(
             services=unite_services([_service(each) for each in services], None),
-            first_seen=earliest(first, last),
-            last_seen=latest(first, last),
+            first_seen=first,
+            last_seen=last,
             sensor=sensor,
             windows=unite_windows([given(**each) for each in windows], None),
         )
