@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import astuple
 
-from isthmus_sdk.engine import MakeBuilder, Outcome, Rejected
+from isthmus_sdk.engine import Collector, MakeBuilder, Outcome, Rejected
 from isthmus_sdk.errors import ConfigurationError, Ignored, IsthmusError, RecordError
 from isthmus_sdk.faults import fault_point
 from isthmus_sdk.files import hold
 from isthmus_sdk.page import Page
 from isthmus_sdk.records import Bad, cut
 from isthmus_sdk.stix import normalise
-from isthmus_sdk.summarise._collect import Collector
 from isthmus_sdk.summarise._decode import PageDecoder
 from isthmus_sdk.summarise._flow import KEY, Flow
 from isthmus_sdk.summarise._objects import objects_of
