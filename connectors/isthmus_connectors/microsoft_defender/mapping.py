@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
 
-from isthmus_connectors.fields import says
 from isthmus_connectors.microsoft_defender.models import Alert, Evidence, Machine, MachineVulnerability, NetworkAddress
 from isthmus_sdk import stix as core
 from isthmus_sdk.errors import RecordError
+from isthmus_sdk.fields import says
 from isthmus_sdk.stix import Builder, Interface, Rule, Shape, Subject, normalise
 
 PRODUCT = "Microsoft Defender for Endpoint"

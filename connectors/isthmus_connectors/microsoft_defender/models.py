@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from isthmus_connectors.fields import Flag, Many, Moment, NativeId, Text, Texts, Whole
+from isthmus_sdk.fields import Flag, Many, Moment, NativeId, Text, Texts, Whole
 
 
 class _Record(BaseModel):

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
 
-from isthmus_connectors.fields import only, says
 from isthmus_connectors.nozomi_guardian.models import Alert, Asset, Link, NodeCve
 from isthmus_sdk import stix as core
 from isthmus_sdk.errors import Ignored, RecordError
+from isthmus_sdk.fields import only, says
 from isthmus_sdk.stix import Builder, Interface, Rule, Service, Shape, Subject, normalise
 
 _CLASSES = {

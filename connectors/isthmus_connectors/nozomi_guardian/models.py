@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from isthmus_connectors.fields import Flag, Listed, Many, Moment, NativeId, Number, Port, Text, TextByKey, Texts
+from isthmus_sdk.fields import Flag, Listed, Many, Moment, NativeId, Number, Port, Text, TextByKey, Texts
 from isthmus_sdk.stix import latest
 
 

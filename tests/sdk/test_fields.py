@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from isthmus_connectors.fields import Flag, Listed, Many, Moment, NativeId, Number, Port, Text, TextByKey, Texts, Whole
+from isthmus_sdk.fields import Flag, Listed, Many, Moment, NativeId, Number, Port, Text, TextByKey, Texts, Whole
 
 REFUSED = object()
 
