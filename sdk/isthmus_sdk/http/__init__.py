@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from isthmus_sdk.http._auth import ApiKey, Auth, Basic, Bearer, Flow, NoAuth, OAuth2ClientCredentials, TokenAuth
     from isthmus_sdk.http._client import Event, Http
+    from isthmus_sdk.http._logins import HeaderLogin, Login, SessionCookie
     from isthmus_sdk.http._message import Headers, Request, Response
     from isthmus_sdk.http._pagers import (
         Cursor,
@@ -25,14 +26,17 @@ if TYPE_CHECKING:
     )
     from isthmus_sdk.http._pages import pages
     from isthmus_sdk.http._policy import Limits, Rate, Retry, Tls
+    from isthmus_sdk.http._signatures import HmacSignature, NonceDigest, Signed
 
 _HOME = {
     "_auth": ("ApiKey", "Auth", "Basic", "Bearer", "Flow", "NoAuth", "OAuth2ClientCredentials", "TokenAuth"),
     "_client": ("Event", "Http"),
+    "_logins": ("HeaderLogin", "Login", "SessionCookie"),
     "_message": ("Headers", "Request", "Response"),
     "_pagers": ("Cursor", "Keyset", "LinkHeader", "NextLink", "Offset", "PageNumber", "PageRequest", "Pager", "Reply"),
     "_pages": ("pages",),
     "_policy": ("Limits", "Rate", "Retry", "Tls"),
+    "_signatures": ("HmacSignature", "NonceDigest", "Signed"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -58,13 +62,17 @@ __all__ = [
     "Cursor",
     "Event",
     "Flow",
+    "HeaderLogin",
     "Headers",
+    "HmacSignature",
     "Http",
     "Keyset",
     "Limits",
     "LinkHeader",
+    "Login",
     "NextLink",
     "NoAuth",
+    "NonceDigest",
     "OAuth2ClientCredentials",
     "Offset",
     "PageNumber",
@@ -75,6 +83,8 @@ __all__ = [
     "Request",
     "Response",
     "Retry",
+    "SessionCookie",
+    "Signed",
     "Tls",
     "TokenAuth",
     "pages",

@@ -129,10 +129,14 @@ class TokenAuth(Auth):
         """``request`` with the token in its place."""
         return request.with_headers({"Authorization": f"Bearer {token}"})
 
+    def refused(self, reply: Response) -> bool:
+        """Whether the vendor no longer takes the token."""
+        return reply.status == 401
+
     def flow(self, request: Request) -> Flow:
         token = yield from self._valid(refused=None)
         reply = yield self.prove(request, token)
-        if reply.status == 401:
+        if self.refused(reply):
             token = yield from self._valid(refused=token)
             yield self.prove(request, token)
 
