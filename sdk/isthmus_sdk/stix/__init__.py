@@ -31,7 +31,8 @@ from isthmus_sdk.stix._shapes.classes import ASSET_CLASSES
 from isthmus_sdk.stix._shapes.core import Reference, Shape
 from isthmus_sdk.stix._shapes.observables import Software
 from isthmus_sdk.stix._shapes.traffic import Service
-from isthmus_sdk.stix._time import earliest, instant, latest, timestamp
+from isthmus_sdk.stix._time import earliest, instant, latest
+from isthmus_sdk.stix._vendor_time import time_zone, timestamp
 from isthmus_sdk.stix.builder import Builder
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "rewrite_refs",
     "sco_id",
     "sdo_id",
+    "time_zone",
     "timestamp",
     "tlp_object",
     "tlp_of",

@@ -42,6 +42,7 @@ NAMES = [
     "rewrite_refs",
     "sco_id",
     "sdo_id",
+    "time_zone",
     "timestamp",
     "tlp_object",
     "tlp_of",

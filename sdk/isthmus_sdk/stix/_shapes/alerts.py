@@ -15,7 +15,8 @@ from isthmus_sdk.stix._ids import NativeIds
 from isthmus_sdk.stix._json import Json
 from isthmus_sdk.stix._shapes.core import SPEC, Reference, Referent, Shape, gather, given, id_of, objects_of, words
 from isthmus_sdk.stix._shapes.general import GeneralShapes
-from isthmus_sdk.stix._time import both_ends, timestamp
+from isthmus_sdk.stix._time import both_ends
+from isthmus_sdk.stix._vendor_time import timestamp
 
 STATUSES = ("open", "acknowledged", "closed")
 _TECHNIQUE = re.compile(r"T[0-9]{4}(\.[0-9]{3})?")

@@ -22,7 +22,8 @@ from isthmus_sdk.stix._merge import interface_order
 from isthmus_sdk.stix._shapes.classes import ASSET_CLASSES
 from isthmus_sdk.stix._shapes.core import SPEC, Origin, Reference, Shape, given, words
 from isthmus_sdk.stix._shapes.observables import Software, address, of_value, program
-from isthmus_sdk.stix._time import is_later, timestamp
+from isthmus_sdk.stix._time import is_later
+from isthmus_sdk.stix._vendor_time import timestamp
 
 
 class Interface(msgspec.Struct, frozen=True):

@@ -11,7 +11,8 @@ import msgspec
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.stix._ids import edge_id, edge_ids, sdo_id
 from isthmus_sdk.stix._json import Json
-from isthmus_sdk.stix._time import is_later, is_timestamp, timestamp
+from isthmus_sdk.stix._time import is_later, is_timestamp
+from isthmus_sdk.stix._vendor_time import timestamp
 from isthmus_sdk.stix.normalise import text
 
 SPEC = "2.1"

@@ -9,7 +9,8 @@ from isthmus_sdk.errors import RecordError
 from isthmus_sdk.stix import normalise
 from isthmus_sdk.stix._extensions import EXPOSURE
 from isthmus_sdk.stix._shapes.core import Origin, Reference, Referent, Shape, gather, given, id_of, objects_of
-from isthmus_sdk.stix._time import both_ends, timestamp
+from isthmus_sdk.stix._time import both_ends
+from isthmus_sdk.stix._vendor_time import timestamp
 
 STATES = ("open", "resolved", "accepted")
 LIKELIHOODS = ("confirmed", "likely", "possible")

@@ -10,7 +10,8 @@ from isthmus_sdk.stix import normalise
 from isthmus_sdk.stix._ids import edge_id
 from isthmus_sdk.stix._json import Json
 from isthmus_sdk.stix._shapes.core import Origin, Reference, Referent, Shape, gather, given, id_of, objects_of
-from isthmus_sdk.stix._time import both_ends, instant, timestamp
+from isthmus_sdk.stix._time import both_ends, instant
+from isthmus_sdk.stix._vendor_time import timestamp
 
 
 class GeneralShapes(Origin):

@@ -13,7 +13,7 @@ from isthmus_sdk.stix import normalise
 from isthmus_sdk.stix._ids import drawn_id, sco_id, value_id
 from isthmus_sdk.stix._json import Json
 from isthmus_sdk.stix._shapes.core import SPEC, Origin, Referent, Shape, gather, given, id_of, objects_of
-from isthmus_sdk.stix._time import timestamp
+from isthmus_sdk.stix._vendor_time import timestamp
 
 
 class Software(msgspec.Struct, frozen=True):

@@ -11,7 +11,8 @@ from isthmus_sdk.stix._extensions import COMMUNICATION
 from isthmus_sdk.stix._json import Json
 from isthmus_sdk.stix._merge import set_span, unite_services, unite_windows
 from isthmus_sdk.stix._shapes.core import Origin, Referent, Shape, gather, given, id_of, objects_of
-from isthmus_sdk.stix._time import both_ends, timestamp
+from isthmus_sdk.stix._time import both_ends
+from isthmus_sdk.stix._vendor_time import timestamp
 
 
 class Service(msgspec.Struct, frozen=True):
