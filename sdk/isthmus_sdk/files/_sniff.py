@@ -48,7 +48,7 @@ def sniff(source: Source, *, items: str | None, log: bool, whole: bool, final: b
     Raises ``UnexpectedReply`` for what is not readable.
     """
     data = source.read(HEAD)
-    _refuse_binary(source.path, data)
+    refuse_binary(source.path, data)
     text = data.removeprefix(_BOM)
     start = text.lstrip()
     if not start:
@@ -69,7 +69,8 @@ def sniff(source: Source, *, items: str | None, log: bool, whole: bool, final: b
     raise UnexpectedReply(f"{source.path}: is neither JSON, NDJSON, a Zeek table nor CEF")
 
 
-def _refuse_binary(path: str, data: bytes) -> None:
+def refuse_binary(path: str, data: bytes) -> None:
+    """Raise ``UnexpectedReply`` where the first bytes of a file are no UTF-8 text, and say what they are."""
     if data[:2] in _UTF16:
         raise UnexpectedReply(f"{path}: is UTF-16 text; save it as UTF-8")
     for magic, what in _KNOWN_BINARY.items():
@@ -177,4 +178,4 @@ def guess_list(document: dict[str, msgspec.Raw]) -> list[msgspec.Raw] | None:
     return None
 
 
-__all__ = ["HEAD", "MAX_RECORD", "Shape", "find_list", "guess_list", "is_envelope", "sniff"]
+__all__ = ["HEAD", "MAX_RECORD", "Shape", "find_list", "guess_list", "is_envelope", "refuse_binary", "sniff"]

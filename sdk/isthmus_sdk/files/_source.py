@@ -133,8 +133,8 @@ class Source:
         self._raw: BinaryIO = io.FileIO(descriptor, closefd=True)
         try:
             self.stat = _regular(path, os.fstat(descriptor))
-            self.compression = _compression(os.pread(descriptor, 4, 0))
-            self._decoded = self._decoder()
+            self.compression = compression_of(os.pread(descriptor, 4, 0))
+            self._decoded = decoded(self._raw, self.compression)
         except BaseException:
             self._raw.close()
             raise
@@ -196,12 +196,14 @@ class Source:
         if self.offset > RATIO_FROM and self.offset > MAX_RATIO * max(self.stat.size, 1):
             raise TooLarge(f"{self.path}: unpacks to more than {MAX_RATIO} times its size")
 
-    def _decoder(self) -> BinaryIO:
-        if self.compression == "gzip":
-            return _GzipReader(self._raw)  # type: ignore[return-value]
-        if self.compression == "zstd":
-            return _ZstdReader(self._raw)  # type: ignore[return-value]
-        return self._raw
+
+def decoded(raw: BinaryIO, compression: Compression) -> BinaryIO:
+    """``raw`` decompressed; read it with ``read(size)``."""
+    if compression == "gzip":
+        return _GzipReader(raw)  # type: ignore[return-value]
+    if compression == "zstd":
+        return _ZstdReader(raw)  # type: ignore[return-value]
+    return raw
 
 
 class _GzipReader:
@@ -256,7 +258,8 @@ def _regular(path: str, result: os.stat_result) -> Stat:
     return file_stat(path, result)
 
 
-def _compression(magic: bytes) -> Compression:
+def compression_of(magic: bytes) -> Compression:
+    """How a file with these first four bytes is compressed."""
     if magic[:2] == _GZIP:
         return "gzip"
     return "zstd" if magic == _ZSTD else ""
@@ -272,4 +275,4 @@ def _exactly(raw: BinaryIO, size: int) -> bytes:
     return data
 
 
-__all__ = ["CHUNK", "FULL", "TAIL", "Compression", "Fingerprint", "Source", "Stat", "Vanished", "file_stat"]
+__all__ = ["CHUNK", "FULL", "TAIL", "Compression", "Fingerprint", "Source", "Stat", "Vanished", "compression_of", "decoded", "file_stat"]

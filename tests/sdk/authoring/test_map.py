@@ -220,7 +220,7 @@ def test_stix_check_counts_and_names_what_is_wrong(tmp_path: Path) -> None:
         report = json.loads(done.stdout)
         assert (done.returncode, report["objects"], report["valid"]) == (4, 2, 1)
         assert report["errors"][0]["index"] == 1
-        assert set(report["errors"][0]) == {"index", "id", "path", "rule", "message"}
+        assert set(report["errors"][0]) >= {"index", "id", "path", "rule", "message"}
     fine = run("stix", "check", "--json", data=json.dumps(good).encode())
     assert (fine.returncode, json.loads(fine.stdout)["valid"]) == (0, 1)
     for broken in (b"{", b"5", b'{"type":"bundle","objects":5}', b"[" * 100_000):
