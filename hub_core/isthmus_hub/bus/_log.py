@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 
@@ -22,13 +22,17 @@ from isthmus_hub._sqlite import (
     storage_errors,
 )
 from isthmus_hub.bus import _codec, _retention
+from isthmus_hub.bus._consumers import Consumers
+from isthmus_hub.bus._folding import Folding
+from isthmus_hub.bus._groups import Change, GroupState
 from isthmus_hub.bus._space import Space
-from isthmus_hub.bus.api import Ack, Gap, Group, PublishTimeout, Retained
+from isthmus_hub.bus.api import Ack, DeadLetter, Gap, PublishTimeout, Retained, Retention
 
 READ_BYTES = 16 * 1024 * 1024
 """One `read` stops after about this many uncompressed bytes."""
-CHECKPOINT_PAGES = 4000
+CHECKPOINT_PAGES = 1000
 _POLL_FIRST, _POLL_LAST = 0.002, 0.1
+T = TypeVar("T")
 
 KIND = FileKind(
     name="bus stream",
@@ -47,6 +51,12 @@ KIND = FileKind(
         CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), first INTEGER NOT NULL, last INTEGER NOT NULL,
             blocks INTEGER NOT NULL, bytes INTEGER NOT NULL, stored_at REAL NOT NULL);
         INSERT INTO head VALUES (1, 1, 0, 0, 0, 0);
+        """,
+        """
+        ALTER TABLE cursor ADD COLUMN state BLOB;
+        CREATE TABLE dead (number INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, offset INTEGER NOT NULL,
+            letter BLOB NOT NULL, UNIQUE (name, offset));
+        CREATE TABLE policy (one INTEGER PRIMARY KEY CHECK (one = 1), max_age REAL, max_bytes INTEGER);
         """,
     ),
 )
@@ -84,20 +94,25 @@ class Log:
         self._vfs = vfs
         self._writer = connect(path, KIND, vfs=vfs)
         self._writer.set_busy_timeout(10_000)
-        self._writer.wal_autocheckpoint(self._checkpoint_pages())
         self._positions = connect(path, KIND, flush=False, cache_kib=64, vfs=vfs)
         self._positions.wal_autocheckpoint(0)
         self._readers = Readers(path, KIND, vfs)
+        self.groups = Consumers(self.name, self._readers)
         self._commit_lock = threading.Lock()
         self._queue_lock = threading.Lock()
         self._queue: list[Pending] = []
         self._news = threading.Condition()
         self._gaps: dict[tuple[int, int], str] = {}
+        self._folding = Folding(self.name, self._checkpoint_pages(), self._commit_lock, self._folder)
+        self._folding.watch(self._writer)
 
     def _checkpoint_pages(self) -> int:
         """How long the write-ahead log may get: on a full disk the reserve has to be enough to fold it."""
         affordable = self.space.reserve // (2 * KIND.page_size)
         return min(CHECKPOINT_PAGES, max(affordable, 64)) if affordable else CHECKPOINT_PAGES
+
+    def _folder(self) -> apsw.Connection:
+        return connect(self.path, KIND, cache_kib=64, vfs=self._vfs)
 
     # -- in ------------------------------------------------------------------------------------------------------
 
@@ -138,6 +153,8 @@ class Log:
             raise
         for item, ack in zip(batch, acks, strict=True):
             item.ack = ack
+        if self._folding.overdue:
+            self._fold(apsw.SQLITE_CHECKPOINT_PASSIVE)
         with self._news:
             self._news.notify_all()
 
@@ -279,48 +296,45 @@ class Log:
 
     # -- groups --------------------------------------------------------------------------------------------------
 
-    def groups(self) -> list[Group]:
-        """Registered groups by name."""
-        with self.reading() as reader:
-            rows: list[Any] = reader.execute(
-                "SELECT name, position, head.last - position, updated_at FROM cursor, head ORDER BY name"
-            ).fetchall()
-        return [Group(name, position, max(lag, 0), at) for name, position, lag, at in rows]
-
-    def position(self, group: str) -> int | None:
-        """Committed position of a group; ``None`` if it is not registered."""
-        with self.reading() as reader:
-            found = reader.execute("SELECT position FROM cursor WHERE name = ?", (group,)).get
-        return None if found is None else int(found)
-
-    def set_position(self, group: str, position: int, *, back: bool) -> None:
-        """Register or move a group; ``back`` allows an earlier position.
+    def change_group(self, group: str, change: Change) -> GroupState | None:
+        """Register, move or remove a group.
 
         Not flushed: after a power cut a position may be an older one, and its blocks are delivered again.
         """
-        self._write_position(
-            "INSERT INTO cursor VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE "
-            "SET position = excluded.position, updated_at = excluded.updated_at "
-            "WHERE ? OR excluded.position > position",
-            (group, position, time.time(), back),
-        )
+        return self._small(lambda: self.groups.change(self._positions, group, change))
 
-    def forget(self, group: str) -> bool:
-        """Remove a group."""
-        return self._write_position("DELETE FROM cursor WHERE name = ?", (group,)) > 0
+    def bury(self, letter: DeadLetter) -> DeadLetter:
+        """Keep a dead letter; flushed."""
+        return self._small(lambda: self.groups.bury(self._writer, letter))
 
-    def _write_position(self, sql: str, bindings: tuple[Any, ...]) -> int:
+    def drop_dead(self, numbers: Iterable[int]) -> int:
+        """Remove dead letters."""
+        return self._small(lambda: self.groups.drop_dead(self._writer, list(numbers)))
+
+    def _small(self, write: Callable[[], T]) -> T:
+        """Consumers have to get on while the disk is full, or nothing can ever be removed."""
         with self._commit_lock, storage_errors(self.path):
-            before = self._positions.total_changes()
             try:
-                self._positions.execute(sql, bindings)
+                return write()
             except apsw.FullError:
-                # consumers have to get on while the disk is full, or nothing can ever be removed
                 self._make_room()
-                self._positions.execute(sql, bindings)
-            return self._positions.total_changes() - before
+                return write()
 
     # -- retention and end ---------------------------------------------------------------------------------------
+
+    def set_retention(self, policy: Retention) -> None:
+        """How long blocks are kept, for every process."""
+        self._small(
+            lambda: self._writer.execute(
+                "INSERT OR REPLACE INTO policy VALUES (1, ?, ?)", (policy.max_age, policy.max_bytes)
+            )
+        )
+
+    def filling(self) -> tuple[int, Retention]:
+        """Compressed bytes stored, and how many may be."""
+        with self.reading() as reader:
+            row: Any = reader.execute("SELECT bytes, max_age, max_bytes FROM head LEFT JOIN policy USING (one)").get
+        return int(row[0]), Retention(row[1], row[2])
 
     def retain(self, max_age: float | None, max_bytes: int | None) -> Retained:
         """Remove oldest blocks, a few hundred per transaction so that publishers hardly notice."""
@@ -348,14 +362,15 @@ class Log:
         self.space.release_reserve()
         self._fold()
 
-    def _fold(self) -> None:
+    def _fold(self, mode: int = apsw.SQLITE_CHECKPOINT_TRUNCATE) -> None:
         try:
-            self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._writer.wal_checkpoint(mode=mode)
         except apsw.Error:
             pass  # a reader elsewhere or a full disk: a later one does it
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and close it."""
+        self._folding.close()
         with self._commit_lock:
             self._readers.close()
             self._positions.close()

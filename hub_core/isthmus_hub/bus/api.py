@@ -8,7 +8,8 @@ A **position** is the offset of the last entry that has been dealt with; 0 is be
 Guarantees. Each has tests that every engine must pass:
 
 1.  `publish` returned means: the block survives a kill of the process. With durability ``flushed`` it survives a power
-    cut too, where the disk honours a flush. `Health.durability` states what is in force.
+    cut too, where the disk honours a flush. `Health.durability` states what is in force. (The memory engine, for tests
+    and for hubs that live for one run, is ``volatile`` and says so.)
 2.  A block id is stored once. Publishing it again returns the first offsets with ``duplicate=True`` and changes
     nothing, `latest` included. Ids outlive their blocks under retention.
 3.  Offsets strictly increase in the order of publication, without holes; every entry of a block follows the one before.
@@ -21,178 +22,80 @@ Guarantees. Each has tests that every engine must pass:
 9.  A full disk makes `publish` raise `StorageFull`, which is retriable; nothing acknowledged is lost, reading goes on,
     and publishing works again as soon as there is room.
 10. A time-out of `publish` leaves the outcome open: repeat it with the same block id.
+11. Order per key, also with parallel consumers: of ``subscribe(..., partition=(i, n))`` each gets only the blocks whose
+    key belongs to partition i of n, in order, and commits for itself.
+12. An entry that fails is tried again with growing pauses, in its place; after the last try it becomes a dead letter
+    (offset, entry, reason, error, hash of the stack) and the partition moves on. A dead letter is stored before the
+    position passes it. Requeued, it is delivered again, to its group alone.
+13. Where `ensure` bounds a stream by bytes, `publish` waits rather than dropping what a registered group has not
+    committed, and raises `StorageFull` when its time is over; whoever removes the laggard with `forget` frees it.
+
+A consumer whose effect must happen once keeps its own position: it stores the offset in the transaction that holds the
+effect, subscribes with ``Offset(position + 1)`` and uses `Bus.commit` afterwards only to let retention go on. The bus and
+the consumer's database never commit together, so nothing else is exact.
+
+Why a partition is a property of the subscription and not of the log: one log per stream keeps one order of offsets, so
+that replay, seek, retention and repair stay simple; the number of partitions can change at any time, without copying;
+and a consumer that wants everything in order just subscribes without one. What it costs is that each partition reads
+past the blocks of the others, which is a fraction of what dealing with an entry costs.
 """
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final
 
-from isthmus_hub._sqlite import StateTooNew, StorageDamaged, StorageFault, StorageFull
-from isthmus_sdk.errors import DeadlineExceeded, IsthmusError
+from isthmus_hub.bus import _groups
+from isthmus_hub.bus._groups import Backoff, Change, GroupState
+from isthmus_hub.bus._intake import Intake, wait_for_room
+from isthmus_hub.bus._subscription import Subscription, check_stream
+from isthmus_hub.bus._values import (
+    EARLIEST,
+    LATEST,
+    MAX_BLOCK_BYTES,
+    Ack,
+    BlockRefused,
+    CheckReport,
+    DeadLetter,
+    Durability,
+    Earliest,
+    Gap,
+    Group,
+    Health,
+    Latest,
+    Offset,
+    OffsetExpired,
+    PartitionsChanged,
+    PublishTimeout,
+    Retained,
+    Retention,
+    Start,
+    StateTooNew,
+    StorageDamaged,
+    StorageFault,
+    StorageFull,
+    StoredBlock,
+    StreamHealth,
+    Time,
+)
 
-if TYPE_CHECKING:
-    from isthmus_hub.bus._subscription import Subscription
-
-MAX_BLOCK_BYTES: Final = 32 * 1024 * 1024
-"""Largest sum of entry bytes in one block."""
-
-
-class OffsetExpired(IsthmusError):
-    """Retention has removed the asked offset; ``first`` is the oldest one left."""
-
-    def __init__(self, stream: str, asked: int, first: int) -> None:
-        super().__init__(f"stream {stream}: offset {asked} has expired, the oldest retained one is {first}")
-        self.stream = stream
-        self.asked = asked
-        self.first = first
-
-
-class PublishTimeout(DeadlineExceeded):
-    """`publish` did not finish in time; repeat it with the same block id."""
-
-
-class BlockRefused(IsthmusError):
-    """The block can never be stored: too large, a bad stream name, or an empty block id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ack:
-    """Durable: offsets of the block's first and last entry."""
-
-    first: int
-    last: int
-    duplicate: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class StoredBlock:
-    """A block as it was stored. Where reading began inside it, ``first`` and ``entries`` begin there too."""
-
-    first: int
-    last: int
-    block_id: bytes
-    key: str
-    meta: bytes
-    stored_at: float
-    """Seconds since 1970; never decreases within a stream, even if the clock does."""
-    entries: tuple[bytes, ...]
-    damage: str = ""
-    """Not empty: the entries ``first`` to ``last`` are lost, and why. A consumer records the gap and goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Offsets that can no longer be read, and why."""
-
-    stream: str
-    first: int
-    last: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A registered consumer group of a stream."""
-
-    name: str
-    position: int
-    lag: int
-    """Entries not yet committed."""
-    updated_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class StreamHealth:
-    """One stream in `Health`."""
-
-    name: str
-    first: int
-    """Oldest retained offset; ``last + 1`` when none is retained."""
-    last: int
-    blocks: int
-    stored_bytes: int
-    groups: tuple[Group, ...]
-    gaps: tuple[Gap, ...] = ()
-    """Damage met by reads and checks of this process."""
-
-
-Durability = Literal["flushed", "replicated", "buffered"]
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """State of the bus. ``durability`` is what is in force, not what was asked for."""
-
-    engine: str
-    durability: Durability
-    free_bytes: int | None
-    accepting: bool
-    """Whether `publish` would be let in: false below the low-water mark of the disk."""
-    streams: tuple[StreamHealth, ...]
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CheckReport:
-    """What reading every stored byte found."""
-
-    blocks: int
-    entries: int
-    gaps: tuple[Gap, ...] = ()
-    problems: tuple[str, ...] = field(default=())
-    """Broken structure that costs no entry, such as a damaged index."""
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing at all is wrong."""
-        return not self.gaps and not self.problems
-
-
-@dataclass(frozen=True, slots=True)
-class Retained:
-    """What retention removed, and the oldest offset left."""
-
-    blocks: int
-    first: int
-
-
-@dataclass(frozen=True, slots=True)
-class Earliest:
-    """From the oldest retained entry."""
-
-
-@dataclass(frozen=True, slots=True)
-class Latest:
-    """Only what is published from now on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Offset:
-    """From this offset on (inclusive). Raises `OffsetExpired` if it is no longer retained."""
-
-    value: int
-
-
-@dataclass(frozen=True, slots=True)
-class Time:
-    """From the first block stored at or after this time (seconds since 1970)."""
-
-    value: float
-
-
-Start = Earliest | Latest | Offset | Time
-EARLIEST: Final = Earliest()
-LATEST: Final = Latest()
+MAX_PARTITIONS: Final = 1_024
 
 
 class Bus(ABC):
-    """A set of durable, ordered streams. Every method may be called from any thread."""
+    """A set of durable, ordered streams. Every method may be called from any thread.
 
-    @abstractmethod
+    Engines provide the abstract methods; what can be said once for all of them is said here.
+    """
+
+    def __init__(self) -> None:
+        self._intake = Intake()
+
+    # -- in ------------------------------------------------------------------------------------------------------
+
     def publish(
         self,
         stream: str,
@@ -208,6 +111,30 @@ class Bus(ABC):
         ``key`` names the ordered sequence the block belongs to (instance and stream); ``meta`` is the publisher's, kept
         for `latest`. Raises `StorageFull`, `StorageFault`, `PublishTimeout` (all retriable) or `BlockRefused`.
         """
+        check_stream(stream)
+        size = sum(map(len, entries))
+        if size > MAX_BLOCK_BYTES:
+            raise BlockRefused(f"stream {stream}: a block of {size} bytes exceeds {MAX_BLOCK_BYTES}; split it")
+        if not block_id:
+            raise BlockRefused(f"stream {stream}: the block id is empty")
+        with self._intake.running():
+            left = wait_for_room(self, self._intake, stream, timeout)
+            return self.append(stream, entries, bytes(block_id), key, bytes(meta), size, left)
+
+    @abstractmethod
+    def append(
+        self,
+        stream: str,
+        entries: Sequence[bytes],
+        block_id: bytes,
+        key: str,
+        meta: bytes,
+        size: int,
+        timeout: float | None,
+    ) -> Ack:
+        """The engine's part of `publish`; ``size`` is the sum of the entries' bytes."""
+
+    # -- out -----------------------------------------------------------------------------------------------------
 
     @abstractmethod
     def read(self, stream: str, offset: int = 0, limit_blocks: int = 64) -> list[StoredBlock]:
@@ -221,43 +148,173 @@ class Bus(ABC):
         """Block until there is an entry beyond ``after_offset``; false when ``timeout`` seconds passed first."""
 
     @abstractmethod
+    def ends(self, stream: str) -> tuple[int, int]:
+        """First retained offset and offset of the newest entry; ``(1, 0)`` for a stream that never had one."""
+
     def end(self, stream: str) -> int:
         """Offset of the newest entry; 0 for a stream that never had one."""
+        return self.ends(stream)[1]
+
+    @abstractmethod
+    def offset_at(self, stream: str, moment: float) -> int:
+        """Offset of the first block stored at or after ``moment``; the next offset to be given if there is none."""
 
     @abstractmethod
     def latest(self, stream: str, key_prefix: str = "") -> dict[str, tuple[int, bytes]]:
         """Last offset and ``meta`` of the newest block of each key that starts with ``key_prefix``."""
 
-    @abstractmethod
     def subscribe(
-        self, stream: str, group: str | None, *, from_: Start = EARLIEST, max_blocks: int = 64
+        self,
+        stream: str,
+        group: str | None,
+        *,
+        from_: Start = EARLIEST,
+        max_blocks: int = 64,
+        partition: tuple[int, int] | None = None,
+        backoff: Backoff | None = None,
     ) -> Subscription:
         """Read a stream in order and remember how far.
 
         ``Offset`` always starts there: for consumers that keep their own position. Otherwise a known group goes on
         after its position and ``from_`` says where a new one begins. ``group=None`` reads without being remembered, and
         without holding back retention.
+
+        ``partition=(i, n)``, i from 0: only the blocks whose key belongs to partition i of n. All n are registered at
+        once, so that retention waits for those that have not started yet; a group that had another number of
+        partitions goes on where its slowest one was, and its former subscriptions get `PartitionsChanged`.
+
+        ``backoff`` is for `Subscription.retry`.
+        """
+        part, parts = _partition(partition)
+        if group is None:
+            position, state = self._position(stream, from_), None
+        else:
+            known = self.group_state(stream, group)
+            start = self._position(stream, from_) if known is None or isinstance(from_, Offset) else 0
+            state = known
+            if known is None or len(known.positions) != parts:
+                state = self.change_group(stream, group, _groups.begin(parts, start, time.time()))
+            assert state is not None
+            position = start if isinstance(from_, Offset) else state.positions[part]
+        return Subscription(
+            self,
+            stream,
+            group,
+            position,
+            max_blocks,
+            part=part,
+            parts=parts,
+            backoff=backoff or Backoff(),
+            state=None if isinstance(from_, Offset) else state,
+        )
+
+    # -- groups --------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def group_state(self, stream: str, group: str) -> GroupState | None:
+        """What is stored of a group; ``None`` if it is not registered."""
+
+    @abstractmethod
+    def group_states(self, stream: str) -> dict[str, GroupState]:
+        """All registered groups."""
+
+    @abstractmethod
+    def change_group(self, stream: str, group: str, change: Change) -> GroupState | None:
+        """Apply ``change`` to what is stored, as one step that no other process can come between; returns the result.
+
+        Creates the stream where it is missing. ``change`` may be called several times. Survives a kill of the process;
+        after a power cut an older state may be found, and its entries are delivered again.
         """
 
-    @abstractmethod
     def commit(self, stream: str, group: str, offset: int) -> None:
-        """The group has dealt with everything up to ``offset`` (inclusive). Never moves back; `seek` does."""
+        """The group has dealt with everything up to ``offset`` (inclusive). Never moves back; `seek` does.
 
-    @abstractmethod
+        For groups without partitions. Raises `PartitionsChanged` where the group has them: commit on the subscription.
+        """
+        self.commit_part(stream, group, 0, 1, offset)
+
+    def commit_part(self, stream: str, group: str, part: int, parts: int, offset: int) -> GroupState:
+        """`commit` for one partition; what `Subscription.commit` calls."""
+        state = self.change_group(stream, group, _groups.commit(part, parts, offset, time.time()))
+        if state is None or len(state.positions) != parts:
+            raise PartitionsChanged(f"stream {stream}: group {group} no longer has {parts} partitions; subscribe anew")
+        return state
+
     def groups(self, stream: str) -> list[Group]:
         """Registered groups of the stream, by name."""
+        states = self.group_states(stream)
+        last = self.end(stream) if states else 0
+        return [
+            Group(
+                name,
+                state.floor,
+                max(last - state.floor, 0),
+                state.updated_at,
+                len(state.positions),
+                state.redeliveries,
+            )
+            for name, state in sorted(states.items())
+        ]
 
-    @abstractmethod
     def seek(self, stream: str, group: str, to: Start) -> int:
-        """Set the position of a group, registering it if need be, and return the position."""
+        """Set the position of a group (of all its partitions), registering it if need be, and return the position."""
+        position = self._position(stream, to)
+        self.change_group(stream, group, _groups.seek(position, time.time()))
+        return position
 
-    @abstractmethod
     def forget(self, stream: str, group: str) -> bool:
         """Remove a group, so that it no longer holds back retention; false if there was none."""
+        if self.group_state(stream, group) is None:
+            return False
+        self.change_group(stream, group, lambda _: None)
+        return True
+
+    # -- dead letters --------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def bury(self, letter: DeadLetter) -> DeadLetter:
+        """Keep a dead letter, durably; the same group and offset once. Returns it with its number."""
+
+    @abstractmethod
+    def dead_letters(self, stream: str, group: str | None = None) -> list[DeadLetter]:
+        """Dead letters of a stream, or of one of its groups, oldest first."""
+
+    @abstractmethod
+    def drop_dead(self, stream: str, numbers: Iterable[int]) -> int:
+        """Remove dead letters for good; how many there were."""
+
+    def requeue_dead(self, stream: str, numbers: Iterable[int] | None = None) -> int:
+        """Deliver dead letters (all of them without ``numbers``) to their group again; how many will be.
+
+        A letter is removed when its group commits it, and stays dead when it fails again.
+        """
+        wanted = None if numbers is None else set(numbers)
+        chosen: dict[str, list[int]] = {}
+        for letter in self.dead_letters(stream):
+            if wanted is None or letter.number in wanted:
+                chosen.setdefault(letter.group, []).append(letter.number)
+        count = 0
+        for group, some in chosen.items():
+            if self.change_group(stream, group, _groups.requeue(tuple(some))) is not None:
+                count += len(some)
+        return count
+
+    # -- keeping -------------------------------------------------------------------------------------------------
 
     @abstractmethod
     def streams(self) -> list[str]:
         """Names of the streams that exist."""
+
+    @abstractmethod
+    def ensure(self, stream: str, retention: Retention | None = None) -> None:
+        """Create a stream if need be and set how long it keeps its blocks (``None``: leave that as it is).
+
+        The policy is stored with the stream and holds for every process. `publish` applies it.
+        """
+
+    @abstractmethod
+    def filling(self, stream: str) -> tuple[int, Retention]:
+        """Bytes stored (may be 0 where nothing bounds them) and the policy in force; asked before every publish."""
 
     @abstractmethod
     def retain(self, stream: str, *, max_age: float | None = None, max_bytes: int | None = None) -> Retained:
@@ -274,9 +331,21 @@ class Bus(ABC):
     def check(self) -> CheckReport:
         """Read every stored byte and verify it."""
 
-    @abstractmethod
+    def drain(self, timeout: float | None = None) -> bool:
+        """Let no further block in and wait for those on their way; false where ``timeout`` seconds passed first.
+
+        Reading and committing go on until `close`.
+        """
+        return self._intake.drain(timeout)
+
     def close(self) -> None:
         """Finish running calls and release everything; may be called twice."""
+        self._intake.end()
+        self.release()
+
+    @abstractmethod
+    def release(self) -> None:
+        """The engine's part of `close`; may be called twice."""
 
     def __enter__(self) -> Bus:
         return self
@@ -286,25 +355,52 @@ class Bus(ABC):
     ) -> None:
         self.close()
 
+    def _position(self, stream: str, start: Start) -> int:
+        first, last = self.ends(stream)
+        if isinstance(start, Earliest):
+            return first - 1
+        if isinstance(start, Latest):
+            return last
+        if isinstance(start, Offset):
+            if 0 < start.value < first:
+                raise OffsetExpired(stream, start.value, first)
+            return max(start.value, first) - 1
+        return self.offset_at(stream, start.value) - 1
+
+
+def _partition(wanted: tuple[int, int] | None) -> tuple[int, int]:
+    if wanted is None:
+        return 0, 1
+    part, parts = wanted
+    if not 0 <= part < parts <= MAX_PARTITIONS:
+        raise ValueError(f"partition {part} of {parts}: count from 0, and at most {MAX_PARTITIONS} of them")
+    return part, parts
+
 
 __all__ = [
     "EARLIEST",
     "LATEST",
     "MAX_BLOCK_BYTES",
     "Ack",
+    "Backoff",
     "BlockRefused",
     "Bus",
+    "Change",
     "CheckReport",
+    "DeadLetter",
     "Durability",
     "Earliest",
     "Gap",
     "Group",
+    "GroupState",
     "Health",
     "Latest",
     "Offset",
     "OffsetExpired",
+    "PartitionsChanged",
     "PublishTimeout",
     "Retained",
+    "Retention",
     "Start",
     "StateTooNew",
     "StorageDamaged",

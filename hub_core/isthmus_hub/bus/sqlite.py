@@ -6,38 +6,29 @@ take turns. Blocks are zstd-compressed, so a million STIX objects take little mo
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from isthmus_hub._sqlite import sync_directory
 from isthmus_hub.bus import _scan
+from isthmus_hub.bus._groups import Change, GroupState
 from isthmus_hub.bus._log import Log, Pending
 from isthmus_hub.bus._space import Space
-from isthmus_hub.bus._subscription import Subscription
+from isthmus_hub.bus._subscription import check_stream
 from isthmus_hub.bus.api import (
-    EARLIEST,
-    MAX_BLOCK_BYTES,
     Ack,
-    BlockRefused,
     Bus,
     CheckReport,
-    Earliest,
-    Group,
+    DeadLetter,
     Health,
-    Latest,
-    Offset,
-    OffsetExpired,
     Retained,
-    Start,
+    Retention,
     StorageFault,
     StoredBlock,
     StreamHealth,
 )
 from isthmus_sdk.errors import ConfigurationError
-
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 
 
 class SqliteBus(Bus):
@@ -50,6 +41,7 @@ class SqliteBus(Bus):
     def __init__(
         self, directory: Path, *, low_water: int | None = None, reserve: int | None = None, vfs: str | None = None
     ) -> None:
+        super().__init__()
         self.directory = Path(directory)
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -63,23 +55,17 @@ class SqliteBus(Bus):
         self._lock = threading.Lock()
         self._closed = False
 
-    def publish(
+    def append(
         self,
         stream: str,
         entries: Sequence[bytes],
-        *,
         block_id: bytes,
-        key: str = "",
-        meta: bytes = b"",
-        timeout: float | None = None,
+        key: str,
+        meta: bytes,
+        size: int,
+        timeout: float | None,
     ) -> Ack:
-        size = sum(map(len, entries))
-        if size > MAX_BLOCK_BYTES:
-            raise BlockRefused(f"stream {stream}: a block of {size} bytes exceeds {MAX_BLOCK_BYTES}; split it")
-        if not block_id:
-            raise BlockRefused(f"stream {stream}: the block id is empty")
-        item = Pending(entries, bytes(block_id), key, bytes(meta), size)
-        return self._writable(stream).publish(item, timeout)
+        return self._writable(stream).publish(Pending(entries, block_id, key, meta, size), timeout)
 
     def read(self, stream: str, offset: int = 0, limit_blocks: int = 64) -> list[StoredBlock]:
         log = self._existing(stream)
@@ -88,46 +74,51 @@ class SqliteBus(Bus):
     def wait(self, stream: str, after_offset: int, timeout: float | None = None) -> bool:
         return self._writable(stream).wait(after_offset, timeout)
 
-    def end(self, stream: str) -> int:
+    def ends(self, stream: str) -> tuple[int, int]:
         log = self._existing(stream)
-        return 0 if log is None else log.head()[1]
+        return (1, 0) if log is None else log.head()[:2]
+
+    def offset_at(self, stream: str, moment: float) -> int:
+        log = self._existing(stream)
+        return 1 if log is None else log.time_offset(moment)
 
     def latest(self, stream: str, key_prefix: str = "") -> dict[str, tuple[int, bytes]]:
         log = self._existing(stream)
         return {} if log is None else log.latest(key_prefix)
 
-    def subscribe(
-        self, stream: str, group: str | None, *, from_: Start = EARLIEST, max_blocks: int = 64
-    ) -> Subscription:
-        log = self._writable(stream)
-        known = None if group is None else log.position(group)
-        if isinstance(from_, Offset) or known is None:
-            position = self._position(log, from_)
-        else:
-            position = known
-        if group is not None and known is None:
-            log.set_position(group, position, back=True)
-        return Subscription(self, stream, group, position, max_blocks)
-
-    def commit(self, stream: str, group: str, offset: int) -> None:
-        self._writable(stream).set_position(group, offset, back=False)
-
-    def groups(self, stream: str) -> list[Group]:
+    def group_state(self, stream: str, group: str) -> GroupState | None:
         log = self._existing(stream)
-        return [] if log is None else log.groups()
+        return None if log is None else log.groups.one(group)
 
-    def seek(self, stream: str, group: str, to: Start) -> int:
-        log = self._writable(stream)
-        position = self._position(log, to)
-        log.set_position(group, position, back=True)
-        return position
-
-    def forget(self, stream: str, group: str) -> bool:
+    def group_states(self, stream: str) -> dict[str, GroupState]:
         log = self._existing(stream)
-        return log is not None and log.forget(group)
+        return {} if log is None else log.groups.all()
+
+    def change_group(self, stream: str, group: str, change: Change) -> GroupState | None:
+        return self._writable(stream).change_group(group, change)
+
+    def bury(self, letter: DeadLetter) -> DeadLetter:
+        return self._writable(letter.stream).bury(letter)
+
+    def dead_letters(self, stream: str, group: str | None = None) -> list[DeadLetter]:
+        log = self._existing(stream)
+        return [] if log is None else log.groups.dead(group)
+
+    def drop_dead(self, stream: str, numbers: Iterable[int]) -> int:
+        log = self._existing(stream)
+        return 0 if log is None else log.drop_dead(numbers)
 
     def streams(self) -> list[str]:
         return sorted(file.stem for file in self.directory.glob("*.sqlite"))
+
+    def ensure(self, stream: str, retention: Retention | None = None) -> None:
+        log = self._writable(stream)
+        if retention is not None:
+            log.set_retention(retention)
+
+    def filling(self, stream: str) -> tuple[int, Retention]:
+        log = self._existing(stream)
+        return (0, Retention()) if log is None else log.filling()
 
     def retain(self, stream: str, *, max_age: float | None = None, max_bytes: int | None = None) -> Retained:
         log = self._existing(stream)
@@ -145,7 +136,7 @@ class SqliteBus(Bus):
         for name in self.streams():
             log = self._writable(name)
             first, last, blocks, size = log.head()
-            streams.append(StreamHealth(name, first, last, blocks, size, tuple(log.groups()), log.gaps()))
+            streams.append(StreamHealth(name, first, last, blocks, size, tuple(self.groups(name)), log.gaps()))
         free, accepting = self._space.free(), self._space.admits(0)
         warnings = []
         if not accepting:
@@ -164,7 +155,7 @@ class SqliteBus(Bus):
             problems=tuple(problem for report in reports for problem in report.problems),
         )
 
-    def close(self) -> None:
+    def release(self) -> None:
         with self._lock:
             self._closed = True
             logs, self._logs = list(self._logs.values()), {}
@@ -174,7 +165,7 @@ class SqliteBus(Bus):
     def _existing(self, stream: str) -> Log | None:
         """The stream's file, without creating it."""
         log = self._logs.get(stream)
-        if log is None and (self.directory / f"{_checked(stream)}.sqlite").exists():
+        if log is None and (self.directory / f"{check_stream(stream)}.sqlite").exists():
             log = self._writable(stream)
         return log
 
@@ -187,28 +178,9 @@ class SqliteBus(Bus):
                 raise StorageFault(f"{self.directory}: the bus is closed")
             log = self._logs.get(stream)
             if log is None:
-                path = self.directory / f"{_checked(stream)}.sqlite"
+                path = self.directory / f"{check_stream(stream)}.sqlite"
                 log = self._logs[stream] = Log(path, self._space, vfs=self._vfs)
             return log
-
-    @staticmethod
-    def _position(log: Log, start: Start) -> int:
-        first, last, _, _ = log.head()
-        if isinstance(start, Earliest):
-            return first - 1
-        if isinstance(start, Latest):
-            return last
-        if isinstance(start, Offset):
-            if 0 < start.value < first:
-                raise OffsetExpired(log.name, start.value, first)
-            return max(start.value, first) - 1
-        return log.time_offset(start.value) - 1
-
-
-def _checked(stream: str) -> str:
-    if not _NAME.fullmatch(stream):
-        raise BlockRefused(f"stream name {stream!r}: use lower-case letters, digits, '-' and '_'")
-    return stream
 
 
 __all__ = ["SqliteBus"]

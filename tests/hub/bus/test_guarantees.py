@@ -340,7 +340,7 @@ def test_stream_names_that_are_no_file_names_are_refused(bus: Bus, name: str) ->
 def test_a_block_needs_an_id_and_must_not_be_enormous(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BlockRefused, match="block id"):
         bus.publish(STREAM, [b"x"], block_id=b"")
-    monkeypatch.setattr("isthmus_hub.bus.sqlite.MAX_BLOCK_BYTES", 10)
+    monkeypatch.setattr("isthmus_hub.bus.api.MAX_BLOCK_BYTES", 10)
     with pytest.raises(BlockRefused, match="split it"):
         bus.publish(STREAM, [b"123456", b"78901"], block_id=b"1")
     assert bus.end(STREAM) == 0
