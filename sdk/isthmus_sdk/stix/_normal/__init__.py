@@ -1,0 +1,1 @@
+"""What `normalise` joins, by topic: words, addresses, names, platforms, severities, protocols."""

@@ -1,0 +1,120 @@
+"""Host names, domain names, e-mail addresses, URLs."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from isthmus_sdk.errors import RecordError
+from isthmus_sdk.stix._grammar import is_domain, is_email, is_uri
+from isthmus_sdk.stix._normal.words import SAYS_NOTHING, shown, text
+
+_BARS = re.compile(r"[\s\x00-\x1f\x7f/\\?*\"<>|@,;=:%()\[\]{}]")
+_NETBIOS_SUFFIX = re.compile(r"<[0-9a-f]{2}>$")
+_LOCAL = frozenset(
+    [
+        "localhost",
+        "localhost.localdomain",
+        "localhost.local",
+        "localhost4",
+        "localhost6",
+        "localhost4.localdomain4",
+        "localhost6.localdomain6",
+        "ip6-localhost",
+        "ip6-loopback",
+        "localdomain",
+    ]
+)
+_LONGEST = 512
+_DEFANGED = (("hxxp", "http"), ("[.]", "."), ("(.)", "."), ("[:]", ":"), ("[dot]", "."), ("[at]", "@"), ("[@]", "@"))
+
+
+def hostname(value: object) -> str | None:
+    """A host's name in lower case, without trailing dot; international labels as RFC 5890 writes them (``xn--…``).
+
+    ``DOMAIN\\HOST``, ``HOST$`` and ``HOST<20>`` are HOST. ``None`` for "unknown", ``localhost`` and bare addresses,
+    which name no host. Raises `RecordError` for what cannot be a name.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise RecordError(f"{shown(value)} is not a host name")
+    if len(value) > _LONGEST and len(value := value.strip()) > _LONGEST:
+        raise RecordError(f"a text of {len(value)} characters is not a host name")
+    name = value.strip().lower()
+    if name in SAYS_NOTHING:
+        return None
+    name = _NETBIOS_SUFFIX.sub("", name.rpartition("\\")[2].rstrip("$.")).rstrip("$. ")
+    if name in SAYS_NOTHING or name in _LOCAL:
+        return None
+    try:
+        ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        pass
+    else:
+        return None
+    if not name.isascii():
+        name = _in_ascii(name, value)
+    if len(name) > 253 or _BARS.search(name) or name[0] in ".-" or ".." in name:
+        raise RecordError(f"{shown(value)} is not a host name")
+    return None if name in SAYS_NOTHING or name in _LOCAL else name
+
+
+def _in_ascii(name: str, value: str) -> str:
+    try:
+        return name.encode("idna").decode().lower().rstrip("$.")
+    except UnicodeError as error:
+        raise RecordError(f"{shown(value)} is not a host name") from error
+
+
+def domain(value: object) -> str | None:
+    """A domain name in lower case without trailing dot (as `hostname`); raises where it could not be one."""
+    name = hostname(value)
+    if name is not None and not is_domain(name):
+        raise RecordError(f"{shown(value)} is not a domain name")
+    return name
+
+
+def email(value: object) -> str | None:
+    """An e-mail address without display name (``Ann <ann@x.example>``), its domain in lower case; ``None`` for nothing."""
+    said = text(value)
+    if said is None:
+        return None
+    address = _armed(said)
+    if address.endswith(">"):
+        address = address[:-1].rpartition("<")[2]
+    local, at, host = address.removeprefix("mailto:").strip().rpartition("@")
+    address = f"{local}{at}{host.lower()}"
+    if len(address) > 320 or not is_email(address):
+        raise RecordError(f"{shown(value)} is not an e-mail address")
+    return address
+
+
+def url(value: object) -> str | None:
+    """A URL with its scheme and host in lower case; defanged ones (``hxxp://x[.]example``) are armed again.
+
+    Raises `RecordError` for a text without a scheme, or with spaces or control characters in it.
+    """
+    said = text(value)
+    if said is None:
+        return None
+    address = _armed(said)
+    scheme, colon, rest = address.partition(":")
+    if rest.startswith("//"):
+        host, slash, path = rest[2:].partition("/")
+        who, at, place = host.rpartition("@")
+        rest = f"//{who}{at}{place.lower()}{slash}{path}"
+    address = f"{scheme.lower()}{colon}{rest}"
+    if not is_uri(address) or not rest:
+        raise RecordError(f"{shown(value)} is not a URL")
+    return address
+
+
+def _armed(value: str) -> str:
+    """Without the marks by which people keep others from clicking; brackets of IPv6 addresses stay."""
+    if "hxxp" not in value[:5].lower() and "[" not in value and "(" not in value:
+        return value
+    made = "http" + value[4:] if value[:4].lower() == "hxxp" else value
+    for mark, meant in _DEFANGED[1:]:
+        made = made.replace(mark, meant)
+    return made
