@@ -22,6 +22,7 @@ from isthmus_sdk.errors import (
     Unreachable,
 )
 from isthmus_sdk.http._auth import Auth, NoAuth
+from isthmus_sdk.http._breaker import Breaker
 from isthmus_sdk.http._clock import Cancel, Clock, DeadlinePassed, Stopped, Timer, as_callable
 from isthmus_sdk.http._inflate import ACCEPT_ENCODING, Body, Truncated
 from isthmus_sdk.http._message import Headers, Request, Response, checked_headers
@@ -102,6 +103,7 @@ class Http:
         self._retry = retry or Retry()
         self._timer = timer or Timer()
         self._limiter = Limiter(rate, self._timer.now)
+        self._breaker = Breaker(self._retry, self._timer.now)
         self._on_event = on_event or (lambda event: None)
         self._defaults = {
             "User-Agent": user_agent,
@@ -184,19 +186,20 @@ class Http:
                     f"{_what(request)}: not complete within its total time; ask for smaller pages or raise the limit"
                 ) from None
 
-        try:
-            return retrying(
-                self._retry,
-                now=self._timer.now,
-                until=until,
-                sleep=self._sleep,
-                before=lambda failure, seconds: self._announce(request, failure, seconds),
-            )(attempt)
-        except Again as failure:
-            self._limiter.hold(failure.after or 0.0)
-            raise failure.error from None
-        except Stopped:
-            raise Interrupted(f"{_what(request)}: given up because the run was asked to stop") from None
+        with self._breaker.call(request.url.origin):
+            try:
+                return retrying(
+                    self._retry,
+                    now=self._timer.now,
+                    until=until,
+                    sleep=self._sleep,
+                    before=lambda failure, seconds: self._announce(request, failure, seconds),
+                )(attempt)
+            except Again as failure:
+                self._limiter.hold(failure.after or 0.0)
+                raise failure.error from None
+            except Stopped:
+                raise Interrupted(f"{_what(request)}: given up because the run was asked to stop") from None
 
     def resolve(self, url: str, params: Mapping[str, Any] | None = None) -> Url:
         """The absolute URL for a path below the base URL or an absolute one. Raises ``OriginRefused`` for what may

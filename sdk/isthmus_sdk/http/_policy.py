@@ -60,6 +60,11 @@ class Retry:
     """Seconds from the first try to the start of the last one. A longer ``Retry-After`` ends the call at once with
     ``not_before``.
     """
+    failures: int = 3
+    """Calls to one origin that fail in a row, each with all its tries, before it is left alone."""
+    rest: float = 30.0
+    """Seconds for which it is; doubles with each further failure."""
+    longest_rest: float = 600.0
     hint: Callable[[Response], float | None] | None = field(default=None, repr=False)
     """Reads a vendor's own way of saying how many seconds to wait, for example a sentence in the body."""
 
