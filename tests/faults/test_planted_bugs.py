@@ -27,7 +27,7 @@ def block(self, instance, source_id, block, *, lane=""):
             "cursor": block.cursor_after, "observed_at": block.observed_at, "records": block.records,
             "quarantined": block.quarantined}
     self._bus.publish("observed", [], block_id=block.block_id[::-1], meta=msgspec.msgpack.encode(meta),
-                      key=_ingest.key(instance, block.stream + lane, block.partition))
+                      key=_ingest.key(self._hub, instance, block.stream + lane, block.partition))
     return right(self, instance, source_id, block, lane=lane)
 
 _ingest.Ingest.block = block

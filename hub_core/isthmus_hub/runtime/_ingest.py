@@ -18,9 +18,12 @@ OBSERVED = "observed"
 _SEPARATOR = "\x1f"
 
 
-def key(instance: str, stream: str, partition: str = "") -> str:
-    """Name of an ordered sequence on ``observed``: one per partition of a stream of an instance."""
-    return _SEPARATOR.join((instance, stream, partition))
+def key(hub: str, instance: str, stream: str, partition: str = "") -> str:
+    """Name of an ordered sequence on ``observed``: one per partition of a stream of an instance of a hub.
+
+    The hub is part of it because several hubs may share a bus, and a cursor belongs to the hub that wrote it.
+    """
+    return _SEPARATOR.join((hub, instance, stream, partition))
 
 
 class Ingest:
@@ -33,7 +36,7 @@ class Ingest:
 
     def cursors(self, instance: str, stream: str) -> dict[str, bytes]:
         """Cursor of each partition, as the newest block of each left it."""
-        prefix = key(instance, stream)
+        prefix = key(self._hub, instance, stream)
         latest = self._bus.latest(OBSERVED, prefix)
         return {name.removeprefix(prefix): msgspec.msgpack.decode(meta)["cursor"] for name, (_, meta) in latest.items()}
 
@@ -48,6 +51,7 @@ class Ingest:
             raise ProtocolError(f"{instance}/{block.stream}: the block id does not belong to the block")
         meta = msgspec.msgpack.encode(
             {
+                "hub": self._hub,
                 "instance": instance,
                 "stream": block.stream,
                 "source_id": source_id,
@@ -63,7 +67,7 @@ class Ingest:
             OBSERVED,
             block.objects,
             block_id=block.block_id,
-            key=key(instance, block.stream + lane, block.partition),
+            key=key(self._hub, instance, block.stream + lane, block.partition),
             meta=meta,
         )
         fault_point("commit")
