@@ -15,22 +15,27 @@ def content_hash(body: Json, encoded: bytes) -> bytes:
     """`stix.content_hash` of ``body``, whose canonical JSON (sorted keys, no spaces) is ``encoded``.
 
     Where ``created`` and ``modified`` appear once each they are the object's own and are cut out of the bytes. Inside a
-    JSON string every quote is escaped, so these bytes can only be the name of a member.
+    JSON string every quote is escaped, so these bytes can only be the name of a member. ``created`` is nearly always the
+    first member, and then it is the object's own whatever follows.
     """
     if "valid_from" in body:
         return stix.content_hash(body)
     created, modified = body.get("created"), body.get("modified")
     if created is None and modified is None:
         return blake2b(encoded, digest_size=16).digest()
-    if (
-        type(created) is not str
-        or type(modified) is not str
-        or encoded.count(_CREATED) != 1
-        or encoded.count(_MODIFIED) != 1
-    ):
+    if type(created) is not str or type(modified) is not str or encoded.count(_MODIFIED) != 1:
         return stix.content_hash(body)
-    members = b'"created":"%b",' % created.encode(), b'"modified":"%b",' % modified.encode()
-    rest = encoded.replace(members[0], b"", 1).replace(members[1], b"", 1)
-    if len(rest) != len(encoded) - len(members[0]) - len(members[1]):
+    first, member = b'{"created":"%b",' % created.encode(), b'"modified":"%b",' % modified.encode()
+    where = encoded.find(member)
+    if where < 0:
         return stix.content_hash(body)  # a text that is written with escapes
+    if encoded.startswith(first):
+        return blake2b(
+            b"{%b%b" % (encoded[len(first) : where], encoded[where + len(member) :]), digest_size=16
+        ).digest()
+    if encoded.count(_CREATED) != 1:
+        return stix.content_hash(body)
+    rest = encoded.replace(member, b"", 1).replace(first[1:], b"", 1)
+    if len(rest) != len(encoded) - len(member) - len(first) + 1:
+        return stix.content_hash(body)
     return blake2b(rest, digest_size=16).digest()

@@ -6,7 +6,7 @@ from typing import Any
 
 import apsw
 
-from isthmus_hub.store import _links
+from isthmus_hub.store import _former, _links
 from isthmus_hub.store._bodies import Bodies
 from isthmus_hub.store._intern import Idents, Words, key
 from isthmus_hub.store._merge import Claim
@@ -55,6 +55,7 @@ class Entries:
             return
         new = {entry.id for entry in entries if not entry.told_by}
         self._write_links(entries, numbers)
+        self._keep_former([entry for entry in entries if entry.told_by and entry.said])
         self._write_statements([entry for entry in entries if len(entry.claims) > 1 and entry.said])
         self._write_bodies([entry for entry in entries if entry.encoded is not None], new)
         self._write_claims(entries, new)
@@ -78,7 +79,7 @@ class Entries:
         )
 
     def _write_claims(self, entries: list[Entry], new: set[str]) -> None:
-        marks = "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        marks = "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         for verb, wanted in (("INSERT", True), ("INSERT OR REPLACE", False)):
             self._connection.executemany(
                 f"{verb} INTO provenance {marks}",
@@ -89,6 +90,17 @@ class Entries:
                     for source in sorted(entry.dirty)
                 ],
             )
+
+    def _keep_former(self, entries: list[Entry]) -> None:
+        for sql, several in ((_former.KEEP, False), (_former.KEEP_OF_SEVERAL, True)):
+            replaced = [
+                (entry.no or 0, source, entry.claims[source].observed)
+                for entry in entries
+                if (len(entry.told_by) > 1) is several
+                for source in entry.said
+                if source in entry.told_by
+            ]
+            _former.keep(self._connection, replaced, sql)
 
     def _write_statements(self, entries: list[Entry]) -> None:
         """The words of every source of objects that several sources report; comes before the objects are replaced."""

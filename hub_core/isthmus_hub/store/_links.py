@@ -30,6 +30,10 @@ _NOT_EDGES = frozenset({"created_by_ref", "object_marking_refs", "marking_ref"})
 _NO_REFERENCES = frozenset({"labels", "external_references", "infrastructure_types", "kill_chain_phases", "hashes"})
 """Frequent properties in which the standard has no references."""
 _EXACT = frozenset({"native_id", "url"})
+_ANY, _ONE, _MANY, _NONE = range(4)
+"""A property without references of its own, with one, with several, with nothing to look into."""
+_ROLES: dict[str, int] = {}
+_MOST_ROLES = 4_096
 _pack = msgspec.msgpack.Encoder().encode
 
 
@@ -77,17 +81,35 @@ def links_of(obj: Json) -> list[Link]:
 
 def _add_references(found: list[tuple[str, str]], obj: Json) -> None:
     """``(property, id)`` of every reference at any depth: those of `stix.refs`, without the cost of their paths."""
+    roles = _ROLES
     for name, child in obj.items():
-        if name in _NO_REFERENCES:
-            continue
+        role = roles.get(name)
+        if role is None:
+            role = _role(name)
         kind = child.__class__
         if kind is str:
-            if (name[-4:] == "_ref" or name == "ref") and child[-38:-36] == "--":
+            if role == _ONE and child[-38:-36] == "--":
                 found.append((name, child))
+        elif role == _NONE:
+            continue
         elif kind is dict:
             _add_references(found, child)
         elif kind is list:
-            _add_references_in(found, child, name if name[-5:] == "_refs" or name == "refs" else "")
+            _add_references_in(found, child, name if role == _MANY else "")
+
+
+def _role(name: str) -> int:
+    """What a property of this name may hold; remembered for as many names as a standard and its extensions have."""
+    role = _ANY
+    if name in _NO_REFERENCES:
+        role = _NONE
+    elif name.endswith("_ref") or name == "ref":
+        role = _ONE
+    elif name.endswith("_refs") or name == "refs":
+        role = _MANY
+    if len(_ROLES) < _MOST_ROLES:
+        _ROLES[name] = role
+    return role
 
 
 def _add_references_in(found: list[tuple[str, str]], items: list[Any], name: str) -> None:

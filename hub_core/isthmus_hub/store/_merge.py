@@ -28,6 +28,7 @@ class Claim:
         "markings",
         "modified",
         "observed",
+        "said",
     )
 
     def __init__(
@@ -40,6 +41,7 @@ class Claim:
         first_offset: int,
         markings: str,
         capped: int,
+        said: bytes = b"",
     ) -> None:
         self.modified = modified
         self.observed = observed
@@ -49,6 +51,7 @@ class Claim:
         self.first_offset = first_offset
         self.markings = markings
         self.capped = capped
+        self.said = said
 
     @property
     def key(self) -> tuple[int, int, bytes]:
@@ -68,6 +71,7 @@ class Claim:
             self.first_offset,
             self.markings,
             self.capped,
+            self.said,
         )
 
     def absorb(self, other: Claim) -> bool:
@@ -84,7 +88,7 @@ class Claim:
             changed = True
         if other.modified >= self.modified and other.key > self.key:
             self.modified, self.observed, self.hash = other.modified, other.observed, other.hash
-            self.markings, self.capped = other.markings, other.capped
+            self.markings, self.capped, self.said = other.markings, other.capped, other.said
             changed = True
         return changed
 

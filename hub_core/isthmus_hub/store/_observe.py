@@ -1,17 +1,20 @@
-"""`Transaction.put`: observed objects in, changes out.
+"""`Transaction.put`: observed objects in, changes out: whatever `_alone` does not decide in short.
 
-Two roads. Content that only confirms what its source said before costs one hash, and one statement for all such objects
+Two roads here too. Content that only confirms what its source said before costs one hash, and one statement for all such objects
 of a block. Anything else is merged claim by claim.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import apsw
 
-from isthmus_hub.store import _merge, _times
+from isthmus_hub.store import _former, _merge, _times
+from isthmus_hub.store._alone import CONFIRM, Alone, said
 from isthmus_hub.store._bodies import Bodies
 from isthmus_hub.store._content import content_hash
 from isthmus_hub.store._entries import Entries, Entry
@@ -24,17 +27,13 @@ from isthmus_sdk.errors import RecordError
 _AT_ONCE = 5_000
 _LOOKUP = """
     SELECT i.id, i.no, i.type, i.created, i.links, p.source, p.modified, p.observed, p.hash, p.first_observed,
-           p.last_observed, p.first_offset, p.markings, p.capped
+           p.last_observed, p.first_offset, p.markings, p.capped, p.said
     FROM carray(?) AS c CROSS JOIN ident AS i ON i.key = c.value LEFT JOIN provenance AS p ON p.object = i.no
 """
 _ID, _NO, _TYPE, _CREATED, _LINKS, _SOURCE, _MODIFIED, _OBSERVED, _HASH, _FIRST_OBSERVED = range(10)
 _LAST_OBSERVED, _FIRST_OFFSET, _MARKINGS, _CAPPED = range(10, 14)
-_CONFIRM = """
-    UPDATE provenance SET observed = ?1, last_observed = max(last_observed, ?1)
-    WHERE source = ?2 AND object IN (SELECT value FROM carray(?3))
-"""
 _RESTAMP = """
-    UPDATE provenance SET modified = ?1, observed = ?2, last_observed = max(last_observed, ?2)
+    UPDATE provenance SET modified = ?1, observed = ?2, last_observed = max(last_observed, ?2), said = x''
     WHERE source = ?3 AND object = ?4
 """
 
@@ -49,6 +48,7 @@ class Observing:
         self._words = words
         self._sources = sources
         self._bodies = bodies
+        self._alone = Alone(connection, sources, bodies)
         self._writing = Entries(connection, words, idents, bodies)
         self._rows: dict[str, Any] = {}
         self._entries: dict[str, Entry] = {}
@@ -59,17 +59,31 @@ class Observing:
         """Changes in the order of ``items``, and the unusable ones with the reason."""
         changes: list[Change] = []
         rejected: list[tuple[Incoming, str]] = []
-        for start in range(0, len(items), _AT_ONCE):
-            part = items[start : start + _AT_ONCE]
-            self._look_up(part)
-            self._take(part, changes, rejected)
-            self._write_confirmed()
-            changed = [entry for entry in self._entries.values() if entry.dirty]
-            if changed:
-                numbers = {id: (row[0] if type(row) is list else row)[_NO] for id, row in self._rows.items()}
-                self._writing.write(changed, numbers)
-            self._entries = {}
+        with _uncollected():
+            for start in range(0, len(items), _AT_ONCE):
+                part = items[start : start + _AT_ONCE]
+                made: list[Change | None] = [None] * len(part)
+                left = self._alone.take(part, made)
+                if left:
+                    others = [part[index] for index in left]
+                    for index, change in zip(left, self._merged(others, rejected), strict=True):
+                        made[index] = change
+                changes += [change for change in made if change is not None]
+        _former.prune(self._connection)
         return changes, rejected
+
+    def _merged(self, items: Sequence[Incoming], rejected: list[tuple[Incoming, str]]) -> list[Change]:
+        """The long road."""
+        changes: list[Change] = []
+        self._look_up(items)
+        self._take(items, changes, rejected)
+        self._write_confirmed()
+        changed = [entry for entry in self._entries.values() if entry.dirty]
+        if changed:
+            numbers = {id: (row[0] if type(row) is list else row)[_NO] for id, row in self._rows.items()}
+            self._writing.write(changed, numbers)
+        self._entries = {}
+        return changes
 
     def _look_up(self, items: Sequence[Incoming]) -> None:
         rows = self._rows = {}
@@ -152,7 +166,7 @@ class Observing:
             else:
                 restamped.append((modified, observed, source, no))
         for (observed, source), numbers in moments.items():
-            self._connection.execute(_CONFIRM, (observed, source, number_array(numbers)))
+            self._connection.execute(CONFIRM, (observed, source, number_array(numbers)))
         self._connection.executemany(_RESTAMP, restamped)
         self._confirmed = {}
 
@@ -170,7 +184,8 @@ class Observing:
         given = body.get("created")
         created = None if given is None else _created(given, modified)
         markings = _merge.markings_of(body)
-        claim = Claim(modified, observed, hash, observed, observed, item.offset, markings, int(capped))
+        words = b"" if capped else said(item.encoded)
+        claim = Claim(modified, observed, hash, observed, observed, item.offset, markings, int(capped), words)
         entry = self._entries.get(item.id) or self._enter(item.id)
         if created is not None and (entry.created is None or created < entry.created):
             entry.created, entry.described = created, False
@@ -191,6 +206,11 @@ class Observing:
         claims = entry.claims
         if len(claims) == 1 and source in claims:
             return self._newer(entry, item, source, claim)
+        claim.said = b""
+        for number, other in claims.items():
+            if other.said:  # no longer the only one
+                other.said = b""
+                entry.dirty.add(number)
         before, markings = claims[self._winner(claims)].hash, _merge.united_markings(claims)
         known = claims.get(source)
         last = None if known is None else known.hash
@@ -263,6 +283,19 @@ class Observing:
         if body is None:
             body = self._writing.stored_body(entry)
         return _merge.effective(body, entry.created, best.modified, _merge.united_markings(entry.claims))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage collection meanwhile: a batch is thousands of rows that all die with it, none of them in a cycle, and
+    looking at them again and again takes a fifth of the time."""
+    paused = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if paused:
+            gc.enable()
 
 
 def _created(text: str, modified: int) -> int:

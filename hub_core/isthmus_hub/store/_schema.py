@@ -59,5 +59,13 @@ KIND = FileKind(
         CREATE TABLE rejected (offset INTEGER NOT NULL, entry INTEGER NOT NULL, id TEXT NOT NULL, reason TEXT NOT NULL,
             PRIMARY KEY (offset, entry)) WITHOUT ROWID;
         """,
+        """
+        -- the exact words of a statement as eight bytes, where its source is the only one and nothing was capped
+        ALTER TABLE provenance ADD COLUMN said BLOB NOT NULL DEFAULT x'';
+        CREATE TABLE former (no INTEGER PRIMARY KEY, object INTEGER NOT NULL, source INTEGER NOT NULL,
+            modified INTEGER NOT NULL, observed INTEGER NOT NULL, until INTEGER NOT NULL, dictionary INTEGER NOT NULL,
+            body BLOB NOT NULL);
+        CREATE INDEX former_object ON former (object, until);
+        """,
     ),
 )
