@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from isthmus_sdk.stix import _compile as single
 from isthmus_sdk.stix._explain import may_point_at
 from isthmus_sdk.stix._grammar import is_identifier
-from isthmus_sdk.stix._ids import minted
+from isthmus_sdk.stix._identifiers import END_LENGTH, UUID_LENGTH, all_end_in_uuid
 from isthmus_sdk.stix._json import SAFE_INTEGER
 from isthmus_sdk.stix._leaves import is_text
 from isthmus_sdk.stix._table import EXTENSIONS, PARTS, TYPES, Entry
@@ -31,8 +31,9 @@ _FEWEST = 4
 """Below this the checks of single objects are quicker."""
 _LAYOUTS_HELD = 1_024
 _VALUES_HELD = 8_192
-_TYPE_OF_REFERENCE = itemgetter(slice(None, -38))
-_START_OF_IDENTIFIER = itemgetter(slice(None, -36))
+_TYPE = itemgetter("type")
+_TYPE_OF_REFERENCE = itemgetter(slice(None, -END_LENGTH))
+_START_OF_IDENTIFIER = itemgetter(slice(None, -UUID_LENGTH))
 _BY_VALUE: Final = frozenset({"timestamp", "milliseconds", "vocabulary", "enum", "type name", "language", "mime"})
 """Kinds of text of which a column holds few different values."""
 _EXTENSION_TYPES = VOCABULARIES["extension-type-enum"]
@@ -52,26 +53,19 @@ class Plan(NamedTuple):
 def accepts_all(objects: Collection[Json]) -> bool:
     """Whether every object is certainly valid, see `_compile.accepts`."""
     try:
-        return _by_layout(objects)
+        return not objects or _by_layout(objects)
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
         return False
 
 
 def _by_layout(objects: Collection[Json]) -> bool:
-    tables: dict[tuple[Any, ...], list[Json]] = {}
-    for obj in objects:
-        if type(obj) is not dict:
-            return False
-        layout = (obj["type"], *obj)
-        table = tables.get(layout)
-        if table is None:
-            tables[layout] = [obj]
-        else:
-            table.append(obj)
-    for layout, table in tables.items():
-        plan = _plan_of_object(layout) if len(table) >= _FEWEST else None
-        if not (all(map(single.accepts, table)) if plan is None else _follow(plan, table)):
-            return False
+    for names, table in _tables(objects).items():
+        kinds = set(map(_TYPE, table))
+        for kind in kinds:
+            rows = table if len(kinds) == 1 else [obj for obj in table if obj["type"] == kind]
+            plan = _plan_of_object((kind, *names)) if len(rows) >= _FEWEST else None
+            if not (all(map(single.accepts, rows)) if plan is None else _follow(plan, rows)):
+                return False
     return True
 
 
@@ -216,29 +210,24 @@ def _is_2_1(column: Column) -> bool:
 
 
 def _own_ids(start: str) -> ColumnTest:
+    starts = {start}
+
     def test(column: Column) -> bool:
-        if set(map(_START_OF_IDENTIFIER, column)) != {start}:
-            return False
-        return _identifiers(set(column))
+        return set(map(_START_OF_IDENTIFIER, column)) == starts and all_end_in_uuid(column)
 
     return test
-
-
-def _identifiers(values: set[Any]) -> bool:
-    return all(type(id) is str and is_identifier(id) for id in values - minted)
 
 
 def _references(targets: tuple[str, ...]) -> ColumnTest:
     allowed: set[str] = set()
 
     def test(column: Column) -> bool:
-        values = set(column)
-        if not _identifiers(values):
+        if not all_end_in_uuid(column):
             return False
-        kinds = set(map(_TYPE_OF_REFERENCE, values))
+        kinds = set(map(_TYPE_OF_REFERENCE, column))
         if kinds <= allowed:
             return True
-        if not all(may_point_at(targets, kind) for kind in kinds):
+        if not all(map(is_identifier, column)) or not all(may_point_at(targets, kind) for kind in kinds):
             return False
         if len(allowed) < 256:
             allowed.update(kinds)
@@ -265,18 +254,16 @@ def _structures(name: str, *, extension: bool) -> ColumnTest:
     return test
 
 
-def _tables(column: Column) -> dict[tuple[str, ...], list[Json]]:
+def _tables(column: Collection[Any]) -> dict[tuple[str, ...], list[Json]]:
     """Dictionaries by their layout. Raises ``TypeError`` for anything else."""
     tables: dict[tuple[str, ...], list[Json]] = {}
-    for value in column:
-        if type(value) is not dict:
-            raise TypeError
-        names = tuple(value)
-        table = tables.get(names)
-        if table is None:
-            tables[names] = [value]
+    if set(map(type, column)) != {dict}:
+        raise TypeError
+    for names, value in zip(map(tuple, column), column, strict=True):
+        if names in tables:
+            tables[names].append(value)
         else:
-            table.append(value)
+            tables[names] = [value]
     return tables
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from isthmus_sdk.stix import _grammar as grammar
 from isthmus_sdk.stix._explain import custom_entry, may_point_at
-from isthmus_sdk.stix._ids import minted
+from isthmus_sdk.stix._identifiers import END_LENGTH, UUID_LENGTH, ends_in_uuid
 from isthmus_sdk.stix._leaves import TEXTS, is_integer, is_number, is_text
 from isthmus_sdk.stix._rules import SPECIAL
 from isthmus_sdk.stix._table import EXTENSIONS, PARTS, TYPES, Entry
@@ -34,7 +34,6 @@ _TYPES_HELD = 512
 _EXTENSION_TYPES = VOCABULARIES["extension-type-enum"]
 _names: set[str] = set()
 """Property names that were found sound."""
-_is_identifier = lru_cache(maxsize=_CACHED)(grammar.is_identifier)
 
 
 def accepts(obj: Mapping[str, Any]) -> bool:
@@ -102,12 +101,9 @@ def _object_checker(entry: Entry) -> Test:
     if entry.family == "SCO":  # the explainer has more to say about these, but looks at their values alike
         kinds |= {name: prop.kind for name, prop in VERSIONED.items()}
     start = f"{entry.name}--"
-    length = len(start) + 36
 
-    def is_own_id(id: Any) -> Any:
-        if id in minted:
-            return id[:-36] == start
-        return type(id) is str and len(id) == length and id.startswith(start) and grammar.is_identifier(id)
+    def is_own_id(id: Any) -> bool:
+        return type(id) is str and id[:-UUID_LENGTH] == start and ends_in_uuid(id)
 
     own: dict[str, Test] = {
         "type": frozenset({entry.name}).__contains__,
@@ -267,12 +263,12 @@ def _ref_test(targets: tuple[str, ...]) -> Test:
     allowed: set[str] = set()
 
     def test(value: Any) -> bool:
-        if value not in minted and not (type(value) is str and _is_identifier(value)):
+        if type(value) is not str or not ends_in_uuid(value):
             return False
-        kind = value[:-38]
+        kind = value[:-END_LENGTH]
         if kind in allowed:
             return True
-        if not may_point_at(targets, kind):
+        if not grammar.is_identifier(value) or not may_point_at(targets, kind):
             return False
         if len(allowed) < 256:
             allowed.add(kind)

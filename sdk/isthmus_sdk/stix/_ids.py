@@ -14,7 +14,7 @@ from hashlib import blake2b, sha1
 from typing import Any, Final
 
 from isthmus_sdk.errors import RecordError
-from isthmus_sdk.stix._json import hashed_form, json_text
+from isthmus_sdk.stix._json import hashed_form, json_bytes, json_text
 from isthmus_sdk.stix._table import TYPES
 from isthmus_sdk.stix._time import shortened
 
@@ -41,17 +41,8 @@ except ImportError:  # the wheel is missing on this platform
         return _dashed(sha1(namespace + name, usedforsecurity=False).digest(), version=5)
 
 
-_MINTED_LIMIT = 16_384
-minted: set[str] = set()
-"""Identifiers made here of late: their form needs no second look. Emptied when full, so it stays small."""
-
-
 def _mint(type: str, namespace: Any, name: bytes) -> str:
-    identifier = f"{type}--{_uuid5(namespace, name)}"
-    if len(minted) >= _MINTED_LIMIT:
-        minted.clear()
-    minted.add(identifier)
-    return identifier
+    return f"{type}--{_uuid5(namespace, name)!s}"  # !s: without it the format goes the long way round
 
 
 def sco_id(type: str, properties: Mapping[str, Any]) -> str:
@@ -60,21 +51,30 @@ def sco_id(type: str, properties: Mapping[str, Any]) -> str:
     Without any contributing property the standard asks for a UUIDv4: it is drawn from a digest of all properties, so
     that it too is the same on every run. Raises `RecordError` for a type that is no cyber observable of the standard.
     """
+    if type in _SINGLE_VALUE:
+        value = properties.get("value")
+        if value.__class__ is str:
+            return _value_id(type, value)
     entry = TYPES.get(type)
     if entry is None or entry.family != "SCO":
         raise RecordError(f"{type!r} is not a cyber observable of STIX 2.1: it has no id contributing properties")
-    if type in _SINGLE_VALUE and isinstance(properties.get("value"), str):
-        return value_id(type, properties["value"])
     key = {name: _contribution(name, properties[name]) for name in entry.identity if properties.get(name) is not None}
     if key:
         return _mint(type, _OASIS, hashed_form(key))
     return drawn_id(type, {name: value for name, value in properties.items() if name != "id" and value is not None})
 
 
-@lru_cache(maxsize=8_192)
-def value_id(type: str, value: str) -> str:
+def _value_id(type: str, value: str) -> str:
     """`sco_id` of the observables whose one contributing property is ``value``: addresses, names, URLs."""
-    return _mint(type, _OASIS, b'{"value":' + json_text(value) + b"}")
+    try:
+        return f"{type}--{_uuid5(_OASIS, json_bytes({'value': value}))!s}"
+    except UnicodeError:
+        json_text(value)  # says what is wrong with it
+        raise
+
+
+value_id = lru_cache(maxsize=8_192)(_value_id)
+"""`_value_id` for mappings: the same addresses come in record after record."""
 
 
 def sdo_id(type: str, key: Mapping[str, Any]) -> str:
@@ -101,13 +101,7 @@ def edge_id(kind: str, source: str, target: str) -> str:
 def edge_ids(kind: str, source: str, targets: Iterable[str]) -> list[str]:
     """`edge_id` from one source to many targets."""
     head = f'{{"relationship_type":"{kind}","source_ref":"{source}","target_ref":"'
-    made = [
-        f"relationship--{_uuid5(_ISTHMUS, f'{head}{target}{_EDGE_TAIL}'.encode())}" for target in targets
-    ]  # _mint, once for all
-    if len(minted) >= _MINTED_LIMIT:
-        minted.clear()
-    minted.update(made)
-    return made
+    return [f"relationship--{_uuid5(_ISTHMUS, f'{head}{target}{_EDGE_TAIL}'.encode())!s}" for target in targets]
 
 
 _EDGE_TAIL = '","type":"relationship"}'
