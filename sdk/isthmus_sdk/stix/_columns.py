@@ -15,8 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from isthmus_sdk.stix import _compile as single
 from isthmus_sdk.stix._explain import may_point_at
-from isthmus_sdk.stix._grammar import is_identifier
-from isthmus_sdk.stix._identifiers import END_LENGTH, UUID_LENGTH, all_end_in_uuid
+from isthmus_sdk.stix._identifiers import END_LENGTH, UUID_LENGTH, all_end_in_uuid, is_identifier
 from isthmus_sdk.stix._json import SAFE_INTEGER
 from isthmus_sdk.stix._leaves import is_text
 from isthmus_sdk.stix._table import EXTENSIONS, PARTS, TYPES, Entry

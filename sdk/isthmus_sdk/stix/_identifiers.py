@@ -9,12 +9,12 @@ import re
 from collections.abc import Collection
 from operator import itemgetter
 
-from isthmus_sdk.stix._grammar import _UUID
+from isthmus_sdk.stix import _grammar as grammar
 
 UUID_LENGTH = 36
 END_LENGTH = UUID_LENGTH + 2
 
-_END = re.compile(f"--{_UUID}").fullmatch
+_END = re.compile(f"--{grammar._UUID}").fullmatch
 _end = itemgetter(slice(-END_LENGTH, None))
 _HEX = b"0123456789abcdefABCDEF"
 _DASHES = tuple(at for at, char in enumerate("--00000000-0000-0000-0000-000000000000") if char == "-")
@@ -40,3 +40,20 @@ def all_end_in_uuid(column: Collection[str]) -> bool:
         and not octets[_VERSION::END_LENGTH].translate(None, b"12345")
         and not octets[_VARIANT::END_LENGTH].translate(None, b"89abAB")
     )
+
+
+def is_identifier(text: str) -> bool:
+    """`_grammar.is_identifier`, quicker where the type was met before."""
+    kind = text[:-END_LENGTH]
+    if kind in _kinds:
+        return ends_in_uuid(text)
+    if not grammar.is_identifier(text):
+        return False
+    if len(_kinds) < _KINDS_HELD:
+        _kinds.add(kind)
+    return True
+
+
+_KINDS_HELD = 512
+_kinds: set[str] = set()
+"""Types that were found sound."""
