@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,14 +31,22 @@ class Disk(apsw.VFS):
         self.before_call: Callable[[], None] | None = None
         self.capacity: int | None = None
         self.files: dict[Path, _Image] = {}
+        self.ghosts: dict[Path, _Image] = {}
+        """Files that were removed, and may be back after a power cut."""
+        self.moment = threading.RLock()
+        """Held for one call: several threads may use the disk, and a power cut takes all files at the same moment."""
         super().__init__(self.name, "")
 
     def xOpen(self, name: Any, flags: list[int]) -> _File:
         return _File(self, name, flags)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:
-        self.files.pop(Path(filename), None)
-        super().xDelete(filename, syncdir)
+        with self.moment:
+            self.turn()
+            gone = self.files.pop(Path(filename), None)
+            super().xDelete(filename, syncdir)
+            if gone is not None and not syncdir:
+                self.ghosts[Path(filename)] = gone  # its name is still in the directory on the disk
 
     def turn(self) -> None:
         """Called before everything that reaches the disk."""
@@ -59,7 +68,8 @@ class Disk(apsw.VFS):
         """Write into ``target`` what would be found after a power cut at this moment."""
         generator = random.Random(seed)
         target.mkdir(parents=True)
-        for path, image in self.files.items():
+        back = {path: image for path, image in self.ghosts.items() if path not in self.files and generator.random() < 0.5}
+        for path, image in (back | self.files).items():
             (target / path.name).write_bytes(image.after_power_cut(generator))
 
 
@@ -105,20 +115,23 @@ class _File(apsw.VFSFile):
         super().__init__("", name, flags)
 
     def xWrite(self, data: bytes, offset: int) -> None:
-        self.disk.turn()
-        self.disk.room_for(self.path, offset + len(data))
-        super().xWrite(data, offset)
-        self.disk.files[self.path].write(bytes(data), offset)
+        with self.disk.moment:
+            self.disk.turn()
+            self.disk.room_for(self.path, offset + len(data))
+            super().xWrite(data, offset)
+            self.disk.files[self.path].write(bytes(data), offset)
 
     def xTruncate(self, size: int) -> None:
-        self.disk.turn()
-        super().xTruncate(size)
-        self.disk.files[self.path].truncate(size)
+        with self.disk.moment:
+            self.disk.turn()
+            super().xTruncate(size)
+            self.disk.files[self.path].truncate(size)
 
     def xSync(self, flags: int) -> None:
-        self.disk.turn()
-        super().xSync(flags)
-        self.disk.files[self.path].flush()
+        with self.disk.moment:
+            self.disk.turn()
+            super().xSync(flags)
+            self.disk.files[self.path].flush()
 
 
 def _put(content: bytearray, data: bytes, offset: int) -> None:

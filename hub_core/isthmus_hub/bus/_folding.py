@@ -69,6 +69,7 @@ class Folding:
             return
         while True:
             self._wanted.wait()
+            self._wanted.clear()  # first: a request that comes from now on is for the next round
             if self._ended:
                 connection.close()
                 return
@@ -78,7 +79,6 @@ class Folding:
                     connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             except apsw.Error:
                 pass  # another process folds it, or the disk is full: the next commit asks again
-            self._wanted.clear()
 
 
 __all__ = ["Folding"]

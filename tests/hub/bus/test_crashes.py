@@ -97,7 +97,7 @@ def test_a_power_cut_before_any_write_or_flush_loses_nothing_acknowledged(
         disk.before_call = cut
         for number in range(30):
             acknowledged[number] = publish(bus, number)
-        disk.before_call = None
+    disk.before_call = None  # closing, which folds and removes the log, is part of it
     assert len(images) > 200
     for image, promised in images:
         with SqliteBus(image, reserve=0, low_water=0) as bus:
