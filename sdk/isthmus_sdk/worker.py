@@ -160,6 +160,7 @@ class Worker:
                     on_event=self._http_event,
                     cancel=self._cancelled.is_set,
                 )
+                self._http.start_run()  # a worker lives for one run of its instance
             return self._http
 
     def _http_event(self, event: Event) -> None:

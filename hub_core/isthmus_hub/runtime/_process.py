@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from isthmus_hub.runtime._bounds import Bounds
 from isthmus_sdk import faults, protocol
 from isthmus_sdk.errors import ProtocolError
 
@@ -42,7 +43,14 @@ class WorkerProcess:
     """One worker. ``send`` may be called from any thread, ``receive`` from one."""
 
     def __init__(
-        self, entry: str, python: Path, *, say: Say, path: Sequence[Path] = (), environ: Mapping[str, str] | None = None
+        self,
+        entry: str,
+        python: Path,
+        *,
+        say: Say,
+        path: Sequence[Path] = (),
+        environ: Mapping[str, str] | None = None,
+        bounds: Bounds = Bounds(),  # noqa: B008 - frozen
     ) -> None:
         """Start it. ``path``: folders outside of the environment that the connector is imported from."""
         given = os.environ if environ is None else environ
@@ -77,6 +85,8 @@ class WorkerProcess:
         finally:
             os.close(to_worker)
             os.close(from_worker)
+        self.bounded = bounds.hold(self._process.pid)
+        """Whether the kernel holds the worker to its bounds."""
         self._buffer = bytearray()
         self._writer = protocol.FrameWriter(self._write)
         self._printers = [

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from isthmus_hub.bus import Ack
 from isthmus_hub.runtime._plan import Plan
-from isthmus_hub.runtime._process import WorkerProcess
+from isthmus_hub.runtime._process import WorkerProcess, WorkerSilent
 from isthmus_hub.runtime._reports import Failure, StreamRun
 from isthmus_sdk import protocol
 from isthmus_sdk.block import Block
@@ -17,6 +17,10 @@ from isthmus_sdk.errors import Interrupted, IsthmusError, ProtocolError
 
 SILENCE = 300.0
 """Seconds after which a worker that says nothing is stopped."""
+STALL = 3600.0
+"""Seconds without a block, a bad record or an end after which it is stopped as well, however much it talks."""
+ASIDES = 50_000
+"""Frames about the run (logs, metrics, states) in a row without one that is part of it: beyond, it floods."""
 PATIENCE = 8.0
 """Seconds that a worker has for the page in its hands once it was asked to drain."""
 
@@ -57,6 +61,7 @@ class Session:
         *,
         stop: threading.Event | None = None,
         silence: float = SILENCE,
+        stall: float = STALL,
         start: Callable[..., WorkerProcess] = WorkerProcess,
     ) -> None:
         self._plan = plan
@@ -64,6 +69,9 @@ class Session:
         self._observer = observer
         self._stop = stop or threading.Event()
         self._silence = silence
+        self._stall = stall
+        self._asides = 0
+        self._progress_at = time.monotonic()
         self._start = start
         self._drained_by: float | None = None
 
@@ -129,6 +137,7 @@ class Session:
         worker.send(self._plan.configure)
 
     def _read(self, worker: WorkerProcess, run: StreamRun) -> None:
+        self._moved()
         cursors = self._ingest.cursors(run.instance, run.stream)
         worker.send(protocol.Run(stream=run.stream, cursors=cursors))
         while True:
@@ -136,8 +145,10 @@ class Session:
             frame = worker.receive(self._silence, lambda: self._drain(worker))
             match frame:
                 case protocol.BlockFrame():
+                    self._moved()
                     self._take(worker, run, frame)
                 case protocol.Quarantine():
+                    self._moved()
                     self._ingest.bad_record(run.instance, frame)
                 case protocol.Error(stream=None):
                     raise _failure(frame).as_error()
@@ -175,8 +186,20 @@ class Session:
         run.ignored.update(block.ignored)
         self._observer.progress(run)
 
+    def _moved(self) -> None:
+        """The run came further."""
+        self._asides = 0
+        self._progress_at = time.monotonic()
+
     def _aside(self, frame: protocol.WorkerFrame) -> None:
-        """Frames that are about the run, not part of it."""
+        """Frames that are about the run, not part of it. Raises where there is nothing else for too long."""
+        self._asides += 1
+        if self._asides > ASIDES:
+            raise ProtocolError(f"{self._plan.instance}: the worker floods the hub with messages and was stopped")
+        if time.monotonic() - self._progress_at > self._stall:
+            raise WorkerSilent(
+                f"{self._plan.instance}: the worker made no progress for {self._stall:.0f} s and was stopped"
+            )
         if isinstance(frame, protocol.Log):
             self._observer.log(self._plan.instance, frame.level, frame.event, {"stream": frame.stream, **frame.fields})
         elif not isinstance(frame, protocol.Metric | protocol.StateFrame):
