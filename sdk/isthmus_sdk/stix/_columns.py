@@ -105,6 +105,8 @@ def _made_plan(kind: str, names: tuple[str, ...]) -> Plan | None:
     entry = TYPES.get(kind)
     if entry is None or entry.family == "META" or "granular_markings" in names:
         return None
+    if not single.left_to_the_explainer(entry).isdisjoint(names):
+        return None
     kinds = {name: prop.kind for name, prop in entry.properties.items()}
     required = {name for name, prop in entry.properties.items() if prop.required}
     if entry.family == "SCO":
@@ -304,7 +306,7 @@ def _plain(column: Column, depth: int) -> bool:
         return _texts(column)
     if int in kinds:
         least, greatest = min(column), max(column)
-        return bool(least + 1 >= -SAFE_INTEGER and greatest <= SAFE_INTEGER)
+        return bool(least >= -SAFE_INTEGER and greatest <= SAFE_INTEGER)
     if list in kinds:
         if depth > single._DEEPEST or not (depth or all(column)):
             return False

@@ -18,7 +18,7 @@ from isthmus_sdk.stix._identifiers import END_LENGTH, UUID_LENGTH, ends_in_uuid
 from isthmus_sdk.stix._leaves import TEXTS, is_integer, is_number, is_text
 from isthmus_sdk.stix._rules import SPECIAL
 from isthmus_sdk.stix._table import EXTENSIONS, PARTS, TYPES, Entry
-from isthmus_sdk.stix._table.notation import COMMON, VERSIONED, Kind, Rule
+from isthmus_sdk.stix._table.notation import COMMON, RESERVED, VERSIONED, Kind, Rule
 from isthmus_sdk.stix._table.vocabularies import VOCABULARIES
 from isthmus_sdk.stix._time import instant, is_timestamp
 
@@ -27,6 +27,7 @@ Test = Callable[[Any], bool]
 _PURE: Final = frozenset({"hex", "mac", "ipv4", "charset", "binary"})
 """Kinds whose test is one ASCII expression: quicker than a cache, and no foreign value passes it."""
 
+_VERSION_MARKS: Final = frozenset(("created_by_ref", "created", "modified", "revoked"))
 _DEEPEST = 60
 _CACHED = 8_192
 _TYPES_HELD = 512
@@ -51,7 +52,7 @@ def accepts(obj: Mapping[str, Any]) -> bool:
 def _compile(kind: str) -> Test:
     entry = TYPES.get(kind)
     if entry is None:
-        if not grammar.is_type_name(kind) or len(_checkers) >= _TYPES_HELD:
+        if kind == "bundle" or not grammar.is_type_name(kind) or len(_checkers) >= _TYPES_HELD:
             return _never
         entry = custom_entry(kind)
     checker = _never if entry.family == "META" else _object_checker(entry)
@@ -111,10 +112,16 @@ def _object_checker(entry: Entry) -> Test:
         "spec_version": frozenset({"2.1"}).__contains__,
         "granular_markings": _never,  # selectors are the explainer's
     }
+    own |= dict.fromkeys(left_to_the_explainer(entry), _never)
     required = {"type", "id", *(name for name, prop in entry.properties.items() if prop.required)}
     if entry.family not in ("SCO", "CUSTOM"):
         required.add("spec_version")
     return _layout_checker(kinds, own, frozenset(required), entry)
+
+
+def left_to_the_explainer(entry: Entry) -> frozenset[str]:
+    """Properties that an object of this type hardly ever has, because the standard bars them or sees trouble in them."""
+    return RESERVED | {*entry.forbidden} | (_VERSION_MARKS if entry.family == "SCO" else frozenset())
 
 
 def _structure_checker(entry: Entry) -> Test:
@@ -233,6 +240,10 @@ def _full_test(kind: Kind) -> Test:
         return _ref_test(kind.targets)
     if name == "part":
         return _structure_checker(PARTS[kind.part])
+    if name == "dictionary" and kind.of is not None:
+        return _dictionary_of(_test(kind.of))
+    if name == "integer or text":
+        return lambda value: is_integer(value) or is_text(value)
     if name in ("integer", "float"):
         return _number_test(is_integer if name == "integer" else is_number, kind)
     return {
@@ -294,6 +305,13 @@ def _hashes(value: Any) -> bool:
         if not _is_dictionary_key(name) or len(name) < 3 or not is_text(digest) or not grammar.is_hash(name, digest):
             return False
     return True
+
+
+def _dictionary_of(member: Test) -> Test:
+    def test(value: Any) -> bool:
+        return _dictionary(value) and all(map(member, value.values()))
+
+    return test
 
 
 def _dictionary(value: Any) -> bool:
@@ -394,20 +412,29 @@ def _rules(entry: Entry) -> tuple[list[Test], list[tuple[str, Test]]]:
     return always, guarded
 
 
-_CONCERNS: Final = {"reference hashes": "hashes", "active has no end": "end", "stix pattern": "pattern"}
+_CONCERNS: Final = {
+    "hash-name": "hashes",
+    "active-end": "end",
+    "stix-pattern": "pattern",
+    "cve-reference": "external_references",
+    "capec-reference": "external_references",
+    "observed-observable": "object_refs",
+    "extension-place": "extensions",
+    "new-object": "extensions",
+    "registry-hive": "key",
+    "encoded-word": "subject",
+}
 
 
 def _rule(rule: Rule, entry: Entry) -> Test | None:
     """The test of one rule; ``None`` where it cannot be broken by what the loop accepts."""
     if rule.name in ("not before", "after"):
         return _in_order(rule.given[0], rule.then[0], strictly=rule.name == "after")
-    if rule.name == "observable id":
+    if rule.name == "uuid-version":
         return _observable_id(entry)
-    if rule.name == "listed relationship":
-        return None
+    if rule.name == "versioned-observable":
+        return None  # the properties it concerns are left to the explainer
     special = SPECIAL.get(rule.name)
-    if rule.name == "cve reference":
-        return lambda obj: obj["source_name"] != "cve" or grammar.is_cve(obj["external_id"])
     if special is not None:
         return lambda obj: next(special(obj), None) is None
     return _COUNTED[rule.name](rule, entry)
@@ -429,14 +456,12 @@ def _in_order(later: str, earlier: str, *, strictly: bool) -> Test:
 def _observable_id(entry: Entry) -> Test | None:
     if any(entry.properties[name].required for name in entry.identity):
         return None
-    special = SPECIAL["observable id"]
+    special = SPECIAL["uuid-version"]
     return lambda obj: next(special(obj), None) is None
 
 
 def _at_least_one(rule: Rule, entry: Entry) -> Test:
     names = rule.given or tuple(name for name in entry.properties if name not in _GENERAL)
-    if not rule.given and entry.family == "SCO":
-        names += ("extensions",)
     wanted = frozenset(names)
     return lambda obj: not wanted.isdisjoint(obj)
 

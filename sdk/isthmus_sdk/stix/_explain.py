@@ -6,39 +6,49 @@ here, and what is said here is final.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from isthmus_sdk.stix import _grammar as grammar
 from isthmus_sdk.stix._advice import advice
+from isthmus_sdk.stix._container import Container
 from isthmus_sdk.stix._leaves import DEFANGED, TEXTS, is_integer, is_number, is_text
+from isthmus_sdk.stix._rulebook import RULES
 from isthmus_sdk.stix._rules import SPECIAL, selectors
-from isthmus_sdk.stix._table import EXTENSIONS, PARTS, TYPES, Entry
-from isthmus_sdk.stix._table.notation import COMMON, VERSIONED, VERSIONING, Kind, Property, Rule
+from isthmus_sdk.stix._table import BUNDLE, EXTENSIONS, PARTS, TYPES, Entry
+from isthmus_sdk.stix._table.notation import COMMON, RESERVED, VERSIONED, VERSIONING, Kind, Property, Rule, special
 from isthmus_sdk.stix._table.vocabularies import VOCABULARIES
 from isthmus_sdk.stix._time import instant, is_timestamp
 
 _OPTIONAL = {name: Property(prop.kind) for name, prop in (COMMON | VERSIONED).items()}
 _EXTENSION_TYPES = VOCABULARIES["extension-type-enum"]
 _DEEPEST = 200
+_LONGEST_PATH = 300
+_SECRET = re.compile("credential|passw|secret|token|decryption_key|api_?key|private_key|authorization", re.IGNORECASE)
+"""Names of properties whose values no message shows."""
+_FIRST = frozenset(("type", "id", "spec_version"))
+"""Properties of an object that are looked at before all others."""
 
 
 def custom_entry(type: str) -> Entry:
     """What holds for a type that the standard does not know: the common properties, none required."""
-    return Entry(type, "11", "CUSTOM", _OPTIONAL, VERSIONING)
+    return Entry(type, "11.2", "CUSTOM", _OPTIONAL, (*VERSIONING, special("new-object")))
 
 
 class Problem(NamedTuple):
-    """One broken rule: in which object, where in it, which rule, and what is expected."""
+    """One broken rule: in which object, where in it, which rule (`RULES` explains it), and what is expected."""
 
     id: str
     path: str
     rule: str
     message: str
+    section: str = ""
+    """Of STIX 2.1; empty where the rule is our own."""
 
 
 def explain(obj: Any) -> tuple[list[Problem], list[Problem]]:
-    """Errors and warnings of one object, in the order of its text."""
+    """Errors and warnings of one object, in the order of its text. Of a bundle: of all it holds."""
     if not isinstance(obj, Mapping):
         return [Problem("", "", "object", f"expected an object, found {type(obj).__name__}")], []
     walk = _Walk(obj)
@@ -49,254 +59,313 @@ def explain(obj: Any) -> tuple[list[Problem], list[Problem]]:
 class _Walk:
     def __init__(self, obj: Mapping[str, Any]) -> None:
         found = obj.get("id")
-        self._id = found if isinstance(found, str) and found.isascii() else ""
+        self._id = found[:300] if isinstance(found, str) and found.isascii() else ""
         self._defanged = obj.get("defanged") is True
+        self._container: Container | None = None
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
 
-    def error(self, path: str, rule: str, message: str) -> None:
-        self.errors.append(Problem(self._id, path, rule, message))
+    def error(self, path: str, rule: str, message: str, section: str = "") -> None:
+        self.errors.append(self._problem(path, rule, message, section))
 
-    def warn(self, path: str, rule: str, message: str) -> None:
-        self.warnings.append(Problem(self._id, path, rule, message))
+    def warn(self, path: str, rule: str, message: str, section: str = "") -> None:
+        self.warnings.append(self._problem(path, rule, message, section))
+
+    def _problem(self, path: str, rule: str, message: str, section: str) -> Problem:
+        section = section or RULES[rule].section
+        return Problem(
+            self._id, path[:_LONGEST_PATH], rule, f"{message} (section {section})" if section else message, section
+        )
 
     def object(self, obj: Mapping[str, Any]) -> None:
         kind = obj.get("type")
         if not isinstance(kind, str) or not grammar.is_type_name(kind):
-            self.error("type", "type", f"{str(kind)[:60]!r} is not a type: {TEXTS['type name'].expected}")
-            return
-        entry = TYPES.get(kind)
-        if entry is None:
-            self._custom_type(obj)
-            return
-        self._identifier(obj, kind)
-        self._spec_version(obj, required=entry.family != "SCO")
-        self.properties("", obj, entry, custom=True)
-        for name in entry.forbidden:
-            if name in obj:
-                self.error(name, f"{kind} ({entry.section})", "not allowed on this type")
-        for path, message in selectors(obj):
-            self.error(path, "granular-marking (7.2.3)", message)
-        if not self.errors:
-            for path, rule, message in advice(obj, entry):
-                self.warn(path, rule, message)
+            what = f"{str(kind)[:60]!r} is not a type" if "type" in obj else "missing"
+            self.error("type", "type", f"{what}: expected a-z, 0-9 and single hyphens, 3 to 250 characters")
+        elif kind == "bundle":
+            self._bundle(obj)
+        else:
+            entry = TYPES.get(kind) or custom_entry(kind)
+            self._identifier(obj, kind)
+            self._spec_version(obj, required=entry.family not in ("SCO", "CUSTOM"))
+            self.properties("", obj, entry)
+            for path, message in selectors(obj):
+                self.error(path, "selector-target", message)
+            if entry.family == "CUSTOM":
+                self.warn("type", "custom-type", f"{kind!r} is not a type of STIX 2.1: kept as it is")
+            elif not self.errors:
+                for path, rule, message in advice(obj, entry):
+                    self.warn(path, rule, message)
 
-    def _custom_type(self, obj: Mapping[str, Any]) -> None:
-        """Types the standard does not know pass through; what is common to all types still holds."""
-        self._identifier(obj, obj["type"])
-        self._spec_version(obj, required=False)
-        self.properties("", obj, custom_entry(obj["type"]), custom=True)
-        for path, message in selectors(obj):
-            self.error(path, "granular-marking (7.2.3)", message)
-        self.warn("type", "custom-type", f"{obj['type']!r} is not a type of STIX 2.1: kept as it is")
+    def _bundle(self, obj: Mapping[str, Any]) -> None:
+        """Section 8: an envelope; what it holds is checked like any object, with its place in the bundle."""
+        self._identifier(obj, "bundle")
+        self.properties("", obj, BUNDLE)
+        objects = obj.get("objects")
+        if "objects" not in obj:
+            return
+        if not isinstance(objects, list):
+            self.error("objects", "list", f"expected a list, found {_shown(objects)}", BUNDLE.section)
+        elif not objects:
+            self.error("objects", "empty-list", "a list must not be empty: leave the property out")
+        for at, each in enumerate(objects if isinstance(objects, list) else ()):
+            if not isinstance(each, Mapping) or each.get("type") == "bundle":
+                self.error(f"objects[{at}]", "bundle-object", "expected a STIX object")
+                continue
+            for problems, found in zip((self.errors, self.warnings), explain(each), strict=True):
+                problems += [one._replace(path=f"objects[{at}].{one.path}".rstrip(".")) for one in found]
 
     def _identifier(self, obj: Mapping[str, Any], kind: str) -> None:
         id = obj.get("id")
-        if not isinstance(id, str) or not grammar.is_identifier(id):
-            self.error("id", "identifier (2.9)", f"{str(id)[:80]!r} is not an identifier: expected {kind}--UUID")
+        if "id" not in obj:
+            self.error("id", "required", "missing, and required", "3.2")
+        elif not isinstance(id, str) or not grammar.is_identifier(id):
+            self.error("id", "identifier", f"{str(id)[:80]!r} is not an identifier: expected {kind}--UUID")
         elif grammar.type_of_identifier(id) != kind:
-            self.error(
-                "id", "identifier (2.9)", f"starts with {grammar.type_of_identifier(id)!r}, the type is {kind!r}"
-            )
+            self.error("id", "identifier-type", f"starts with {grammar.type_of_identifier(id)!r}, the type is {kind!r}")
 
     def _spec_version(self, obj: Mapping[str, Any], *, required: bool) -> None:
         version = obj.get("spec_version")
         if version is None and "spec_version" not in obj:
             if required:
-                self.error("spec_version", "spec-version (3.2)", "missing: STIX 2.0, or not STIX; expected '2.1'")
+                self.error("spec_version", "spec-version", "missing: STIX 2.0, or not STIX; expected '2.1'")
         elif version != "2.1":
-            self.error("spec_version", "spec-version (3.2)", f"{version!r} is not '2.1'")
+            self.error("spec_version", "spec-version", f"{_shown(version)} is not '2.1'")
 
-    def properties(self, path: str, obj: Mapping[str, Any], entry: Entry, *, custom: bool) -> None:
+    def properties(self, path: str, obj: Mapping[str, Any], entry: Entry) -> None:
         """Every property of one object or structure, what is missing, and the rules between them."""
-        rule = f"{entry.name} ({entry.section})"
+        whole = not path or entry.family == "SCO"  # observables inside a container have a path, too
         before = len(self.errors)
         for name, value in obj.items():
             known = entry.properties.get(name)
             where = f"{path}.{name}" if path else str(name)
             if known is not None:
-                if not path and name in ("type", "id", "spec_version"):
-                    continue
-                self.value(where, value, known.kind, rule)
-            elif custom and entry.family != "PART" and name in entry.forbidden:
-                continue
+                if not (whole and name in _FIRST):
+                    self.value(where, value, known.kind, entry.section)
+            elif name in entry.forbidden:
+                self.error(where, "not-applicable", f"not allowed on {entry.name}", entry.section)
             else:
                 self._unknown(where, name, value, entry)
         for name, prop in entry.properties.items():
-            if prop.required and name not in obj and (path or name not in ("type", "id", "spec_version")):
-                self.error(f"{path}.{name}" if path else name, rule, "missing, and required")
+            if prop.required and name not in obj and not (whole and name in _FIRST):
+                self.error(f"{path}.{name}" if path else name, "required", "missing, and required", entry.section)
         if len(self.errors) == before:
             for each in entry.rules:
-                self._rule(path, obj, each, entry, rule)
+                self._rule(path, obj, each, entry)
 
     def _unknown(self, where: str, name: Any, value: Any, entry: Entry) -> None:
         if not isinstance(name, str) or not grammar.is_property_name(name):
-            self.error(
-                where[:300], "property-name (3.1)", "expected a-z, 0-9 and _, 3 to 250 characters, a letter first"
-            )
-            return
-        if entry.family == "SCO" and name in VERSIONED:
-            self.value(where, value, VERSIONED[name].kind, "common properties (3.2)")
-            self.warn(where, "not-applicable (3.2)", "not a property of cyber observables: kept as it is")
-            return
-        self.plain(where, value)
-        if entry.family != "CUSTOM":
-            self.warn(where, "custom-property", f"not a property of {entry.name}: kept as it is")
+            self.error(where, "property-name", "expected a-z, 0-9 and _, 3 to 250 characters, a letter first")
+        elif name in RESERVED and entry.family not in ("PART", "EXTENSION"):
+            self.error(where, "reserved-name", "is reserved for later versions of the standard")
+        elif entry.family == "SCO" and name in VERSIONED:
+            self.value(where, value, VERSIONED[name].kind, "3.2")
+            self.warn(where, "observable-property", "not a property of cyber observables: kept as it is")
+        else:
+            self.plain(where, value)
+            if entry.family != "CUSTOM":
+                self.warn(where, "custom-property", f"not a property of {entry.name}: kept as it is")
 
-    def _rule(self, path: str, obj: Mapping[str, Any], rule: Rule, entry: Entry, label: str) -> None:
-        special = SPECIAL.get(rule.name)
-        if special is not None:
-            for where, message in special(obj):
-                self.error(f"{path}.{where}" if path and where else path or where, f"{rule.name}: {label}", message)
-            return
-        message = _BETWEEN[rule.name](obj, rule, entry)
-        if message:
-            self.error(
-                f"{path}.{rule.given[0]}" if path and rule.given else path or (rule.given or ("",))[0], label, message
-            )
+    def _rule(self, path: str, obj: Mapping[str, Any], rule: Rule, entry: Entry) -> None:
+        check = SPECIAL.get(rule.name)
+        if check is None:
+            message = _BETWEEN[rule.name](obj, rule, entry)
+            if message:
+                where = f"{path}.{rule.given[0]}" if path and rule.given else path or (rule.given or ("",))[0]
+                self.error(where, _RULE_BETWEEN[rule.name], message, entry.section)
+        elif self._container is None or rule.name not in _OF_TOP_LEVEL:
+            for where, message in check(obj):
+                self.error(f"{path}.{where}" if path and where else path or where, rule.name, message)
 
     # -- values ---------------------------------------------------------------------------------------------
 
-    def value(self, path: str, value: Any, kind: Kind, rule: str) -> None:
+    def value(self, path: str, value: Any, kind: Kind, section: str) -> None:
         """One value against its kind."""
         if value is None:
-            self.error(path, "null (2)", "null is not allowed: leave the property out")
+            self.error(path, "null", "null is not allowed: leave the property out")
             return
         check = getattr(self, f"_{kind.name.replace(' ', '_')}", None)
         if check is not None:
-            check(path, value, kind, rule)
+            check(path, value, kind, section)
             return
         leaf = TEXTS[kind.name]
         if not is_text(value):
-            self.error(path, rule, f"expected {leaf.expected}, found {_shown(value)}")
-        elif not leaf.test(value) and not (self._defanged and kind.name in DEFANGED):
-            self.error(path, rule, f"{value[:80]!r} is not {leaf.expected}")
+            self.error(path, "string", f"expected {leaf.expected}, found {_shown(value, path)}")
+        elif leaf.test(value) or (self._defanged and kind.name in DEFANGED):
+            return
+        elif kind.name == "milliseconds" and is_timestamp(value):
+            self.error(path, "timestamp-precision", f"{_shown(value, path)} is not {leaf.expected}")
+        elif not (self._container and kind.name == "hex" and grammar.is_hex_constant(value)):
+            self.error(path, leaf.rule, f"{_shown(value, path)} is not {leaf.expected}", leaf.section or section)
 
-    def _boolean(self, path: str, value: Any, _kind: Kind, rule: str) -> None:
+    def _boolean(self, path: str, value: Any, _kind: Kind, _section: str) -> None:
         if type(value) is not bool:
-            self.error(path, rule, f"expected true or false, found {_shown(value)}")
+            self.error(path, "boolean", f"expected true or false, found {_shown(value, path)}")
 
-    def _integer(self, path: str, value: Any, kind: Kind, rule: str) -> None:
+    def _integer(self, path: str, value: Any, kind: Kind, section: str) -> None:
         if not is_integer(value):
-            self.error(path, rule, f"expected a whole number of at most 54 bits, found {_shown(value)}")
+            self.error(path, "integer", f"expected a whole number of at most 54 bits, found {_shown(value, path)}")
         else:
-            self._range(path, value, kind, rule)
+            self._range(path, value, kind, section)
 
-    def _float(self, path: str, value: Any, kind: Kind, rule: str) -> None:
+    def _float(self, path: str, value: Any, kind: Kind, section: str) -> None:
         if not is_number(value):
-            self.error(path, rule, f"expected a number, found {_shown(value)}")
+            self.error(path, "float", f"expected a number, found {_shown(value, path)}")
         else:
-            self._range(path, value, kind, rule)
+            self._range(path, value, kind, section)
 
-    def _range(self, path: str, value: float, kind: Kind, rule: str) -> None:
+    def _range(self, path: str, value: float, kind: Kind, section: str) -> None:
         if kind.low is not None and value < kind.low:
-            self.error(path, rule, f"{value} is below {kind.low:g}")
+            self.error(path, "range", f"{value} is below {kind.low:.12g}", section)
         if kind.high is not None and value > kind.high:
-            self.error(path, rule, f"{value} is above {kind.high:g}")
+            self.error(path, "range", f"{value} is above {kind.high:.12g}", section)
 
-    def _list(self, path: str, value: Any, kind: Kind, rule: str) -> None:
+    def _integer_or_text(self, path: str, value: Any, _kind: Kind, section: str) -> None:
+        if not is_integer(value) and not is_text(value):
+            self.error(
+                path, "dictionary-value", f"expected an integer or a string, found {_shown(value, path)}", section
+            )
+
+    def _list(self, path: str, value: Any, kind: Kind, section: str) -> None:
         assert kind.of is not None
         if not isinstance(value, list):
-            self.error(path, rule, f"expected a list, found {_shown(value)}")
+            self.error(path, "list", f"expected a list, found {_shown(value, path)}")
         elif not value:
-            self.error(path, "empty-list (2.12)", "a list must not be empty: leave the property out")
+            self.error(path, "empty-list", "a list must not be empty: leave the property out")
         else:
             for at, item in enumerate(value):
-                self.value(f"{path}[{at}]", item, kind.of, rule)
+                self.value(f"{path}[{at}]", item, kind.of, section)
 
-    def _enum(self, path: str, value: Any, kind: Kind, rule: str) -> None:
+    def _enum(self, path: str, value: Any, kind: Kind, section: str) -> None:
         if not isinstance(value, str) or value not in VOCABULARIES[kind.choices]:
-            self.error(path, rule, f"{_shown(value)} is not in {kind.choices}")
+            self.error(path, "enum", f"{_shown(value, path)} is not in {kind.choices}", section)
 
-    def _vocabulary(self, path: str, value: Any, kind: Kind, rule: str) -> None:
+    def _vocabulary(self, path: str, value: Any, kind: Kind, _section: str) -> None:
         if not is_text(value):
-            self.error(path, rule, f"expected a string, found {_shown(value)}")
+            self.error(path, "string", f"expected a string, found {_shown(value, path)}")
         elif value not in VOCABULARIES[kind.choices]:
-            self.warn(path, "vocabulary (10)", f"{value[:60]!r} is not in {kind.choices}")
+            self.warn(path, "vocabulary", f"{value[:60]!r} is not in {kind.choices}")
 
-    def _ref(self, path: str, value: Any, kind: Kind, rule: str) -> None:
-        if not isinstance(value, str) or not grammar.is_identifier(value):
-            self.error(path, rule, f"expected an identifier, found {_shown(value)}")
+    def _ref(self, path: str, value: Any, kind: Kind, section: str) -> None:
+        if self._container is not None:
+            self._local_ref(path, value, kind, self._container)
+        elif not isinstance(value, str) or not grammar.is_identifier(value):
+            self.error(path, "reference", f"expected an identifier, found {_shown(value, path)}")
         elif not may_point_at(kind.targets, grammar.type_of_identifier(value)):
-            self.error(path, rule, f"must not point at {grammar.type_of_identifier(value)!r}: {_targets(kind.targets)}")
+            found = grammar.type_of_identifier(value)
+            self.error(path, "reference-target", f"must not point at {found!r}: {_targets(kind.targets)}", section)
 
-    def _part(self, path: str, value: Any, kind: Kind, rule: str) -> None:
+    def _local_ref(self, path: str, value: Any, kind: Kind, container: Container) -> None:
+        """Section 2.13: references inside a container stay inside it, except those to markings."""
+        if kind.targets == ("marking-definition",):
+            if not isinstance(value, str) or not grammar.is_identifier(value):
+                self.error(path, "reference", f"expected an identifier, found {_shown(value, path)}")
+        elif not isinstance(value, str) or value not in container:
+            self.error(path, "container-reference", f"{_shown(value, path)} is no key of the same container")
+        elif not may_point_at(kind.targets, container[value]):
+            self.error(path, "container-reference", f"points at {container[value]!r}: {_targets(kind.targets)}")
+
+    def _part(self, path: str, value: Any, kind: Kind, section: str) -> None:
         if not isinstance(value, Mapping):
-            self.error(path, rule, f"expected a structure, found {_shown(value)}")
+            self.error(path, "structure", f"expected a structure, found {_shown(value, path)}", section)
         else:
-            self.properties(path, value, PARTS[kind.part], custom=True)
+            self.properties(path, value, PARTS[kind.part])
 
-    def _dictionary(self, path: str, value: Any, _kind: Kind, rule: str) -> None:
+    def _dictionary(self, path: str, value: Any, kind: Kind, section: str) -> None:
         if not isinstance(value, Mapping):
-            self.error(path, rule, f"expected a dictionary, found {_shown(value)}")
-        elif not value:
-            self.error(path, "empty-dictionary (2.3)", "a dictionary must not be empty: leave the property out")
-        else:
-            self.plain(path, value)
-
-    def _hashes(self, path: str, value: Any, _kind: Kind, rule: str) -> None:
-        if not isinstance(value, Mapping) or not value:
-            self.error(path, rule, f"expected hashes by algorithm, found {_shown(value)}")
+            self.error(path, "dictionary", f"expected a dictionary, found {_shown(value, path)}")
             return
+        if not value:
+            self.error(path, "empty-dictionary", "a dictionary must not be empty: leave the property out")
+            return
+        before = len(self.errors)
+        self.plain(path, value)
+        if kind.of is None or self._container is not None or len(self.errors) > before:
+            return
+        for key, item in value.items():
+            self.value(f"{path}.{key}", item, kind.of, section)
+        for at in range(before, len(self.errors)):
+            found = self.errors[at]
+            self.errors[at] = found._replace(rule="dictionary-value", section=section)
+
+    def _hashes(self, path: str, value: Any, _kind: Kind, _section: str) -> None:
+        if not isinstance(value, Mapping):
+            self.error(path, "hashes", f"expected hashes by algorithm, found {_shown(value, path)}")
+            return
+        if not value:
+            self.error(path, "empty-dictionary", "a dictionary must not be empty: leave the property out")
         for name, digest in value.items():
             where = f"{path}.{name}"
             if not isinstance(name, str) or not grammar.is_dictionary_key(name) or len(name) < 3:
-                self.error(where[:300], "hashes (2.7)", "not a name of a hash algorithm")
+                self.error(where, "hash-key", "not a name of a hash algorithm")
             elif not is_text(digest):
-                self.error(where, "hashes (2.7)", f"expected a string, found {_shown(digest)}")
+                self.error(where, "string", f"expected a string, found {_shown(digest, where)}")
             elif not grammar.is_hash(name, digest):
-                self.error(where, "hashes (2.7)", f"{digest[:40]!r} is not a {name} hash")
+                self.error(where, "hash-value", f"{_shown(digest, where)} is not a {name} hash")
             elif name not in VOCABULARIES["hash-algorithm-ov"]:
-                self.warn(where, "vocabulary (10)", f"{name!r} is not in hash-algorithm-ov")
+                self.warn(where, "vocabulary", f"{name[:60]!r} is not in hash-algorithm-ov")
 
-    def _extensions(self, path: str, value: Any, _kind: Kind, rule: str) -> None:
-        if not isinstance(value, Mapping) or not value:
-            self.error(path, rule, f"expected extensions by name, found {_shown(value)}")
+    def _extensions(self, path: str, value: Any, _kind: Kind, _section: str) -> None:
+        if not isinstance(value, Mapping):
+            self.error(path, "extensions", f"expected extensions by name, found {_shown(value, path)}")
             return
+        if not value:
+            self.error(path, "empty-dictionary", "a dictionary must not be empty: leave the property out")
         for name, body in value.items():
             where = f"{path}.{name}"
             if not isinstance(body, Mapping) or not body:
-                self.error(where[:300], "extensions (3.2)", f"expected a structure with content, found {_shown(body)}")
+                self.error(
+                    where, "extension-content", f"expected a structure with content, found {_shown(body, where)}"
+                )
             elif name in EXTENSIONS:
-                self.properties(where, body, EXTENSIONS[name], custom=True)
+                self.properties(where, body, EXTENSIONS[name])
             else:
                 self._foreign_extension(where, name, body)
 
     def _foreign_extension(self, where: str, name: Any, body: Mapping[str, Any]) -> None:
-        if not isinstance(name, str):
-            self.error(where[:300], "extensions (3.2)", "not the name of an extension")
-            return
-        if name.startswith("extension-definition--"):
+        if isinstance(name, str) and name.startswith("extension-definition--"):
             if not grammar.is_identifier(name):
-                self.error(where[:300], "extensions (7.3)", "not the id of an extension-definition")
-            elif body.get("extension_type") not in _EXTENSION_TYPES:
-                expected = "extension_type is missing or not in extension-type-enum"
-                self.error(f"{where}.extension_type", "extensions (7.3)", expected)
-        elif not grammar.is_type_name(name):
-            self.error(where[:300], "extensions (3.2)", "not the name of an extension")
+                self.error(where, "extension-name", "not the id of an extension-definition")
+            elif not is_text(kind := body.get("extension_type")) or kind not in _EXTENSION_TYPES:
+                why = "missing, and required" if kind is None else f"{_shown(kind)} is not in extension-type-enum"
+                self.error(f"{where}.extension_type", "extension-type", why)
+        elif not isinstance(name, str) or not grammar.is_type_name(name) or not name.endswith("-ext"):
+            expected = "the id of an extension-definition, or a custom name that ends with -ext"
+            self.error(where, "extension-name", f"expected {expected}")
         else:
             self.warn(where, "custom-extension", "neither predefined nor an extension-definition: kept as it is")
         for key, item in body.items():
             inner = f"{where}.{key}"
             if not isinstance(key, str) or not grammar.is_property_name(key):
-                message = "expected a-z, 0-9 and _, 3 to 250 characters, a letter first"
-                self.error(inner[:300], "property-name (3.1)", message)
+                self.error(inner, "property-name", "expected a-z, 0-9 and _, 3 to 250 characters, a letter first")
             self.plain(inner, item)
 
-    def _observable_objects(self, path: str, value: Any, _kind: Kind, rule: str) -> None:
+    def _observable_objects(self, path: str, value: Any, _kind: Kind, _section: str) -> None:
         """The deprecated ``objects`` of observed-data: observables by local key."""
-        if not isinstance(value, Mapping) or not value:
-            self.error(path, rule, f"expected observables by key, found {_shown(value)}")
+        if not isinstance(value, Mapping):
+            self.error(path, "dictionary", f"expected observables by key, found {_shown(value, path)}")
             return
+        if not value:
+            self.error(path, "empty-dictionary", "a dictionary must not be empty: leave the property out")
+        self._container = Container(value)
         for key, item in value.items():
             where = f"{path}.{key}"
-            if not isinstance(key, str) or not grammar.is_dictionary_key(key):
-                self.error(where[:300], "dictionary (2.3)", "not a dictionary key")
-            elif not isinstance(item, Mapping) or not isinstance(item.get("type"), str):
-                self.error(where, rule, "expected an observable with a type")
+            kind = item.get("type") if isinstance(item, Mapping) else None
+            if not isinstance(key, str) or not key or not is_text(key):
+                self.error(where, "container-key", "not a key of an observable")
+            elif not isinstance(kind, str):
+                self.error(where, "container-object", "expected an observable with a type")
+            elif kind in TYPES and TYPES[kind].family == "SCO":
+                self.properties(where, item, TYPES[kind])
+            elif kind in TYPES or not grammar.is_type_name(kind):
+                self.error(where, "container-object", f"{_shown(kind)} is not a type of observables")
             else:
                 self.plain(where, item)
-        self.warn(path, "deprecated (4.14)", "objects is deprecated: use object_refs")
+        self._container = None
+        self.warn(path, "deprecated", "objects is deprecated: use object_refs", "4.14")
+
+    def _bundled_objects(self, path: str, value: Any, kind: Kind, section: str) -> None:
+        """`_bundle` looks at them."""
 
     def plain(self, path: str, value: Any) -> None:
         """A value whose shape nobody defines: no null, no empty list, sound keys and texts, at any depth."""
@@ -309,18 +378,18 @@ class _Walk:
             if isinstance(item, Mapping):
                 for key, child in item.items():
                     if not isinstance(key, str) or not grammar.is_dictionary_key(key):
-                        self.error(f"{where}.{key}"[:300], "dictionary (2.3)", "not a dictionary key")
-                    stack.append((f"{where}.{key}", child, depth + 1))
+                        self.error(f"{where}.{key}", "dictionary-key", "expected a-z, A-Z, 0-9, - and _, at most 250")
+                    stack.append((f"{where}.{key}"[:_LONGEST_PATH], child, depth + 1))
             elif isinstance(item, list):
                 if not item and depth:
-                    self.warn(where, "empty-list (2.12)", "a list should not be empty, even inside a custom value")
+                    self.warn(where, "nested-empty-list", "a list should not be empty, even inside a custom value")
                 elif not item:
-                    self.error(where, "empty-list (2.12)", "a list must not be empty: leave the property out")
+                    self.error(where, "empty-list", "a list must not be empty: leave the property out")
                 stack.extend((f"{where}[{at}]", child, depth + 1) for at, child in enumerate(item))
             elif item is None:
-                self.error(where, "null (2)", "null is not allowed: leave the property out")
+                self.error(where, "null", "null is not allowed: leave the property out")
             elif not (type(item) is bool or is_text(item) or is_number(item)):
-                self.error(where, "value", f"{_shown(item)} cannot be told in JSON without loss")
+                self.error(where, "value", f"{_shown(item, where)} cannot be told in JSON without loss")
 
 
 def may_point_at(targets: tuple[str, ...], type: str) -> bool:
@@ -341,11 +410,13 @@ def _targets(targets: tuple[str, ...]) -> str:
     return "expected " + " or ".join(targets)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, path: str = "") -> str:
+    """What a message may tell of a value: little, and nothing of what looks like a secret."""
     if isinstance(value, str):
-        return ascii(value[:60])
+        secret = _SECRET.search(path) or ("://" in value and "@" in value)
+        return f"a string of {len(value)} characters" if secret else ascii(value[:60])
     if isinstance(value, (bool, int, float)) or value is None:
-        return str(value)[:60]
+        return "a number" if _SECRET.search(path) else repr(value)[:60]
     return f"a {type(value).__name__}"
 
 
@@ -367,7 +438,7 @@ def _ordered(obj: Mapping[str, Any], rule: Rule, *, strictly: bool) -> str:
 
 def _at_least_one(obj: Mapping[str, Any], rule: Rule, entry: Entry) -> str:
     names = rule.given or tuple(name for name in entry.properties if name not in _GENERAL)
-    if _present(obj, names) or (not rule.given and "extensions" in obj and entry.family == "SCO"):
+    if _present(obj, names):
         return ""
     return "needs " + (f"one of {', '.join(rule.given)}" if rule.given else "at least one property")
 
@@ -398,3 +469,13 @@ _BETWEEN: dict[str, Callable[[Mapping[str, Any], Rule, Entry], str]] = {
     "not together": _not_together,
     "requires": _requires,
 }
+_RULE_BETWEEN = {
+    "not before": "time-order",
+    "after": "time-order",
+    "at least one": "at-least-one",
+    "exactly one": "exactly-one",
+    "not together": "not-together",
+    "requires": "requires",
+}
+_OF_TOP_LEVEL = frozenset(("uuid-version", "versioned-observable"))
+"""Rules about identifiers, which observables inside a container do not have."""

@@ -12,13 +12,17 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from isthmus_sdk.stix._table.registries import CHARSETS, GRANDFATHERED, is_registered_language
+
 _UUID = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-5][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}"
 _UUID_AT_END = re.compile(f"--({_UUID})")
-_TYPE = re.compile("[a-z][a-z0-9-]{2,249}")
+_TYPE = re.compile("[a-z](?:-?[a-z0-9])*-?")
+_RELATIONSHIP_TYPE = re.compile("[a-z0-9-]+")
 _PROPERTY = re.compile("[a-z][a-z0-9_]{2,249}|id")
 _DICTIONARY_KEY = re.compile("[A-Za-z0-9_-]{1,250}")
 _SELECTOR_STEP = re.compile(r"\[[0-9]{1,9}\]|[A-Za-z0-9_-]{1,250}")
-_HEX = re.compile("[0-9a-f]*|[0-9A-F]*|[0-9a-fA-F]*")
+_HEX = re.compile("(?:[0-9a-f]{2})+")
+_DIGEST = re.compile("[0-9a-fA-F]+")
 _BASE64 = re.compile("[A-Za-z0-9+/]*={0,2}")
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 _OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
@@ -27,42 +31,42 @@ _LABEL = re.compile(r"[^\x00-\x2c\x2e\x2f\x3a-\x40\x5b-\x5e\x60\x7b-\x7f]+")
 _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*:")
 _NO_URI = re.compile(r"[\x00-\x20\x7f]")
 _UNWISE_URI = re.compile(r"[<>\"{}|\\^`]|[^\x00-\x7f]|%(?![0-9A-Fa-f]{2})")
-_MIME = re.compile(
-    "(?:application|audio|font|image|message|model|multipart|text|video|chemical|x-[a-z0-9-]+)/[A-Za-z0-9.+_!#$&^-]+"
-)
-_CHARSET = re.compile(r"[A-Za-z0-9_():.+-]+")
+_MIME_NAME = "[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
+_MIME = re.compile(f"{_MIME_NAME}/{_MIME_NAME}")
 _SEMVER = re.compile(
     r"(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)\.(?:0|[1-9][0-9]*)(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?"
 )
 _CPE_VALUE = re.compile(r"[*-]|\*?\?*(?:[A-Za-z0-9._-]|\\[^A-Za-z0-9\s])+\?*\*?|\?+")
 _CPE_SPLIT = re.compile(r"(?:\\.|[^:\\])*")
+_CPE_LANGUAGE = re.compile("[*-]|[A-Za-z]{2,3}(?:-(?:[A-Za-z]{2}|[0-9]{3}))?")
 _CVE = re.compile("CVE-[0-9]{4}-(?:0[0-9]{3}|[1-9][0-9]{3,})")
+_CAPEC = re.compile("CAPEC-[0-9]+")
+_ENCODED_WORD = re.compile(r"=\?[^?\s]{1,75}\?[BbQq]\?[^?\s]{0,75}\?=")
+_SHORT_HIVES: Final = frozenset(("HKLM", "HKCU", "HKCR", "HKU", "HKCC", "HKPD", "HKDD"))
 _ID_START: Final = "0123456789abcdefABCDEF"
 
-_ISO_639_1 = (
-    "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz "
-    "ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik "
-    "io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml "
-    "mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd "
-    "se sg sh si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve "
-    "vi vo wa wo xh yi yo za zh zu"
-)
-_LANGUAGES = frozenset(_ISO_639_1.split())
-_SUBTAG = re.compile("[A-Za-z0-9]{1,8}")
 
 HASH_LENGTHS: Final = {"MD5": 32, "SHA-1": 40, "SHA-256": 64, "SHA-512": 128, "SHA3-256": 64, "SHA3-512": 128}
-_HASH_TEXT = {"SSDEEP": re.compile("[A-Za-z0-9/+:.]{1,128}"), "TLSH": re.compile("[A-Za-z0-9]{70,72}")}
+_HASH_TEXT = {
+    "SSDEEP": re.compile("[0-9]{1,12}:[A-Za-z0-9/+]{0,64}:[A-Za-z0-9/+]{0,64}"),
+    "TLSH": re.compile("(?:T1)?[0-9A-Fa-f]{70}"),
+}
 
 
 def is_type_name(text: str) -> bool:
-    """Sections 2.9 and 11: a-z, 0-9 and hyphen, 3 to 250 characters, a letter first."""
-    return _TYPE.fullmatch(text) is not None
+    """Sections 3.1 and 7.3.2: a-z, 0-9 and single hyphens, 3 to 250 characters, a letter first."""
+    return 3 <= len(text) <= 250 and _TYPE.fullmatch(text) is not None
+
+
+def is_relationship_type(text: str) -> bool:
+    """Section 5.1.2: a-z, 0-9 and hyphen, nothing else is asked."""
+    return _RELATIONSHIP_TYPE.fullmatch(text) is not None
 
 
 def is_identifier(text: str) -> bool:
     """Section 2.9: ``type--UUID`` with an RFC 4122 UUID."""
     at = len(text) - 38
-    return at >= 3 and _UUID_AT_END.fullmatch(text, at) is not None and _TYPE.fullmatch(text, 0, at) is not None
+    return 3 <= at <= 250 and _UUID_AT_END.fullmatch(text, at) is not None and _TYPE.fullmatch(text, 0, at) is not None
 
 
 def type_of_identifier(identifier: str) -> str:
@@ -92,8 +96,13 @@ def selector_steps(text: str) -> list[str] | None:
 
 
 def is_hex(text: str) -> bool:
-    """Section 2.8: an even number of hexadecimal digits."""
-    return len(text) % 2 == 0 and _HEX.fullmatch(text) is not None
+    """Section 2.8: octets as pairs of the digits 0-9 and the lower-case letters a-f."""
+    return _HEX.fullmatch(text) is not None
+
+
+def is_hex_constant(text: str) -> bool:
+    """Section 9.2: in patterns, pairs of hexadecimal digits of either case, or none."""
+    return not text or (len(text) % 2 == 0 and _DIGEST.fullmatch(text) is not None)
 
 
 def is_base64(text: str) -> bool:
@@ -111,7 +120,7 @@ def is_hash(algorithm: str, text: str) -> bool:
     """Section 2.7: the length and alphabet of a known algorithm; any text for an unknown one."""
     length = HASH_LENGTHS.get(algorithm)
     if length is not None:
-        return len(text) == length and _HEX.fullmatch(text) is not None
+        return len(text) == length and _DIGEST.fullmatch(text) is not None
     known = _HASH_TEXT.get(algorithm)
     return known is None or known.fullmatch(text) is not None
 
@@ -166,13 +175,13 @@ def is_strict_uri(text: str) -> bool:
 
 
 def is_mime_type(text: str) -> bool:
-    """``type/subtype`` under an IANA top-level type."""
+    """``type/subtype`` by the grammar of RFC 6838 section 4.2; whether it is registered is only advice (section 6.1)."""
     return _MIME.fullmatch(text) is not None
 
 
 def is_charset(text: str) -> bool:
-    """The alphabet of IANA character set names."""
-    return _CHARSET.fullmatch(text) is not None
+    """Section 3.9.1: a character set of the IANA registry, by its preferred MIME name where it has one."""
+    return text in CHARSETS
 
 
 def is_semver(text: str) -> bool:
@@ -182,13 +191,48 @@ def is_semver(text: str) -> bool:
 
 @lru_cache(maxsize=1_024)
 def is_language(text: str) -> bool:
-    """RFC 5646: well-formed, and a primary language that could exist (two letters: ISO 639-1; three letters: any)."""
-    primary, *rest = text.split("-")
-    if not primary.isascii() or not primary.isalpha() or len(primary) > 3:
-        return primary in ("x", "i") and bool(rest) and all(map(_SUBTAG.fullmatch, rest))
-    if len(primary) == 2 and primary.lower() not in _LANGUAGES:
+    """RFC 5646: a well-formed tag whose primary language is registered (scripts, regions and variants may be newer)."""
+    if len(text) > 128 or not text.isascii():
         return False
-    return len(primary) >= 2 and all(map(_SUBTAG.fullmatch, rest))
+    tag = text.lower()
+    if tag in GRANDFATHERED:
+        return True
+    subtags = tag.split("-")
+    if not all(1 <= len(subtag) <= 8 and subtag.isalnum() for subtag in subtags):
+        return False
+    if subtags[0] == "x":
+        return len(subtags) > 1
+    return is_registered_language(subtags[0]) and _follow_each_other(subtags[1:])
+
+
+def _follow_each_other(subtags: list[str]) -> bool:
+    """Extended languages, script, region, variants, extensions, private use: in this order (RFC 5646 section 2.1)."""
+    rest = subtags[::-1]
+    extended = 0
+    while rest and len(rest[-1]) == 3 and rest[-1].isalpha() and extended < 3:
+        rest.pop()
+        extended += 1
+    if rest and len(rest[-1]) == 4 and rest[-1].isalpha():
+        rest.pop()
+    if rest and ((len(rest[-1]) == 2 and rest[-1].isalpha()) or (len(rest[-1]) == 3 and rest[-1].isdigit())):
+        rest.pop()
+    seen: set[str] = set()
+    while rest and (len(rest[-1]) >= 5 or (len(rest[-1]) == 4 and rest[-1][0].isdigit())):
+        if rest[-1] in seen:
+            return False
+        seen.add(rest.pop())
+    while rest:
+        singleton = rest.pop()
+        if len(singleton) != 1 or singleton in seen or not rest:
+            return False
+        if singleton == "x":
+            return True
+        seen.add(singleton)
+        if len(rest[-1]) < 2:
+            return False
+        while rest and len(rest[-1]) >= 2:
+            rest.pop()
+    return True
 
 
 @lru_cache(maxsize=16_384)
@@ -197,7 +241,9 @@ def is_cpe(text: str) -> bool:
     if not text.startswith("cpe:2.3:") or len(text) > 2_048:
         return False
     values = _cpe_values(text[8:])
-    return len(values) == 11 and values[0] in ("a", "h", "o", "*", "-") and all(map(_CPE_VALUE.fullmatch, values[1:]))
+    if len(values) != 11 or values[0] not in ("a", "h", "o", "*", "-"):
+        return False
+    return _CPE_LANGUAGE.fullmatch(values[6]) is not None and all(map(_CPE_VALUE.fullmatch, values[1:]))
 
 
 def _cpe_values(text: str) -> list[str]:
@@ -214,3 +260,19 @@ def _cpe_values(text: str) -> list[str]:
 def is_cve(text: str) -> bool:
     """``CVE-YYYY-NNNN``: four or more digits, a leading zero only in four."""
     return _CVE.fullmatch(text) is not None
+
+
+def is_capec(text: str) -> bool:
+    """``CAPEC-`` and a number."""
+    return _CAPEC.fullmatch(text) is not None
+
+
+def has_encoded_word(text: str) -> bool:
+    """Whether an encoded word of RFC 2047 section 2 is left in a header's text."""
+    return "=?" in text and _ENCODED_WORD.search(text) is not None
+
+
+def short_hive(key: str) -> str:
+    """The abbreviation a registry key starts with (``HKLM``); empty where the hive is written out (section 6.17)."""
+    hive = key.partition("\\")[0]
+    return hive if hive.upper() in _SHORT_HIVES else ""

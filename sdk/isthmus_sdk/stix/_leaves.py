@@ -19,6 +19,9 @@ class Leaf(NamedTuple):
 
     test: Callable[[str], bool]
     expected: str
+    rule: str
+    section: str = ""
+    """Where the standard says so; empty: where it describes the property."""
 
 
 def is_text(value: Any) -> bool:
@@ -40,8 +43,8 @@ def is_millisecond_timestamp(value: str) -> bool:
 
 
 def is_integer(value: Any) -> bool:
-    """Section 2.10: a whole number within 54 bits, and no boolean."""
-    return type(value) is int and -SAFE_INTEGER - 1 <= value <= SAFE_INTEGER
+    """Section 2.10: a whole number from -(2**53)+1 to (2**53)-1, and no boolean."""
+    return type(value) is int and -SAFE_INTEGER <= value <= SAFE_INTEGER
 
 
 def is_number(value: Any) -> bool:
@@ -50,27 +53,31 @@ def is_number(value: Any) -> bool:
 
 
 TEXTS: Final[Mapping[str, Leaf]] = {
-    "text": Leaf(is_text, "a string"),
-    "timestamp": Leaf(is_timestamp, "a timestamp like 2025-01-31T12:00:00.000Z"),
-    "milliseconds": Leaf(is_millisecond_timestamp, "a timestamp with milliseconds, like 2025-01-31T12:00:00.000Z"),
-    "binary": Leaf(grammar.is_base64, "base64"),
-    "hex": Leaf(grammar.is_hex, "an even number of hexadecimal digits"),
-    "language": Leaf(grammar.is_language, "an RFC 5646 language"),
-    "type name": Leaf(grammar.is_type_name, "a name of a-z, 0-9 and hyphen, 3 to 250 characters, a letter first"),
-    "selector": Leaf(
-        lambda value: grammar.selector_steps(value) is not None, "a selector like external_references.[0].url"
+    "text": Leaf(is_text, "a string", "string", "2.15"),
+    "timestamp": Leaf(is_timestamp, "a timestamp like 2025-01-31T12:00:00.000Z", "timestamp", "2.16"),
+    "milliseconds": Leaf(
+        is_millisecond_timestamp, "a timestamp with milliseconds, like 2025-01-31T12:00:00.000Z", "timestamp", "3.2"
     ),
-    "uri": Leaf(grammar.is_uri, "a URI"),
-    "url": Leaf(grammar.is_uri, "a URL"),
-    "cpe": Leaf(grammar.is_cpe, "a CPE 2.3 name"),
-    "mime": Leaf(grammar.is_mime_type, "a media type"),
-    "charset": Leaf(grammar.is_charset, "an IANA character set name"),
-    "ipv4": Leaf(grammar.is_ipv4, "an IPv4 address or CIDR range"),
-    "ipv6": Leaf(grammar.is_ipv6, "an IPv6 address or CIDR range"),
-    "mac": Leaf(grammar.is_mac, "a MAC address like 00:1b:2c:3d:4e:5f"),
-    "domain": Leaf(grammar.is_domain, "a domain name"),
-    "email": Leaf(grammar.is_email, "an e-mail address without display name"),
-    "semver": Leaf(grammar.is_semver, "a semantic version like 1.0.0"),
+    "binary": Leaf(grammar.is_base64, "base64", "binary", "2.1"),
+    "hex": Leaf(grammar.is_hex, "pairs of hexadecimal digits in lower case", "hex", "2.8"),
+    "language": Leaf(grammar.is_language, "an RFC 5646 language", "language"),
+    "type name": Leaf(grammar.is_relationship_type, "a name of a-z, 0-9 and hyphen", "relationship-type"),
+    "selector": Leaf(
+        lambda value: grammar.selector_steps(value) is not None,
+        "a selector like external_references.[0].url",
+        "selector",
+        "7.2.3.1",
+    ),
+    "uri": Leaf(grammar.is_uri, "a URI", "uri"),
+    "url": Leaf(grammar.is_strict_uri, "a URL by RFC 3986", "url"),
+    "cpe": Leaf(grammar.is_cpe, "a CPE 2.3 name", "cpe"),
+    "mime": Leaf(grammar.is_mime_type, "a media type", "media-type"),
+    "charset": Leaf(grammar.is_charset, "the name of a character set in the IANA registry", "charset", "3.9.1"),
+    "ipv4": Leaf(grammar.is_ipv4, "an IPv4 address or CIDR range", "ipv4-address"),
+    "ipv6": Leaf(grammar.is_ipv6, "an IPv6 address or CIDR range", "ipv6-address"),
+    "mac": Leaf(grammar.is_mac, "a MAC address like 00:1b:2c:3d:4e:5f", "mac-address"),
+    "domain": Leaf(grammar.is_domain, "a domain name", "domain-name"),
+    "email": Leaf(grammar.is_email, "an e-mail address without display name", "email-address"),
 }
 
 DEFANGED: Final = frozenset({"ipv4", "ipv6", "mac", "domain", "email", "url"})

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from isthmus_sdk.stix._grammar import HASH_LENGTHS, is_base64, is_hash, is_hex
+from isthmus_sdk.stix._grammar import HASH_LENGTHS, is_base64, is_hash, is_hex_constant
 from isthmus_sdk.stix._time import is_timestamp
 
 DEEPEST: Final = 100
@@ -280,7 +280,7 @@ def _is_special(text: str) -> bool:
     body = text[2:-1]
     if text[0] == "t":
         return is_timestamp(body)
-    return is_hex(body) if text[0] == "h" else is_base64(body)
+    return is_hex_constant(body) if text[0] == "h" else is_base64(body)
 
 
 def quoted(text: str) -> str:

@@ -34,6 +34,7 @@ from isthmus_sdk.stix import (
     warnings,
 )
 
+A, B = (f"infrastructure--{digit * 8}-0000-5000-8000-{digit * 12}" for digit in "ab")
 AT = "2024-05-01T10:00:00.000Z"
 OPTIONS = ValidationOptions(version="2.1", disabled="103,272")
 
@@ -87,7 +88,7 @@ SHAPES: dict[str, Callable[[Builder], Shape]] = {
         first_seen=1_700_000_000, last_seen=1_700_000_500,
         window={"start": AT, "seconds": 3600, "part": "conn.log", "connections": 3, "bytes_out": 10, "late": None}, sensor="s1",
     ),
-    "communication seen once": lambda stix: stix.communication("infrastructure--" + "0" * 8 + "-0000-5000-8000-" + "0" * 12, stix.endpoint("10.0.0.1")),
+    "communication seen once": lambda stix: stix.communication(A, stix.endpoint("10.0.0.1")),
     "alert with rule": lambda stix: stix.alert(
         "al-1", title="Bad", description="d", first_seen=1_700_000_000, last_seen=1_700_000_900, severity=70, vendor_severity="High",
         status="open", vendor_status="NEW", category="recon", rule=Rule("r-1", "Scan"), count=4, sensor=stix.system("s1"),
@@ -127,7 +128,7 @@ def test_every_shape_is_valid_for_three_judges_with_its_referents_first(name: st
     mine = {obj["id"] for obj in shape}
     for obj in shape:
         check(obj)
-        assert {warning.rule for warning in warnings(obj)} <= {"vocabulary (10)", "relationship (appendix B)"}
+        assert {warning.rule for warning in warnings(obj)} <= {"vocabulary", "relationship-listed"}
         plain = json.loads(encode(obj))
         stix2.parse(copy.deepcopy(plain))
         result = validate_instance(plain, OPTIONS)
@@ -227,8 +228,8 @@ def test_endpoints_are_named_by_vantage_and_address() -> None:
 
 def test_a_communication_is_one_per_pair_whatever_the_time() -> None:
     stix = builder()
-    early = stix.communication("infrastructure--a", "infrastructure--b", first_seen=5)
-    late = stix.communication("infrastructure--a", "infrastructure--b", first_seen=500, services=[Service("modbus")])
+    early = stix.communication(A, B, first_seen=5)
+    late = stix.communication(A, B, first_seen=500, services=[Service("modbus")])
     assert early.id == late.id
     known = facts(SHAPES["communication"](stix).object, COMMUNICATION) or {}
     assert known["services"] == [
@@ -276,9 +277,9 @@ def test_a_cve_is_everybodys_and_its_state_is_the_assets() -> None:
         ("native id", lambda stix: stix.asset(None, name="n")),
         ("native id", lambda stix: stix.alert(" ", title="t", first_seen=5)),
         ("not a time", lambda stix: stix.asset("a", name="n", first_seen="soon")),
-        ("state", lambda stix: stix.exposure("x", "CVE-2024-0001", state="bad")),
-        ("likelihood", lambda stix: stix.exposure("x", "CVE-2024-0001", state="open", likelihood="sure")),
-        ("cvss", lambda stix: stix.exposure("x", "CVE-2024-0001", state="open", cvss=11)),
+        ("state", lambda stix: stix.exposure(A, "CVE-2024-0001", state="bad")),
+        ("likelihood", lambda stix: stix.exposure(A, "CVE-2024-0001", state="open", likelihood="sure")),
+        ("cvss", lambda stix: stix.exposure(A, "CVE-2024-0001", state="open", cvss=11)),
         ("status", lambda stix: stix.alert("a", title="t", first_seen=5, status="NEW")),
         ("severity", lambda stix: stix.alert("a", title="t", first_seen=5, severity=101)),
         ("location needs", lambda stix: stix.location("Plant")),

@@ -109,7 +109,7 @@ BROKEN: list[tuple[str, str, Callable[[Json], Json], str]] = [
     ("reference hash name", "tool", _set("external_references", [{"source_name": "a", "url": "https://a.example", "hashes": {"FOO-1": "a"}}]),
      "external_references[0].hashes.FOO-1"),
     ("reference URL", "tool", _set("external_references", [{"source_name": "a", "url": "no url"}]), "external_references[0].url"),
-    ("cve reference", "tool", _set("external_references", [{"source_name": "cve", "external_id": "2024-1"}]), "external_references[0].external_id"),
+    ("cve reference", "vulnerability", _set("external_references", [{"source_name": "cve", "external_id": "2024-1"}]), "external_references[0].external_id"),
     ("author is no identity", "tool", _set("created_by_ref", MALWARE), "created_by_ref"),
     ("marking is no marking", "tool", _set("object_marking_refs", [IDENTITY]), "object_marking_refs[0]"),
     ("selector into nothing", "tool", _gm("description"), "granular_markings[0].selectors[0]"),
@@ -120,7 +120,7 @@ BROKEN: list[tuple[str, str, Callable[[Json], Json], str]] = [
     ("marking marks itself", "marking-definition", lambda o: {**o, "object_marking_refs": [o["id"]]}, "object_marking_refs"),
     ("forged TLP", "marking-definition", lambda _o: {**tlp1_object("red"), "definition": {"tlp": "white"}}, "id"),
     ("unknown TLP", "marking-definition", lambda o: {**o, "definition_type": "tlp", "definition": {"tlp": "pink"}}, "definition.tlp"),
-    ("empty marking", "marking-definition", _without("definition", "definition_type"), "definition"),
+    ("empty marking", "marking-definition", _without("definition", "definition_type"), "definition_type"),
     ("marking with modified", "marking-definition", _set("modified", T1), "modified"),
     ("opinion outside its enumeration", "opinion", _set("opinion", "maybe"), "opinion"),
     ("port", "network-traffic", _set("dst_port", 70_000), "dst_port"),
@@ -149,6 +149,7 @@ BROKEN: list[tuple[str, str, Callable[[Json], Json], str]] = [
     ("pattern", "indicator", _set("pattern", "[ipv4-addr:value = ]"), "pattern"),
     ("pattern type", "indicator", _without("pattern_type"), "pattern_type"),
     ("valid until it begins", "indicator", _set("valid_until", T0), "valid_until"),
+    ("URL with an umlaut", "url", _set("value", "https://b\u00fccher.example/"), "value"),
     ("IPv4", "ipv4-addr", _set("value", "hello"), "value"),
     ("IPv4 with leading zeros", "ipv4-addr", _set("value", "10.0.0.01"), "value"),
     ("IPv6", "ipv6-addr", _set("value", "10.0.0.5"), "value"),
@@ -186,7 +187,6 @@ BROKEN: list[tuple[str, str, Callable[[Json], Json], str]] = [
     ("sighted in malware", "sighting", _set("where_sighted_refs", [MALWARE]), "where_sighted_refs[0]"),
     ("data is no observed-data", "sighting", _set("observed_data_refs", [MALWARE]), "observed_data_refs[0]"),
     ("count below zero", "sighting", _set("count", -1), "count"),
-    ("version of an extension", "extension-definition", _set("version", "1"), "version"),
     ("kind of an extension", "extension-definition", _set("extension_types", ["new-thing"]), "extension_types[0]"),
     ("extension properties without the kind", "extension-definition", _set("extension_properties", ["abc"]), "extension_properties"),
     ("seen last before first", "infrastructure", lambda o: {**o, "first_seen": T1, "last_seen": T0}, "last_seen"),
@@ -230,16 +230,15 @@ def test_depth_bombs_are_refused() -> None:
 
 ALLOWED: list[tuple[str, str, Callable[[Json], Json], str]] = [
     ("unknown property", "tool", _set("x_mine", {"Any-Key": [1, 2.5, "c", {"d": []}]}), "custom-property"),
-    ("value outside an open vocabulary", "tool", _set("tool_types", ["hammer"]), "vocabulary (10)"),
-    ("unlisted relationship", "relationship", _set("relationship_type", "admires"), "relationship (appendix B)"),
-    ("wrong deterministic id", "ipv4-addr", _set("value", "10.0.0.6"), "id-mismatch (2.9)"),
-    ("random id", "ipv4-addr", _set("id", "ipv4-addr--" + IPV4[11:25] + "4" + IPV4[26:]), "id-random (2.9)"),
-    ("unknown hash", "file", _set("hashes", {"CRC32": "0a"}), "vocabulary (10)"),
+    ("value outside an open vocabulary", "tool", _set("tool_types", ["hammer"]), "vocabulary"),
+    ("unlisted relationship", "relationship", _set("relationship_type", "admires"), "relationship-listed"),
+    ("wrong deterministic id", "ipv4-addr", _set("value", "10.0.0.6"), "id-mismatch"),
+    ("random id", "ipv4-addr", _set("id", "ipv4-addr--" + IPV4[11:25] + "4" + IPV4[26:]), "id-random"),
+    ("unknown hash", "file", _set("hashes", {"CRC32": "0a"}), "vocabulary"),
     ("unknown extension", "file", _set("extensions", {"my-ext": {"foo": 1}}), "custom-extension"),
-    ("deprecated objects", "observed-data", lambda o: {**_without("object_refs")(o), "objects": {"0": {"type": "mutex", "name": "m"}}}, "deprecated (4.14)"),
-    ("URL with an umlaut", "url", _set("value", "https://b\u00fccher.example/"), "url (6.15)"),
-    ("CVE under another name", "tool", _set("external_references", [{"source_name": "nvd", "external_id": "CVE-2024-0001"}]), "external-reference (2.5)"),
-    ("ended without is_active", "network-traffic", _without("is_active"), "network-traffic (6.12)"),
+    ("deprecated objects", "observed-data", lambda o: {**_without("object_refs")(o), "objects": {"0": {"type": "mutex", "name": "m"}}}, "deprecated"),
+    ("CVE under another name", "tool", _set("external_references", [{"source_name": "nvd", "external_id": "CVE-2024-0001"}]), "reference-source"),
+    ("ended without is_active", "network-traffic", _without("is_active"), "inactive-end"),
 ]  # fmt: skip
 
 
@@ -257,7 +256,7 @@ def test_what_the_standard_only_advises_is_a_warning(type: str, change: Callable
         ("domain-name", _set("value", "_dmarc.example.org")),
         ("ipv4-addr", _set("value", "10.0.0.0/8")),
         ("tool", _set("created", "2024-01-01T00:00:00.123456Z")),
-        ("tool", _set("modified", "2024-02-01T00:00:60.000Z")),
+        ("tool", _set("modified", "2024-12-31T23:59:60.000Z")),
         ("tool", lambda o: {**o, "labels": ["a"], **_gm("labels.[0]", "created")(o)}),
         ("location", lambda o: {**_without("latitude", "longitude", "precision")(o)}),
         (
@@ -414,10 +413,10 @@ def test_nothing_that_another_judge_refuses_for_a_must_gets_past_us() -> None:
             "custom-property",
             "custom-type",
             "custom-extension",
-            "vocabulary (10)",
-            "network-traffic (6.12)",
-            "deprecated (4.14)",
-            "not-applicable (3.2)",
+            "vocabulary",
+            "inactive-end",
+            "deprecated",
+            "observable-property",
         }:
             continue
         if stix2_refuses(obj) or validator_refuses(obj):

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from isthmus_sdk.stix._table.domain import DOMAIN_OBJECTS
-from isthmus_sdk.stix._table.meta import META_OBJECTS
+from isthmus_sdk.stix._table.meta import BUNDLE, META_OBJECTS
 from isthmus_sdk.stix._table.notation import Entry
 from isthmus_sdk.stix._table.observables import EXTENSIONS, OBSERVABLES
 from isthmus_sdk.stix._table.parts import PARTS
@@ -26,4 +26,4 @@ TYPES: Final[Mapping[str, Entry]] = MappingProxyType(
     }
 )
 
-__all__ = ["EXTENSIONS", "PARTS", "TYPES", "Entry"]
+__all__ = ["BUNDLE", "EXTENSIONS", "PARTS", "TYPES", "Entry"]

@@ -33,7 +33,15 @@ _PHASES = list_of(part("kill-chain-phase"))
 _SEEN_IN_ORDER = not_before("last_seen", "first_seen")
 
 DOMAIN_OBJECTS: Final[Table] = (
-    sdo("attack-pattern", "4.1", name=needed(TEXT), description=TEXT, aliases=list_of(TEXT), kill_chain_phases=_PHASES),
+    sdo(
+        "attack-pattern",
+        "4.1",
+        special("capec-reference"),
+        name=needed(TEXT),
+        description=TEXT,
+        aliases=list_of(TEXT),
+        kill_chain_phases=_PHASES,
+    ),
     sdo(
         "campaign",
         "4.2",
@@ -64,12 +72,14 @@ DOMAIN_OBJECTS: Final[Table] = (
         sectors=list_of(open_vocabulary("industry-sector-ov")),
         contact_information=TEXT,
     ),
-    sdo("incident", "4.6", name=needed(TEXT), description=TEXT, kill_chain_phases=_PHASES),
+    sdo(
+        "incident", "4.6", name=needed(TEXT), description=TEXT, kill_chain_phases=_PHASES
+    ),  # phases: only in its schema
     sdo(
         "indicator",
         "4.7",
         after("valid_until", "valid_from"),
-        special("stix pattern"),
+        special("stix-pattern"),
         name=TEXT,
         description=TEXT,
         indicator_types=list_of(open_vocabulary("indicator-type-ov")),
@@ -109,7 +119,7 @@ DOMAIN_OBJECTS: Final[Table] = (
     sdo(
         "location",
         "4.10",
-        special("a place"),
+        special("place"),
         requires("precision", "latitude", "longitude"),
         requires("latitude", "longitude"),
         requires("longitude", "latitude"),
@@ -129,7 +139,7 @@ DOMAIN_OBJECTS: Final[Table] = (
         "malware",
         "4.11",
         _SEEN_IN_ORDER,
-        special("a family has a name"),
+        special("family-name"),
         name=TEXT,
         description=TEXT,
         malware_types=list_of(open_vocabulary("malware-type-ov")),
@@ -148,7 +158,6 @@ DOMAIN_OBJECTS: Final[Table] = (
         "malware-analysis",
         "4.12",
         at_least_one("result", "analysis_sco_refs"),
-        not_before("analysis_ended", "analysis_started"),
         product=needed(TEXT),
         version=TEXT,
         host_vm_ref=ref("software"),
@@ -179,6 +188,7 @@ DOMAIN_OBJECTS: Final[Table] = (
         "4.14",
         not_before("last_observed", "first_observed"),
         exactly_one("objects", "object_refs"),
+        special("observed-observable"),
         first_observed=needed(TIMESTAMP),
         last_observed=needed(TIMESTAMP),
         number_observed=needed(within(1, 999_999_999)),
@@ -230,5 +240,5 @@ DOMAIN_OBJECTS: Final[Table] = (
         kill_chain_phases=_PHASES,
         tool_version=TEXT,
     ),
-    sdo("vulnerability", "4.19", name=needed(TEXT), description=TEXT),
+    sdo("vulnerability", "4.19", special("cve-reference"), name=needed(TEXT), description=TEXT),
 )

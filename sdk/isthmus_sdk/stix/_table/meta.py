@@ -6,12 +6,12 @@ from typing import Final
 
 from isthmus_sdk.stix._table.notation import (
     AUTHORED,
-    BOOLEAN,
+    BUNDLED,
     COMMON,
     DICTIONARY,
-    SEMVER,
+    MILLISECONDS,
+    NOT_ON_OTHERS,
     TEXT,
-    TIMESTAMP,
     VERSIONED,
     VERSIONING,
     Entry,
@@ -36,18 +36,19 @@ META_OBJECTS: Final[Table] = (
         | _WITHOUT_LANG
         | properties(
             object_ref=needed(ref("SDO", "SCO", "SRO", "META")),
-            object_modified=TIMESTAMP,
+            object_modified=MILLISECONDS,
             contents=needed(DICTIONARY),
         ),
-        (*VERSIONING, special("contents by language")),
+        (*VERSIONING, special("language-content")),
+        forbidden=("lang", *NOT_ON_OTHERS),
     ),
     Entry(
         "marking-definition",
         "7.2.1",
         "META",
         COMMON | AUTHORED | properties(definition_type=TEXT, name=TEXT, definition=DICTIONARY),
-        (special("a definition"), special("marks itself"), special("fixed TLP")),
-        forbidden=("modified", "revoked", "labels", "confidence", "lang"),
+        (special("marking-definition"), special("marks-itself"), special("fixed-tlp")),
+        forbidden=("modified", "revoked", "labels", "confidence", "lang", *NOT_ON_OTHERS),
     ),
     Entry(
         "extension-definition",
@@ -60,11 +61,14 @@ META_OBJECTS: Final[Table] = (
             name=needed(TEXT),
             description=TEXT,
             schema=needed(TEXT),
-            version=needed(SEMVER),
+            version=needed(TEXT),
             extension_types=needed(list_of(one_of("extension-type-enum"))),
             extension_properties=list_of(TEXT),
-            revoked=BOOLEAN,
         ),
-        (*VERSIONING, special("top-level extension properties")),
+        (*VERSIONING, special("extension-properties")),
+        forbidden=("confidence", "lang", *NOT_ON_OTHERS),
     ),
 )
+
+BUNDLE: Final = Entry("bundle", "8.1", "BUNDLE", properties(type=needed(TEXT), id=needed(TEXT), objects=BUNDLED))
+"""Not an object, but an envelope: what it holds is checked by itself."""

@@ -17,7 +17,7 @@ class Kind:
 
     name: str
     of: Kind | None = None
-    """Kind of the members, for lists."""
+    """Kind of the members, for lists and dictionaries."""
     low: float | None = None
     high: float | None = None
     choices: str = ""
@@ -61,6 +61,10 @@ class Entry:
     """Common properties that this type must not have."""
 
 
+RESERVED = frozenset(("severity", "username", "phone_number", "phone_numbers", "action"))
+"""Section 3.8: names that no property may have."""
+
+
 TEXT = Kind("text")
 BOOLEAN = Kind("boolean")
 INTEGER = Kind("integer")
@@ -72,6 +76,10 @@ MILLISECONDS = Kind("milliseconds")
 BINARY = Kind("binary")
 HEX = Kind("hex")
 DICTIONARY = Kind("dictionary")
+TEXT_BY_KEY = Kind("dictionary", of=TEXT)
+TEXTS_BY_KEY = Kind("dictionary", of=Kind("list", of=TEXT))
+INTEGER_BY_KEY = Kind("dictionary", of=INTEGER)
+INTEGER_OR_TEXT_BY_KEY = Kind("dictionary", of=Kind("integer or text"))
 HASHES = Kind("hashes")
 EXTENSIONS_OF = Kind("extensions")
 LANGUAGE = Kind("language")
@@ -87,8 +95,8 @@ MAC = Kind("mac")
 DOMAIN = Kind("domain")
 EMAIL = Kind("email")
 URL = Kind("url")
-SEMVER = Kind("semver")
 OPEN_OBJECTS = Kind("observable objects")
+BUNDLED = Kind("bundled objects")
 
 
 def needed(kind: Kind) -> Property:
@@ -197,22 +205,35 @@ VERSIONED: dict[str, Property] = AUTHORED | properties(
 """Section 3.2: on domain and relationship objects."""
 
 VERSIONING = (not_before("modified", "created"),)
+NOT_ON_OTHERS = ("defanged",)
+"""Section 3.2: only for cyber observables."""
 
 
 def sdo(name: str, section: str, /, *rules: Rule, **kinds: Kind | Property) -> Entry:
     """A STIX Domain Object."""
-    return Entry(name, section, "SDO", COMMON | VERSIONED | properties(**kinds), VERSIONING + rules)
+    return Entry(
+        name, section, "SDO", COMMON | VERSIONED | properties(**kinds), VERSIONING + rules, forbidden=NOT_ON_OTHERS
+    )
 
 
 def sro(name: str, section: str, /, *rules: Rule, **kinds: Kind | Property) -> Entry:
     """A STIX Relationship Object."""
-    return Entry(name, section, "SRO", COMMON | VERSIONED | properties(**kinds), VERSIONING + rules)
+    return Entry(
+        name, section, "SRO", COMMON | VERSIONED | properties(**kinds), VERSIONING + rules, forbidden=NOT_ON_OTHERS
+    )
 
 
 def sco(name: str, section: str, identity: str, /, *rules: Rule, **kinds: Kind | Property) -> Entry:
     """A STIX Cyber-observable Object; ``identity`` names its id contributing properties."""
     own = COMMON | properties(defanged=BOOLEAN, **kinds)
-    return Entry(name, section, "SCO", own, (special("observable id"), *rules), tuple(identity.split()))
+    return Entry(
+        name,
+        section,
+        "SCO",
+        own,
+        (special("uuid-version"), special("versioned-observable"), *rules),
+        tuple(identity.split()),
+    )
 
 
 def structure(name: str, section: str, /, *rules: Rule, **kinds: Kind | Property) -> Entry:

@@ -17,19 +17,17 @@ from isthmus_sdk.stix._table.notation import (
     not_before,
     ref,
     refs,
-    special,
     sro,
     within,
 )
 
-_AN_END = ("!relationship", "!sighting", "!bundle", "!language-content", "!marking-definition")
+_AN_END = ("!relationship", "!sighting", "!bundle", "!language-content", "!marking-definition", "!extension-definition")
 
 RELATIONSHIP_OBJECTS: Final[Table] = (
     sro(
         "relationship",
         "5.1",
         after("stop_time", "start_time"),
-        special("listed relationship"),
         relationship_type=needed(TYPE_NAME),
         description=TEXT,
         source_ref=needed(ref(*_AN_END)),
