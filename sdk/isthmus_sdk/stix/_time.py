@@ -44,14 +44,22 @@ def both_ends(a: str | None, b: str | None) -> tuple[str | None, str | None]:
 
 @lru_cache(maxsize=4_096)
 def is_timestamp(text: str) -> bool:
-    """Whether ``text`` is a STIX timestamp: RFC 3339, zone ``Z``, a day that exists (leap seconds are allowed)."""
+    """Whether ``text`` is a STIX timestamp: RFC 3339, zone ``Z``, a day that exists, a leap second only where one can be."""
     found = _CANONICAL.fullmatch(text)
     if found is None:
         return False
     day = found[3]
     if found[1] == "0000":
         return False
+    if text[17:19] == "60" and not _ends_a_month(text):
+        return False
     return day <= "28" or _exists(int(found[1]), int(found[2]), int(day))
+
+
+def _ends_a_month(text: str) -> bool:
+    """RFC 3339 section 5.7: seconds reach 60 only where a leap second can be, at the end of a month."""
+    year, month, day = int(text[:4]), int(text[5:7]), int(text[8:10])
+    return text[11:16] == "23:59" and not _exists(year, month, day + 1)
 
 
 def _exists(year: int, month: int, day: int) -> bool:
