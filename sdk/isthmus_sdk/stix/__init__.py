@@ -26,9 +26,9 @@ from isthmus_sdk.stix._markings import TLP, TLP_ORDER, tlp_object, tlp_of
 from isthmus_sdk.stix._merge import coalesce
 from isthmus_sdk.stix._refs import refs, rewrite_refs
 from isthmus_sdk.stix._shapes.alerts import Rule, Subject
-from isthmus_sdk.stix._shapes.assets import Interface
 from isthmus_sdk.stix._shapes.classes import ASSET_CLASSES
 from isthmus_sdk.stix._shapes.core import Reference, Shape
+from isthmus_sdk.stix._shapes.interfaces import Interface
 from isthmus_sdk.stix._shapes.observables import Software
 from isthmus_sdk.stix._shapes.traffic import Service
 from isthmus_sdk.stix._time import earliest, instant, latest

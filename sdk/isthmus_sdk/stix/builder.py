@@ -6,10 +6,11 @@ from isthmus_sdk.stix._shapes.alerts import AlertShapes
 from isthmus_sdk.stix._shapes.assets import AssetShapes
 from isthmus_sdk.stix._shapes.exposures import ExposureShapes
 from isthmus_sdk.stix._shapes.observables import ObservableShapes
+from isthmus_sdk.stix._shapes.people import PeopleShapes
 from isthmus_sdk.stix._shapes.traffic import TrafficShapes
 
 
-class Builder(AssetShapes, TrafficShapes, AlertShapes, ExposureShapes, ObservableShapes):
+class Builder(AssetShapes, TrafficShapes, AlertShapes, ExposureShapes, PeopleShapes, ObservableShapes):
     """Makes STIX objects for one source, from one observation.
 
     Every constructor returns a `Shape`: plain dicts, referents first. Ids are deterministic, times come from the source

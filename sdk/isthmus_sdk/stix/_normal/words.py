@@ -22,8 +22,8 @@ _SERIAL_PLACEHOLDERS = frozenset(
     {
         "to be filled by o.e.m.", "to be filled by oem", "tobefilledbyo.e.m.", "o.e.m.", "oem", "default string",
         "system serial number", "chassis serial number", "base board serial number", "serial number", "serialnumber",
-        "serial", "invalid", "empty", "not present", "no asset tag", "asset tag", "system product name", "none provided",
-        "0123456789", "123456789", "1234567890", "12345678", "01234567890123456789", "not assigned", "default",
+        "serial", "invalid", "empty", "not present", "no asset tag", "asset tag", "system product name", "none provided", "not assigned",
+        "default",
     }
 )  # fmt: skip
 """What boards and virtual machines report whose maker filled nothing in: the same on thousands of machines."""
@@ -79,7 +79,7 @@ def text(value: object) -> str | None:
 def serial(value: object) -> str | None:
     """A serial number; ``None`` for what is the same on every device whose maker filled nothing in.
 
-    ``To be filled by O.E.M.``, ``Default string``, ``0123456789``, all zeros.
+    ``To be filled by O.E.M.``, ``Default string``, all zeros. A row of digits may be real and stays.
     """
     said = text(value)
     if said is None or said.lower() in _SERIAL_PLACEHOLDERS or _ONE_CHARACTER.fullmatch(said):

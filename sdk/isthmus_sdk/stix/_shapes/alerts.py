@@ -9,14 +9,26 @@ from functools import cached_property
 import msgspec
 
 from isthmus_sdk.errors import RecordError
-from isthmus_sdk.stix import normalise
 from isthmus_sdk.stix._extensions import ALERT
 from isthmus_sdk.stix._ids import NativeIds
 from isthmus_sdk.stix._json import Json
-from isthmus_sdk.stix._shapes.core import SPEC, Reference, Referent, Shape, gather, given, id_of, objects_of, words
+from isthmus_sdk.stix._normal.words import shown
+from isthmus_sdk.stix._shapes.core import (
+    SPEC,
+    Reference,
+    Referent,
+    Shape,
+    checked,
+    end_of,
+    gather,
+    given,
+    id_of,
+    notes_of,
+    objects_of,
+)
 from isthmus_sdk.stix._shapes.general import GeneralShapes
+from isthmus_sdk.stix._shapes.reading import listed, one_of, said, whole, words
 from isthmus_sdk.stix._time import both_ends
-from isthmus_sdk.stix._vendor_time import timestamp
 
 STATUSES = ("open", "acknowledged", "closed")
 _TECHNIQUE = re.compile(r"T[0-9]{4}(\.[0-9]{3})?")
@@ -44,29 +56,24 @@ class AlertShapes(GeneralShapes):
     def rule(self, rule: Rule) -> Shape:
         """indicator of a detection rule: by its pattern where the source tells it, else by the source's rule id."""
         began, changed = self.versions(None, None)
-        if rule.pattern and rule.pattern_type:
-            key = {"pattern": rule.pattern, "pattern_type": rule.pattern_type}
+        native_id = self.native_key(rule.id, "rule")
+        pattern, kind = said("pattern", rule.pattern), said("pattern_type", rule.pattern_type)
+        if pattern and kind:
+            key = {"pattern": pattern, "pattern_type": kind}
         else:
-            key = {
-                "connector": self.connector,
-                "native_id": self.native_key(rule.id, "rule"),
-                "source_id": self.source_id,
-            }
-        return Shape(
-            self.versioned(
-                "indicator",
-                key,
-                began,
-                changed,
-                name=normalise.text(rule.name) or str(rule.id),
-                pattern=rule.pattern or str(rule.id),
-                pattern_type=rule.pattern_type if rule.pattern and rule.pattern_type else "vendor-rule",
-                valid_from=began,
-                external_references=self.references(
-                    [Reference(self.connector or self.source_id, external_id=str(rule.id))]
-                ),
-            )
+            key = {"connector": self.connector, "native_id": native_id, "source_id": self.source_id}
+        made = self.versioned(
+            "indicator",
+            key,
+            began,
+            changed,
+            name=said("rule name", rule.name) or native_id,
+            pattern=pattern or native_id,
+            pattern_type=kind if pattern and kind else "vendor-rule",
+            valid_from=began,
+            external_references=self.references([Reference(self.connector or self.source_id, external_id=native_id)]),
         )
+        return Shape(checked(made) if pattern else made)
 
     def alert(
         self,
@@ -97,16 +104,19 @@ class AlertShapes(GeneralShapes):
         default.
         """
         key = self.native_key(native_id, "alert")
-        span = both_ends(timestamp(first_seen), timestamp(last_seen))
+        span = both_ends(self.time(first_seen), self.time(last_seen))
         began, changed = self.versions(None, modified, span[0])
-        about = [(id_of(each.ref), each.role, objects_of(each.ref)) for each in subjects] if subjects else []
-        name = normalise.text(title)
+        about = [_about(each) for each in listed("subjects", subjects)] if subjects else []
+        seen = listed("observables", observables) if observables else []
+        name, told = said("title", title), said("description", description)
+        times = whole("count", count, 0, _MOST) or 0
         known = self._facts(
             key, name, severity, vendor_severity, status, vendor_status, category, techniques, span,
             sorted({(ref, role or "") for ref, role, _ in about}) if about else [],
         )  # fmt: skip
         seen_by, along = self._watcher(sensor)
-        evidence = self._evidence(key, list(observables), seen_by, span, began, changed, count) if observables else None
+        evidence = self._evidence(key, seen, seen_by, span, began, changed, times) if seen else None
+        notes = notes_of(*(each.ref for each in subjects), *seen) if about or seen else ()
         if about or evidence:
             along = gather(*(objects for _, _, objects in about), along, evidence or ())
         if rule is not None:
@@ -115,26 +125,26 @@ class AlertShapes(GeneralShapes):
                 "type": "sighting", "spec_version": SPEC, "id": self._sighting_ids(key),
                 "created": began, "modified": changed,
             } | given(
-                description=description, first_seen=span[0], last_seen=span[1], count=count,
+                description=told, first_seen=span[0], last_seen=span[1], count=times,
                 sighting_of_ref=indicator.id,
                 observed_data_refs=[evidence.id] if evidence else None, where_sighted_refs=[seen_by],
                 external_references=self._alert_references(key, references), labels=["alert"],
             )  # fmt: skip
             main["extensions"] = {ALERT: known}
-            return Shape(main, gather(along, indicator, [main]))
+            return Shape(main, gather(along, indicator, [main]), notes)
         main = {
             "type": "incident", "spec_version": SPEC, "id": self._incident_ids(key),
             "created": began, "modified": changed, "name": name or key,
         }  # fmt: skip
-        if description:
-            main["description"] = description
+        if told:
+            main["description"] = told
         main["labels"] = ["alert"]
         main["external_references"] = self._alert_references(key, references)
         main["extensions"] = {ALERT: known}
         if about or evidence:
             ends = sorted({*(ref for ref, _, _ in about), seen_by, *((evidence.id,) if evidence else ())})
             edges = [self.edge("related-to", main["id"], end, began, changed) for end in ends]
-            return Shape(main, gather(along, [main], edges))
+            return Shape(main, gather(along, [main], edges), notes)
         return Shape(main, (*along, main, self.edge("related-to", main["id"], seen_by, began, changed)))
 
     @cached_property
@@ -160,7 +170,7 @@ class AlertShapes(GeneralShapes):
         if sensor is None:
             source = self._source.copy()  # nested values it has none
             return source["id"], (source,)
-        return id_of(sensor), objects_of(sensor)
+        return id_of(sensor, "sensor", ("identity", "location")), objects_of(sensor)
 
     def _alert_references(self, key: str, others: Iterable[Reference | Mapping[str, str]]) -> list[Json]:
         own = {"source_name": self.connector or self.source_id, "external_id": key}
@@ -180,26 +190,26 @@ class AlertShapes(GeneralShapes):
         span: tuple[str | None, str | None],
         subjects: list[tuple[str, str]],
     ) -> Json:
-        if status is not None and status not in STATUSES:
-            raise RecordError(
-                f"status {status!r} is not one of {', '.join(STATUSES)}: the source's word goes to vendor_status"
-            )
-        if severity is not None and (isinstance(severity, bool) or not 0 <= severity <= 100):
-            raise RecordError(f"severity {severity!r} is not a number from 0 to 100")
+        if status is not None:
+            one_of("status", status, STATUSES, ": the source's word goes to vendor_status")
+        if severity is not None and (
+            isinstance(severity, bool) or not isinstance(severity, (int, float)) or not 0 <= severity <= 100
+        ):
+            raise RecordError(f"severity {shown(severity)} is not a number from 0 to 100")
         facts: Json = {**self._said_by, "native_id": key}
         if title:
             facts["title"] = title
         if severity is not None:
             facts["severity"] = round(severity)
-        if said := normalise.text(vendor_severity):
-            facts["vendor_severity"] = said
+        if word := said("vendor_severity", vendor_severity):
+            facts["vendor_severity"] = word
         if status is not None:
             facts["status"] = status
-        if said := normalise.text(vendor_status):
-            facts["vendor_status"] = said
-        if said := normalise.text(category):
-            facts["category"] = said
-        if known := [word for word in words(techniques) if _TECHNIQUE.fullmatch(word)]:
+        if word := said("vendor_status", vendor_status):
+            facts["vendor_status"] = word
+        if word := said("category", category):
+            facts["category"] = word
+        if known := [word for word in words(techniques, "techniques") if _TECHNIQUE.fullmatch(word)]:
             facts["techniques"] = known
         if subjects:
             facts["subjects"] = [given(ref=ref, role=role) for ref, role in subjects]
@@ -218,10 +228,8 @@ class AlertShapes(GeneralShapes):
         created: str,
         modified: str,
         count: int,
-    ) -> Shape | None:
+    ) -> Shape:
         """observed-data that belongs to the alert: its id follows the alert, so that a later state replaces it."""
-        if not observables:
-            return None
         return self.observed(
             observables,
             native_id=f"alert:{key}",
@@ -232,3 +240,13 @@ class AlertShapes(GeneralShapes):
             created=created,
             modified=modified,
         )
+
+
+_MOST = 999_999_999
+"""Largest count of a sighting or an observation (sections 4.14 and 5.2)."""
+
+
+def _about(subject: Subject) -> tuple[str, str | None, tuple[Json, ...]]:
+    if not isinstance(subject, Subject):
+        raise RecordError(f"subjects: expected a Subject, found {shown(subject)}")
+    return end_of(subject.ref, "subjects.ref"), said("subjects.role", subject.role), objects_of(subject.ref)

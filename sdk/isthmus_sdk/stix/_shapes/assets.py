@@ -11,32 +11,20 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, TypeAlias
 
-import msgspec
-
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.stix import normalise
 from isthmus_sdk.stix._extensions import ASSET
 from isthmus_sdk.stix._ids import NativeIds, sdo_id
 from isthmus_sdk.stix._json import Json
-from isthmus_sdk.stix._merge import interface_order
+from isthmus_sdk.stix._normal.words import shown
 from isthmus_sdk.stix._shapes.classes import ASSET_CLASSES
-from isthmus_sdk.stix._shapes.core import SPEC, Origin, Reference, Shape, given, words
-from isthmus_sdk.stix._shapes.observables import Software, address, of_value, program
+from isthmus_sdk.stix._shapes.core import SPEC, Origin, Reference, Shape, given
+from isthmus_sdk.stix._shapes.interfaces import Interface, interface_facts
+from isthmus_sdk.stix._shapes.observables import Software, program
+from isthmus_sdk.stix._shapes.reading import listed, noted, said, words
 from isthmus_sdk.stix._time import is_later
-from isthmus_sdk.stix._vendor_time import timestamp
 
-
-class Interface(msgspec.Struct, frozen=True):
-    """A network interface as the source writes it; normalised when the asset is built."""
-
-    mac: str | None = None
-    ips: Iterable[str] = ()
-    name: str | None = None
-    vlan: str | int | None = None
-    site: str | None = None
-    zone: str | None = None
-    sensor: str | None = None
-
+TECHNOLOGIES = ("ot", "it", "iot", "iomt")
 
 Identifier: TypeAlias = tuple[str, object] | Mapping[str, object]
 """(kind, value), e.g. ("agent_id", "a-17"), or a mapping of the two."""
@@ -93,13 +81,15 @@ class AssetShapes(Origin):
         """
         key = self.native_key(native_id, "asset")
         notes: list[str] = []
-        seen = _span(first_seen, last_seen)
-        site, zone = normalise.text(site), normalise.text(zone)
-        cards, parts = self._interfaces(interfaces, site, zone, notes)
-        vendor, model, kind = normalise.text(vendor), normalise.text(model), normalise.text(asset_class)
-        system, firmware = _as_software(os), _as_firmware(firmware, vendor, model)
+        seen = self._span(first_seen, last_seen)
+        site, zone = noted(normalise.text, site, "site", notes), noted(normalise.text, zone, "zone", notes)
+        cards, parts = interface_facts(interfaces, site, zone, self.scope, notes)
+        vendor, model = noted(normalise.vendor, vendor, "vendor", notes), noted(normalise.text, model, "model", notes)
+        kind = noted(normalise.text, asset_class, "asset_class", notes)
+        system, firmware = _as_software(os), _as_firmware(firmware, vendor, model, notes)
         parts.update(_programs(system, firmware, software, notes))
-        level = _or_note(normalise.purdue_level, purdue_level, "purdue_level", notes)
+        level = noted(normalise.purdue_level, purdue_level, "purdue_level", notes)
+        technology = noted(_technology, technology, "technology", notes)
         known = given(
             kind="asset",
             native_id=key,
@@ -107,30 +97,35 @@ class AssetShapes(Origin):
             connector=self.connector,
             asset_class=kind,
             technology=technology,
-            hostname=_or_note(normalise.hostname, hostname, "hostname", notes),
+            hostname=noted(normalise.hostname, hostname, "hostname", notes),
             vendor=vendor,
             model=model,
-            serial=normalise.text(serial),
-            operating_system=_described(system) if system else None,
-            firmware=normalise.text(firmware.version) if firmware else None,
+            serial=noted(normalise.serial, serial, "serial", notes),
+            operating_system=noted(_described, system, "os", notes),
+            firmware=noted(_version, firmware, "firmware", notes),
             purdue_level=level,
-            level_source=level_source if level else None,
+            level_source=noted(normalise.text, level_source, "level_source", notes) if level else None,
             site=site,
             zone=zone,
-            criticality=_percent(criticality, "criticality", notes),
-            roles=words(roles),
-            identifiers=_identifiers(identifiers),
-            monitored_by=words(monitored_by),
+            criticality=noted(_percent, criticality, "criticality", notes),
+            roles=noted(words, roles, "roles", notes) if roles else None,
+            identifiers=_identifiers(identifiers, notes) if identifiers else None,
+            monitored_by=noted(words, monitored_by, "monitored_by", notes) if monitored_by else None,
             interfaces=cards,
             first_seen=seen[0],
             last_seen=seen[1],
         )
         asset = self._infrastructure(
-            normalise.text(name) or known.get("hostname") or key, self.versions(created, modified, seen[0]), known
+            noted(normalise.text, name, "name", notes) or known.get("hostname") or key,
+            self.versions(created, modified, seen[0]),
+            known,
         )
-        asset["labels"] = _labels(technology, kind, level, labels)
+        asset["labels"] = _labels(
+            technology, kind, level, noted(words, labels, "labels", notes) or () if labels else ()
+        )
         asset["external_references"] = self._known_as(key, kind, references)
-        asset |= given(description=description)
+        if description := noted(normalise.text, description, "description", notes):
+            asset["description"] = description
         return self._whole(asset, parts, site, zone, notes)
 
     def endpoint(
@@ -156,11 +151,11 @@ class AssetShapes(Origin):
         if value is None:
             raise RecordError(f"{ip!r} says nothing: no endpoint")
         notes: list[str] = []
-        key = f"endpoint:{vantage}:{value}"
-        seen = _span(first_seen, last_seen)
-        site, zone = normalise.text(site), normalise.text(zone)
-        card = Interface(mac if isinstance(mac, str) else None, (value,), None, vlan, site, zone, sensor)
-        cards, parts = self._interfaces((card,), site, zone, notes)
+        key = f"endpoint:{said('vantage', vantage) or ''}:{value}"
+        seen = self._span(first_seen, last_seen)
+        site, zone = noted(normalise.text, site, "site", notes), noted(normalise.text, zone, "zone", notes)
+        card = Interface(mac, (value,), None, vlan, site, zone, sensor)  # type: ignore[arg-type]
+        cards, parts = interface_facts((card,), site, zone, self.scope, notes)
         public = normalise.is_public(value)
         known = given(
             kind="endpoint",
@@ -168,7 +163,7 @@ class AssetShapes(Origin):
             source_id=self.source_id,
             connector=self.connector,
             asset_class="external" if public else None,
-            hostname=_or_note(normalise.hostname, hostname, "hostname", notes),
+            hostname=noted(normalise.hostname, hostname, "hostname", notes),
             site=site,
             zone=zone,
             interfaces=cards,
@@ -179,9 +174,15 @@ class AssetShapes(Origin):
         asset["labels"] = ["endpoint", "external"] if public else ["endpoint"]
         return self._whole(asset, parts, site, zone, notes)
 
+    def _span(self, first_seen: object, last_seen: object) -> tuple[str | None, str | None]:
+        """First and last time, in order even where the source swaps them."""
+        first = self.time(first_seen)
+        last = first if last_seen is first_seen else self.time(last_seen)
+        return (last, first) if first and last and is_later(first, last) else (first, last)
+
     def zone(self, name: str, *, site: str | None = None) -> Shape:
         """A network zone of the source (IEC 62443): an infrastructure that assets are part of."""
-        title, place = self.native_key(name, "zone"), normalise.text(site)
+        title, place = self.native_key(name, "zone"), said("site", site)
         made = self._zones.get((title, place))
         if made is None:
             made = self._made_zone(title, place)
@@ -255,112 +256,57 @@ class AssetShapes(Origin):
         edges.append(self.edge("consists-of", where.id, own, began, changed))
         return Shape(asset, (*parts.values(), where.object, asset, *edges), notes)
 
-    def _interfaces(
-        self, interfaces: Iterable[Interface], site: str | None, zone: str | None, notes: list[str]
-    ) -> tuple[list[Json], dict[str, Json]]:
-        """Normalised interfaces (one per address scope) and the address observables they name."""
-        cards: list[Json] = []
-        parts: dict[str, Json] = {}
-        for index, each in enumerate(interfaces):
-            mac = _or_note(normalise.mac, each.mac, "interfaces[{}].mac", notes, index)
-            vlan = None if each.vlan is None else normalise.text(each.vlan)
-            there = (each.site or site, each.zone or zone, each.sensor, vlan)
-            by_scope: dict[str, list[str]] = {}
-            for value in (each.ips,) if isinstance(each.ips, str) else each.ips:
-                if ip := _or_note(normalise.ip, value, "interfaces[{}].ips", notes, index):
-                    by_scope.setdefault(self.scope(*there, ip), []).append(ip)
-            card = of_value("mac-addr", mac) if mac else None
-            if card:
-                parts[card["id"]] = card
-                if not by_scope:
-                    by_scope[self.scope(*there, None)] = []
-            for scope, ips in by_scope.items():
-                addresses = [address(ip) for ip in (sorted(set(ips)) if len(ips) > 1 else ips)]
-                for made in addresses:
-                    parts[made["id"]] = made
-                cards.append(self._interface(each.name, card, addresses, vlan, scope))
-        return _distinct(cards) if len(cards) > 1 else cards, parts
-
-    @staticmethod
-    def _interface(name: str | None, mac: Json | None, addresses: list[Json], vlan: str | None, scope: str) -> Json:
-        made: Json = {}
-        if name and (name := normalise.text(name)):
-            made["name"] = name
-        if mac:
-            made["mac"] = mac["value"]
-            made["mac_ref"] = mac["id"]
-        if addresses:
-            made["ips"] = [each["value"] for each in addresses]
-            made["ip_refs"] = [each["id"] for each in addresses]
-        if vlan:
-            made["vlan"] = vlan
-        made["scope"] = scope
-        return made
-
-
-def _distinct(cards: list[Json]) -> list[Json]:
-    """Each interface once, in an order that does not depend on the source's."""
-    kept: list[Json] = []
-    for card in sorted(cards, key=interface_order):
-        if not kept or kept[-1] != card:
-            kept.append(card)
-    return kept
-
 
 _ZONES_HELD = 1_024
 _UNCLASSED: tuple[str, str | None] = ("unknown", None)
 
 
-def _span(first_seen: object, last_seen: object) -> tuple[str | None, str | None]:
-    """First and last time, in order even where the source swaps them."""
-    first = timestamp(first_seen)
-    last = first if last_seen is first_seen else timestamp(last_seen)
-    return (last, first) if first and last and is_later(first, last) else (first, last)
+def _technology(value: object) -> str:
+    word = value.strip().lower() if isinstance(value, str) else value
+    if word in TECHNOLOGIES:
+        return str(word)
+    raise RecordError(f"{shown(value)} is not one of {', '.join(TECHNOLOGIES)}")
 
 
-def _or_note(normalised: Any, value: object, where: str, notes: list[str], index: int = 0) -> str | None:
-    """The normalised value; a broken one is noted with its place and counts as unknown."""
-    if value is None:
-        return None
-    try:
-        found: str | None = normalised(value)
-    except RecordError as error:
-        notes.append(f"{where.format(index)}: {error}")
-        return None
-    return found
-
-
-def _percent(value: object, where: str, notes: list[str]) -> int | None:
-    if value is None:
-        return None
+def _percent(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 100:
-        notes.append(f"{where}: {value!r} is not a number from 0 to 100")
-        return None
+        raise RecordError(f"{shown(value)} is not a number from 0 to 100")
     return round(value)
 
 
-def _identifiers(identifiers: Iterable[Identifier]) -> list[Json]:
-    if not identifiers:
-        return []
-    said = ((each["kind"], each["value"]) if isinstance(each, Mapping) else each for each in identifiers)
-    pairs = {(str(kind), found) for kind, value in said if (found := normalise.text(value))}
+def _identifiers(identifiers: Iterable[Identifier], notes: list[str]) -> list[Json]:
+    pairs: set[tuple[str, str]] = set()
+    for index, each in enumerate(noted(_listed, identifiers, "identifiers", notes) or ()):
+        pair = (each.get("kind"), each.get("value")) if isinstance(each, Mapping) else each
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            notes.append(f"identifiers[{index}]: expected a kind and a value, found {shown(each)}")
+            continue
+        kind, value = (noted(normalise.text, part, "identifiers[{}]", notes, index) for part in pair)
+        if kind and value:
+            pairs.add((kind, value))
     return [{"kind": kind, "value": value} for kind, value in sorted(pairs)]
+
+
+def _listed(values: object) -> list[Any]:
+    return listed("list", values)
 
 
 def _as_software(value: Software | str | None) -> Software | None:
     return value if value is None or isinstance(value, Software) else Software(value)
 
 
-def _as_firmware(value: Software | str | None, vendor: str | None, model: str | None) -> Software | None:
+def _as_firmware(
+    value: Software | str | None, vendor: str | None, model: str | None, notes: list[str]
+) -> Software | None:
     """A bare firmware version becomes a software named after the model it runs on."""
     if value is None or isinstance(value, Software):
         return value
-    version = normalise.text(value)
+    version = noted(normalise.text, value, "firmware", notes)
     return Software(f"{model} firmware" if model else "firmware", vendor, version) if version else None
 
 
 def _labels(technology: str | None, kind: str | None, level: str | None, others: Iterable[str]) -> list[str]:
-    marks = {"asset", *words(others)}
+    marks = {"asset", *others}
     if technology:
         marks.add(technology)
     if kind:
@@ -382,7 +328,8 @@ def _programs(
     if firmware is not None:
         named.append(("firmware", firmware))
     if others:
-        named += [(f"software[{index}]", item) for index, item in enumerate(others)]
+        several = (others,) if isinstance(others, Software) else noted(_listed, others, "software", notes) or ()
+        named += [(f"software[{index}]", item) for index, item in enumerate(several)]
     found: dict[str, Json] = {}
     for where, item in named:
         if made := program(item, notes, where):
@@ -393,3 +340,7 @@ def _programs(
 def _described(system: Software) -> str | None:
     name, version = normalise.text(system.name), normalise.text(system.version)
     return f"{name} {version}" if name and version and version not in name else name
+
+
+def _version(firmware: Software) -> str | None:
+    return normalise.text(firmware.version)

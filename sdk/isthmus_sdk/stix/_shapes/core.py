@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import tzinfo
 from operator import itemgetter
 from typing import Any, TypeAlias, overload
 
 import msgspec
 
-from isthmus_sdk.errors import RecordError
+from isthmus_sdk.errors import InvalidObject, RecordError
+from isthmus_sdk.stix._check import check
+from isthmus_sdk.stix._identifiers import is_identifier
 from isthmus_sdk.stix._ids import edge_id, edge_ids, sdo_id
-from isthmus_sdk.stix._json import Json
+from isthmus_sdk.stix._json import Json, encode
+from isthmus_sdk.stix._normal.words import shown
+from isthmus_sdk.stix._shapes.reading import listed, mapping, said
 from isthmus_sdk.stix._time import is_later, is_timestamp
-from isthmus_sdk.stix._vendor_time import timestamp
-from isthmus_sdk.stix.normalise import text
+from isthmus_sdk.stix._vendor_time import time_zone, timestamp
 
 SPEC = "2.1"
 
@@ -85,14 +89,39 @@ class Reference(msgspec.Struct, frozen=True):
         )
 
 
-def id_of(referent: Referent) -> str:
-    """The id behind a referent. Raises `RecordError` where there is none."""
+def id_of(referent: Referent, name: str = "reference", types: tuple[str, ...] = ()) -> str:
+    """The id behind a referent, of one of ``types`` where they are given. Raises `RecordError` where there is none."""
     if isinstance(referent, str):
-        return referent
-    found = referent.id if isinstance(referent, Shape) else referent.get("id")
-    if not isinstance(found, str):
-        raise RecordError("a reference needs an id, a shape or an object with an id")
+        found: object = referent
+    else:
+        found = referent.object.get("id") if isinstance(referent, Shape) else _id_in(referent)
+    if not isinstance(found, str) or not is_identifier(found):
+        raise RecordError(f"{name}: {shown(found)} is no identifier: give an id, a shape or an object with an id")
+    if types and found[:-38] not in types:
+        raise RecordError(f"{name}: {found} is not the id of {' or '.join(types)}")
     return found
+
+
+def end_of(referent: Referent, name: str) -> str:
+    """`id_of` what may be an end of a relationship: no relationship and no sighting (section 5.1)."""
+    found = id_of(referent, name)
+    if found.startswith(_NO_ENDS):
+        raise RecordError(f"{name}: {found} cannot be an end of a relationship")
+    return found
+
+
+def _id_in(referent: object) -> object:
+    return referent.get("id") if isinstance(referent, Mapping) else referent
+
+
+_NO_ENDS = (
+    "relationship--",
+    "sighting--",
+    "bundle--",
+    "marking-definition--",
+    "language-content--",
+    "extension-definition--",
+)
 
 
 def objects_of(referent: Referent) -> tuple[Json, ...]:
@@ -100,6 +129,30 @@ def objects_of(referent: Referent) -> tuple[Json, ...]:
     if isinstance(referent, str):
         return ()
     return tuple(referent) if isinstance(referent, Shape) else (dict(referent),)
+
+
+def notes_of(*referents: Referent | None) -> tuple[str, ...]:
+    """The notes that come along with referents: what could not be normalised on the way."""
+    found: tuple[str, ...] = ()
+    for referent in referents:
+        if isinstance(referent, Shape) and referent.notes:
+            found += referent.notes
+    return found
+
+
+def checked(obj: Json) -> Json:
+    """``obj`` itself where it is valid STIX and can be written. Raises `RecordError` that says what is wrong.
+
+    For objects made of free arguments; what the builder makes of normalised values alone needs no second look.
+    """
+    try:
+        check(obj)
+    except InvalidObject:
+        raise
+    except Exception as error:  # an argument that is no JSON at all
+        raise RecordError(f"{obj.get('type')}: an argument is no STIX value: {type(error).__name__}") from error
+    encode(obj)
+    return obj
 
 
 def gather(*groups: Iterable[Json]) -> tuple[Json, ...]:
@@ -135,43 +188,58 @@ class Origin:
         connector: str = "",
         observed_at: object = None,
         scope: ScopeOf | None = None,
+        zone: str | tzinfo | None = None,
     ) -> None:
-        """``source_id``:
+        """``source_id``: vendor tenant or appliance; ``observed_at``: when the page was fetched; ``scope``: `ScopeOf`.
 
-        Vendor tenant or appliance; ``observed_at``: when the page was fetched; ``scope``: see `ScopeOf`.
+        ``zone``: of times that name none (``Europe/Berlin``, ``+02:00``); without it they are UTC. Raises `RecordError`
+        without a ``source_id``, `SettingsError` for a zone that does not exist.
         """
-        self.source_id = source_id
-        self.connector = connector
+        self.source_id = said("source_id", source_id) or ""
+        self.connector = said("connector", connector) or ""
+        if not self.source_id:
+            raise RecordError("the builder needs a source_id: the vendor tenant or appliance that it speaks for")
         self.observed_at = _observation(observed_at)
         self.scope = scope or default_scope
+        self._zone = time_zone(zone)
 
     def time(self, value: object, unit: str = "auto") -> str | None:
-        """`timestamp`: the canonical form of a vendor's time, ``None`` for "never"."""
-        return timestamp(value, unit=unit)
+        """`timestamp` in the zone of the source: the canonical form of a vendor's time, ``None`` for "never"."""
+        return timestamp(value, unit=unit, zone=self._zone)
 
     def native_key(self, native_id: object, what: str) -> str:
         """A native id as text. Raises `RecordError` where the source gives none: an id is never invented."""
-        key = text(native_id)
+        key = said(f"native id of the {what}", native_id)
         if not key:
             raise RecordError(f"the {what} has no native id")
         return key
 
     def versions(self, created: object, modified: object, first_seen: str | None = None) -> tuple[str, str]:
         """``created`` and ``modified`` of a versioned object; the first never after the second."""
-        changed = self.observed_at if modified is None else timestamp(modified) or self.observed_at
+        changed = self.observed_at if modified is None else self.time(modified) or self.observed_at
         if changed is None:
             raise RecordError("no time of change: give modified, or the builder an observed_at")
-        began = (None if created is None else timestamp(created)) or first_seen
+        began = (None if created is None else self.time(created)) or first_seen
         if began is None or began == changed:
             return changed, changed
         return (changed if is_later(began, changed) else began), changed
 
     def references(self, items: Iterable[Reference | Mapping[str, str]]) -> list[Json]:
-        """External references, sorted. A CVE under another source's name is told as text: only ``cve`` may hold one."""
+        """External references, sorted. A CVE under another source's name is told as text: only ``cve`` may hold one.
+
+        Raises `RecordError` for one without a source name, or with nothing but that.
+        """
         made: list[Json] = []
-        for item in items:
-            pairs = item.items() if isinstance(item, Mapping) else item.fields()
+        for item in listed("references", items):
+            pairs = item.fields() if isinstance(item, Reference) else mapping("references", item).items()
             fields = {name: value for name, value in pairs if value}
+            for name, value in fields.items():
+                if name not in _STRUCTURED and (value := said(f"references.{name}", value)) is not None:
+                    fields[name] = value
+            if "source_name" not in fields or len(fields) == 1:
+                raise RecordError(
+                    "references: an external reference needs a source_name, and an id, URL or description"
+                )
             external_id = fields.get("external_id", "")
             if (
                 external_id[:1] == "C"
@@ -227,6 +295,7 @@ class Origin:
         ]
 
 
+_STRUCTURED = frozenset({"hashes"})
 _REGISTERED = ("CVE-", "CAPEC-")
 _REGISTRIES = ("cve", "capec")
 
@@ -240,10 +309,3 @@ def _observation(value: object) -> str | None:
     """``observed_at`` in canonical form. Here even the epoch is meant: it does not stand for "never"."""
     found = timestamp(value)
     return f"{value[:19]}.000Z" if found is None and isinstance(value, str) and is_timestamp(value) else found
-
-
-def words(values: Iterable[object]) -> list[str]:
-    """Texts, sorted and each once, without those that say nothing."""
-    if not values:
-        return []
-    return sorted({found for value in values if value is not None and (found := text(value))})

@@ -8,9 +8,19 @@ from __future__ import annotations
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.stix import normalise
 from isthmus_sdk.stix._extensions import EXPOSURE
-from isthmus_sdk.stix._shapes.core import Origin, Reference, Referent, Shape, gather, given, id_of, objects_of
+from isthmus_sdk.stix._shapes.core import (
+    Origin,
+    Reference,
+    Referent,
+    Shape,
+    end_of,
+    gather,
+    given,
+    notes_of,
+    objects_of,
+)
+from isthmus_sdk.stix._shapes.reading import flag, number, one_of, said
 from isthmus_sdk.stix._time import both_ends
-from isthmus_sdk.stix._vendor_time import timestamp
 
 STATES = ("open", "resolved", "accepted")
 LIKELIHOODS = ("confirmed", "likely", "possible")
@@ -21,7 +31,7 @@ class ExposureShapes(Origin):
 
     def vulnerability(self, name: str, *, description: str | None = None) -> Shape:
         """A vulnerability by CVE id, or under the source's own name where it has none."""
-        title = normalise.text(name)
+        title = said("vulnerability", name)
         if not title:
             raise RecordError("a vulnerability needs a CVE id or a name")
         began, changed = self.versions(None, None)
@@ -42,7 +52,7 @@ class ExposureShapes(Origin):
                 began,
                 changed,
                 name=cve or title,
-                description=description,
+                description=said("description", description),
                 external_references=self.references([reference]),
             )
         )
@@ -68,36 +78,24 @@ class ExposureShapes(Origin):
         ``state``: open, resolved or accepted. ``likelihood``: confirmed, likely or possible. ``cvss`` 0 to 10, ``epss``
         0 to 1.
         """
-        _one_of(state, STATES, "state")
+        one_of("state", state, STATES)
         if likelihood is not None:
-            _one_of(likelihood, LIKELIHOODS, "likelihood")
+            one_of("likelihood", likelihood, LIKELIHOODS)
+        exposed = end_of(asset, "asset")
         flaw = self.vulnerability(cve, description=description)
-        first, last = both_ends(timestamp(first_seen), timestamp(last_seen))
+        first, last = both_ends(self.time(first_seen), self.time(last_seen))
         began, changed = self.versions(None, modified, first)
         known = given(
             state=state,
             likelihood=likelihood,
-            cvss=_between(cvss, 10, "cvss"),
-            epss=_between(epss, 1, "epss"),
-            kev=kev,
+            cvss=number("cvss", cvss, 0, 10),
+            epss=number("epss", epss, 0, 1),
+            kev=flag("kev", kev),
             first_seen=first,
             last_seen=last,
-            fix=normalise.text(fix),
+            fix=said("fix", fix),
             source_id=self.source_id,
         )
-        edge = self.edge("has", id_of(asset), flaw.id, began, changed)
+        edge = self.edge("has", exposed, flaw.id, began, changed)
         edge["extensions"] = {EXPOSURE: {"extension_type": "property-extension", **known}}
-        return Shape(edge, gather(objects_of(asset), flaw, [edge]))
-
-
-def _one_of(value: str, allowed: tuple[str, ...], what: str) -> None:
-    if value not in allowed:
-        raise RecordError(f"{what} {value!r} is not one of {', '.join(allowed)}")
-
-
-def _between(value: float | None, high: float, what: str) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= high:
-        raise RecordError(f"{what} {value!r} is not a number from 0 to {high:g}")
-    return value
+        return Shape(edge, gather(objects_of(asset), flaw, [edge]), notes_of(asset))

@@ -6,12 +6,24 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from isthmus_sdk.errors import RecordError
-from isthmus_sdk.stix import normalise
 from isthmus_sdk.stix._ids import edge_id
 from isthmus_sdk.stix._json import Json
-from isthmus_sdk.stix._shapes.core import Origin, Reference, Referent, Shape, gather, given, id_of, objects_of
+from isthmus_sdk.stix._shapes.core import (
+    Origin,
+    Reference,
+    Referent,
+    Shape,
+    checked,
+    end_of,
+    gather,
+    given,
+    id_of,
+    notes_of,
+    objects_of,
+)
+from isthmus_sdk.stix._shapes.reading import listed, mapping, said, whole, words
+from isthmus_sdk.stix._shapes.reading import number as number_in
 from isthmus_sdk.stix._time import both_ends, instant
-from isthmus_sdk.stix._vendor_time import timestamp
 
 
 class GeneralShapes(Origin):
@@ -23,26 +35,13 @@ class GeneralShapes(Origin):
         began, changed = self.versions(None, None)
         key = {
             "identity_class": "system",
-            "native_id": normalise.text(native_id) or title.lower(),
+            "native_id": said("native_id", native_id) or title.lower(),
             "source_id": self.source_id,
         }
         return Shape(
             self.versioned(
-                "identity", key, began, changed, name=title, identity_class="system", description=description
-            )
-        )
-
-    def identity(
-        self, name: str, *, identity_class: str, sectors: Iterable[str] = (), description: str | None = None
-    ) -> Shape:
-        """identity of a person (``individual``), a group or an organisation: the same everywhere by class and name."""
-        title = self.native_key(name, "identity")
-        began, changed = self.versions(None, None)
-        key = {"identity_class": identity_class, "name": title.lower()}
-        return Shape(
-            self.versioned(
                 "identity", key, began, changed,
-                name=title, identity_class=identity_class, sectors=sorted(set(sectors)), description=description,
+                name=title, identity_class="system", description=said("description", description),
             )
         )  # fmt: skip
 
@@ -60,15 +59,20 @@ class GeneralShapes(Origin):
         postal_code: str | None = None,
     ) -> Shape:
         """location. The standard wants a region, a country, or latitude and longitude; raises `RecordError` without."""
-        if not (country or region or (latitude is not None and longitude is not None)):
+        north, east = number_in("latitude", latitude, -90, 90), number_in("longitude", longitude, -180, 180)
+        place = given(
+            name=said("name", name), country=said("country", country), region=said("region", region),
+            city=said("city", city), administrative_area=said("administrative_area", administrative_area),
+            street_address=said("street_address", street_address), postal_code=said("postal_code", postal_code),
+        )  # fmt: skip
+        if north is not None and east is not None:
+            place |= {"latitude": north, "longitude": east}
+        elif "country" not in place and "region" not in place:
             raise RecordError("a location needs a country, a region, or latitude and longitude")
         began, changed = self.versions(None, None)
-        place = given(
-            name=name, country=country, region=region, city=city, latitude=latitude, longitude=longitude,
-            administrative_area=administrative_area, street_address=street_address, postal_code=postal_code,
-        )  # fmt: skip
-        key = {**place, "source_id": self.source_id}
-        return Shape(self.versioned("location", key, began, changed, **place))
+        return Shape(
+            checked(self.versioned("location", {**place, "source_id": self.source_id}, began, changed, **place))
+        )
 
     def relationship(
         self,
@@ -84,17 +88,29 @@ class GeneralShapes(Origin):
         extensions: Mapping[str, Any] | None = None,
     ) -> Shape:
         """relationship by type and both ends; time is a fact of it, not part of its id."""
-        start, stop = timestamp(start_time), timestamp(stop_time)
+        kind, begin, end = (
+            self.native_key(type, "relationship type"),
+            end_of(source, "source"),
+            end_of(target, "target"),
+        )
+        start, stop = self.time(start_time), self.time(stop_time)
         if start and stop and instant(stop) <= instant(start):
             stop = None
         began, changed = self.versions(created, modified, start)
-        made = self.edge(type, id_of(source), id_of(target), began, changed)
-        made.update(given(start_time=start, stop_time=stop, description=description, extensions=dict(extensions or {})))
-        return Shape(made, gather(objects_of(source), objects_of(target), [made]))
+        made = self.edge(kind, begin, end, began, changed)
+        made.update(
+            given(
+                start_time=start,
+                stop_time=stop,
+                description=said("description", description),
+                extensions=mapping("extensions", extensions),
+            )
+        )
+        return Shape(checked(made), gather(objects_of(source), objects_of(target), [made]), notes_of(source, target))
 
     def relationship_id(self, type: str, source: Referent, target: Referent) -> str:
         """Id of the relationship of that type between the two."""
-        return edge_id(type, id_of(source), id_of(target))
+        return edge_id(type, end_of(source, "source"), end_of(target, "target"))
 
     def sighting(
         self,
@@ -112,8 +128,8 @@ class GeneralShapes(Origin):
         references: Iterable[Reference | Mapping[str, str]] = (),
     ) -> Shape:
         """sighting of a domain object, known to the source as ``native_id``."""
-        first, last = both_ends(timestamp(first_seen), timestamp(last_seen))
-        places, data = list(where), list(observed)
+        first, last = both_ends(self.time(first_seen), self.time(last_seen))
+        places, data = listed("where", where), listed("observed", observed)
         began, changed = self.versions(first, modified)
         key = {
             "connector": self.connector,
@@ -122,12 +138,14 @@ class GeneralShapes(Origin):
         }
         made = self.versioned(
             "sighting", key, began, changed,
-            first_seen=first, last_seen=last, count=count, description=description,
-            sighting_of_ref=id_of(of), where_sighted_refs=sorted({id_of(each) for each in places}),
-            observed_data_refs=sorted({id_of(each) for each in data}), extensions=dict(extensions or {}),
-            external_references=self.references(references),
+            first_seen=first, last_seen=last, count=whole("count", count, 0, _MOST),
+            description=said("description", description), sighting_of_ref=id_of(of, "of"),
+            where_sighted_refs=sorted({id_of(each, "where") for each in places}),
+            observed_data_refs=sorted({id_of(each, "observed") for each in data}),
+            extensions=mapping("extensions", extensions), external_references=self.references(references),
         )  # fmt: skip
-        return Shape(made, gather(objects_of(of), *map(objects_of, places), *map(objects_of, data), [made]))
+        along = gather(objects_of(of), *map(objects_of, places), *map(objects_of, data), [made])
+        return Shape(checked(made), along, notes_of(of, *places, *data))
 
     def observed(
         self,
@@ -145,25 +163,26 @@ class GeneralShapes(Origin):
 
         Key: the source's id, else objects, times and sensor.
         """
-        items = list(objects)
-        ids = sorted({id_of(each) for each in items})
+        items = listed("objects", objects)
+        ids = sorted({id_of(each, "objects") for each in items})
         if not ids:
             raise RecordError("observed-data needs at least one object")
-        first, last = timestamp(first_observed), timestamp(last_observed)
+        first, last = self.time(first_observed), self.time(last_observed)
         if first is None:
             raise RecordError("observed-data needs the time of its first observation")
         start, stop = both_ends(first, last)
         began, changed = self.versions(created, modified, start)
         key: Json = {"source_id": self.source_id}
         if native_id is None:
-            key |= given(first=start, last=stop, objects=ids, sensor=id_of(sensor) if sensor else None)
+            key |= given(first=start, last=stop, objects=ids, sensor=id_of(sensor, "sensor") if sensor else None)
         else:
             key |= {"connector": self.connector, "native_id": self.native_key(native_id, "observation")}
+        times = max(whole("number", number) or 1, 1)
         made = self.versioned(
             "observed-data", key, began, changed,
-            first_observed=start, last_observed=stop, number_observed=min(max(number, 1), 999_999_999), object_refs=ids,
+            first_observed=start, last_observed=stop, number_observed=min(times, _MOST), object_refs=ids,
         )  # fmt: skip
-        return Shape(made, gather(*map(objects_of, items), [made]))
+        return Shape(checked(made), gather(*map(objects_of, items), [made]), notes_of(*items))
 
     def note(
         self,
@@ -179,21 +198,28 @@ class GeneralShapes(Origin):
         extensions: Mapping[str, Any] | None = None,
     ) -> Shape:
         """note on one or more objects. Key: the source's id, else its content and what it is about."""
-        refs = sorted({id_of(each) for each in about})
+        refs = sorted({id_of(each, "about") for each in listed("about", about)})
         if not refs:
             raise RecordError("a note needs an object it is about")
-        said = self.native_key(content, "note")
+        what = self.native_key(content, "note")
         began, changed = self.versions(created, modified)
         key: Json = {"source_id": self.source_id}
         key |= (
-            {"content": said, "object_refs": refs}
+            {"content": what, "object_refs": refs}
             if native_id is None
             else {"native_id": self.native_key(native_id, "note")}
         )
         return Shape(
-            self.versioned(
-                "note", key, began, changed,
-                content=said, abstract=abstract, authors=list(authors), labels=sorted(set(labels)), object_refs=refs,
-                extensions=dict(extensions or {}),
+            checked(
+                self.versioned(
+                    "note", key, began, changed,
+                    content=what, abstract=said("abstract", abstract), object_refs=refs,
+                    authors=[name for each in listed("authors", authors) if (name := said("authors", each))],
+                    labels=words(labels, "labels"), extensions=mapping("extensions", extensions),
+                )
             )
         )  # fmt: skip
+
+
+_MOST = 999_999_999
+"""Largest count of a sighting or an observation (sections 4.14 and 5.2)."""

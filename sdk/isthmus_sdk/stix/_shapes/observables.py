@@ -10,10 +10,24 @@ import msgspec
 
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.stix import normalise
+from isthmus_sdk.stix._grammar import is_dictionary_key, is_hash
 from isthmus_sdk.stix._ids import drawn_id, sco_id, value_id
 from isthmus_sdk.stix._json import Json
-from isthmus_sdk.stix._shapes.core import SPEC, Origin, Referent, Shape, gather, given, id_of, objects_of
-from isthmus_sdk.stix._vendor_time import timestamp
+from isthmus_sdk.stix._normal.words import shown
+from isthmus_sdk.stix._shapes.core import (
+    SPEC,
+    Origin,
+    Referent,
+    Shape,
+    checked,
+    gather,
+    given,
+    id_of,
+    notes_of,
+    objects_of,
+)
+from isthmus_sdk.stix._shapes.reading import flag, listed, mapping, noted, said, whole
+from isthmus_sdk.stix._time import both_ends
 
 
 class Software(msgspec.Struct, frozen=True):
@@ -36,36 +50,53 @@ def of_value(type: str, value: str) -> Json:
 
 
 def observable(type: str, **properties: Any) -> Json:
-    """An observable with its deterministic id; what is ``None`` or empty is left out."""
+    """An observable with its deterministic id; what is ``None`` or empty is left out. Raises `RecordError` if invalid."""
     kept = given(**properties)
-    return {"type": type, "spec_version": SPEC, "id": sco_id(type, kept), **kept}
+    if not kept:
+        raise RecordError(f"{type}: without any property it says nothing")
+    return checked({"type": type, "spec_version": SPEC, "id": sco_id(type, kept), **kept})
 
 
 def program(software: Software | str, notes: list[str] | None = None, where: str = "software") -> Json | None:
-    """The software observable, ``None`` where even the name says nothing. A broken CPE is left out and noted."""
-    if isinstance(software, str):
-        made, error = _program(software, None, None, None)
-    else:
-        made, error = _program(software.name, software.vendor, software.version, software.cpe)
-    if error:
+    """The software observable, ``None`` where even the name says nothing. What is broken is left out and noted."""
+    told = (
+        (software.name, software.vendor, software.version, software.cpe)
+        if isinstance(software, Software)
+        else (software,)
+    )
+    try:
+        made, errors = _program(*told) if all(map(_is_brief, told)) else _program.__wrapped__(*told)
+    except (RecordError, TypeError) as error:
+        made, errors = None, (str(error) if isinstance(error, RecordError) else "name: expected text",)
+    for error in errors:
         if notes is None:
-            raise RecordError(error)
-        notes.append(f"{where}.cpe: {error}")
+            raise RecordError(f"{where}: {error}")
+        notes.append(f"{where}.{error}")
     return None if made is None else made.copy()
 
 
+def _is_brief(value: object) -> bool:
+    """Whether a value is worth a place in a cache: texts without end are not."""
+    return not isinstance(value, str) or len(value) < 512
+
+
 @lru_cache(maxsize=4_096)
-def _program(name: Any, vendor: Any, version: Any, cpe: Any) -> tuple[Json | None, str]:
-    """The observable and what is wrong with its CPE. Cached: the same few programs run on many assets."""
-    title, broken = normalise.text(name), ""
+def _program(
+    name: Any, vendor: Any = None, version: Any = None, cpe: Any = None
+) -> tuple[Json | None, tuple[str, ...]]:
+    """The observable and what is wrong with its parts. Cached: the same few programs run on many assets."""
+    notes: list[str] = []
+    title = noted(normalise.text, name, "name", notes)
     if not title:
-        return None, ""
-    try:
-        cpe = normalise.cpe(cpe)
-    except RecordError as error:
-        cpe, broken = None, str(error)
-    made = observable("software", name=title, cpe=cpe, vendor=normalise.text(vendor), version=normalise.text(version))
-    return made, broken
+        return None, tuple(notes)
+    made = observable(
+        "software",
+        name=title,
+        cpe=noted(normalise.cpe, cpe, "cpe", notes),
+        vendor=noted(normalise.text, vendor, "vendor", notes),
+        version=noted(normalise.text, version, "version", notes),
+    )
+    return made, tuple(notes)
 
 
 class ObservableShapes(Origin):
@@ -84,13 +115,13 @@ class ObservableShapes(Origin):
         return Shape(of_value("domain-name", _said(normalise.domain(value), value, "domain name")))
 
     def url(self, value: str) -> Shape:
-        """url."""
-        return Shape(of_value("url", _said(normalise.text(value), value, "URL")))
+        """url. Its scheme and host are written in lower case; defanged ones are armed again."""
+        return Shape(checked(of_value("url", _said(normalise.url(value), value, "URL"))))
 
     def email_address(self, value: str, *, display_name: str | None = None) -> Shape:
-        """email-addr."""
-        made = of_value("email-addr", _said(normalise.text(value), value, "e-mail address"))
-        return Shape({**made, **given(display_name=display_name)})
+        """email-addr, also from ``Ann <ann@x.example>``; the domain in lower case."""
+        made = of_value("email-addr", _said(normalise.email(value), value, "e-mail address"))
+        return Shape(checked({**made, **given(display_name=said("display_name", display_name))}))
 
     def software(
         self, name: str, *, vendor: str | None = None, version: str | None = None, cpe: str | None = None
@@ -98,7 +129,7 @@ class ObservableShapes(Origin):
         """software; ``cpe`` may be of version 2.2 or 2.3."""
         made = program(Software(name, vendor, version, cpe))
         if made is None:
-            raise RecordError(f"software name {name!r} says nothing")
+            raise RecordError(f"software name {shown(name)} says nothing")
         return Shape(made)
 
     def user_account(
@@ -121,21 +152,19 @@ class ObservableShapes(Origin):
 
         With a ``domain`` the login is written ``DOMAIN\\login``: the same name in two domains is two accounts.
         """
-        name, realm = normalise.text(login), normalise.text(domain)
+        name, realm = said("login", login), said("domain", domain)
         made = observable(
             "user-account",
-            user_id=normalise.text(user_id),
+            user_id=said("user_id", user_id),
             account_login=f"{realm}\\{name}" if name and realm and "\\" not in name else name,
-            account_type=account_type,
-            display_name=normalise.text(display_name),
-            is_privileged=is_privileged,
-            is_disabled=is_disabled,
-            is_service_account=is_service_account,
-            account_last_login=timestamp(last_login),
-            account_created=timestamp(created),
+            account_type=said("account_type", account_type),
+            display_name=said("display_name", display_name),
+            is_privileged=flag("is_privileged", is_privileged),
+            is_disabled=flag("is_disabled", is_disabled),
+            is_service_account=flag("is_service_account", is_service_account),
+            account_last_login=self.time(last_login),
+            account_created=self.time(created),
         )
-        if len(made) == 3:
-            raise RecordError("a user account without any property says nothing")
         return Shape(made)
 
     def file(
@@ -148,21 +177,27 @@ class ObservableShapes(Origin):
         mime_type: str | None = None,
         extensions: Mapping[str, Any] | None = None,
     ) -> Shape:
-        """file, with its ``directory`` where that path is given. ``hashes`` by algorithm, in any spelling."""
-        sums = _hashes(hashes or {})
-        if not name and not sums:
-            raise RecordError("a file needs a name or a hash")
-        folder = [observable("directory", path=directory)] if directory else []
+        """file, with its ``directory`` where that path is given.
+
+        ``hashes`` by algorithm, in any spelling (``sha256``, ``SHA-256``, ``sha_256``); one that is not as long as its
+        algorithm wants is left out and noted. ``size`` in bytes. Raises `RecordError` without a name and a hash.
+        """
+        notes: list[str] = []
+        sums = _hashes(hashes, notes)
+        title, path = said("name", name), said("directory", directory)
+        if not title and not sums:
+            raise RecordError("; ".join(["a file needs a name or a hash", *notes]))
+        folder = [observable("directory", path=path)] if path else []
         made = observable(
             "file",
-            name=name,
+            name=title,
             hashes=sums,
-            size=size,
-            mime_type=mime_type,
+            size=whole("size", size),
+            mime_type=said("mime_type", mime_type),
             parent_directory_ref=folder[0]["id"] if folder else None,
-            extensions=dict(extensions or {}),
+            extensions=mapping("extensions", extensions),
         )
-        return Shape(made, [*folder, made])
+        return Shape(made, [*folder, made], notes)
 
     def process(
         self,
@@ -185,19 +220,20 @@ class ObservableShapes(Origin):
             "native_id": self.native_key(native_id, "process"),
             "source_id": self.source_id,
         }
-        made = {"type": "process", "spec_version": SPEC, "id": drawn_id("process", key)} | given(
-            pid=pid,
-            command_line=command_line,
-            cwd=cwd,
-            created_time=timestamp(created),
-            image_ref=id_of(image) if image else None,
-            creator_user_ref=id_of(user) if user else None,
-            parent_ref=id_of(parent) if parent else None,
+        properties = given(
+            pid=whole("pid", pid),
+            command_line=said("command_line", command_line),
+            cwd=said("cwd", cwd),
+            created_time=self.time(created),
+            image_ref=id_of(image, "image", ("file",)) if image else None,
+            creator_user_ref=id_of(user, "user", ("user-account",)) if user else None,
+            parent_ref=id_of(parent, "parent", ("process",)) if parent else None,
         )
-        if len(made) == 3:
+        if not properties:
             raise RecordError("a process without any property says nothing")
+        made = checked({"type": "process", "spec_version": SPEC, "id": drawn_id("process", key), **properties})
         along = [objects_of(each) for each in (image, user, parent) if each]
-        return Shape(made, gather(*along, [made]))
+        return Shape(made, gather(*along, [made]), notes_of(image, user, parent))
 
     def traffic(
         self,
@@ -218,44 +254,51 @@ class ObservableShapes(Origin):
 
         One flow, lowest protocol first (``["ipv4", "tcp", "modbus"]``). Ends are address observables.
         """
-        ended = timestamp(end)
+        began, ended = both_ends(self.time(start), self.time(end)) if end is not None else (self.time(start), None)
         made = observable(
             "network-traffic",
-            src_ref=id_of(source) if source else None,
-            dst_ref=id_of(target) if target else None,
-            src_port=source_port,
-            dst_port=target_port,
-            protocols=[name.strip().lower() for name in protocols],
-            start=timestamp(start),
+            src_ref=id_of(source, "source", _ENDS) if source else None,
+            dst_ref=id_of(target, "target", _ENDS) if target else None,
+            src_port=normalise.port(source_port),
+            dst_port=normalise.port(target_port),
+            protocols=[name for each in listed("protocols", protocols) if (name := normalise.protocol(each))],
+            start=began,
             end=ended,
             is_active=False if ended else None,
-            src_byte_count=bytes_out,
-            dst_byte_count=bytes_in,
-            src_packets=packets_out,
-            dst_packets=packets_in,
+            src_byte_count=whole("bytes_out", bytes_out),
+            dst_byte_count=whole("bytes_in", bytes_in),
+            src_packets=whole("packets_out", packets_out),
+            dst_packets=whole("packets_in", packets_in),
         )
         along = [objects_of(each) for each in (source, target) if each]
-        return Shape(made, gather(*along, [made]))
+        return Shape(made, gather(*along, [made]), notes_of(source, target))
 
 
+_ENDS = ("ipv4-addr", "ipv6-addr", "mac-addr", "domain-name")
 _ALGORITHMS = {
     name.replace("-", ""): name
     for name in ("MD5", "SHA-1", "SHA-256", "SHA-512", "SHA3-256", "SHA3-512", "SSDEEP", "TLSH")
 }
 
 
-def _hashes(hashes: Mapping[str, str | None]) -> dict[str, str]:
-    """Hashes under the names of hash-algorithm-ov, hexadecimal in lower case."""
+def _hashes(hashes: object, notes: list[str]) -> dict[str, str]:
+    """Hashes under the names of hash-algorithm-ov, hexadecimal in lower case; those that cannot be are noted."""
     made = {}
-    for name, value in hashes.items():
-        if normalise.says_nothing(value) or value is None:
+    for name, value in mapping("hashes", hashes).items():
+        found = noted(normalise.text, value, f"hashes.{name}", notes)
+        if not found:
             continue
-        algorithm = _ALGORITHMS.get(name.upper().replace("-", "").replace("_", ""), name)
-        made[algorithm] = value.strip() if algorithm in ("SSDEEP", "TLSH") else value.strip().lower()
+        algorithm = _ALGORITHMS.get(name.upper().replace("-", "").replace("_", "").replace(" ", ""), name.strip())
+        if algorithm not in ("SSDEEP", "TLSH"):
+            found = found.lower()
+        if not is_hash(algorithm, found) or not is_dictionary_key(algorithm):
+            notes.append(f"hashes.{name}: {shown(found)} is not a hash of this kind")
+        else:
+            made[algorithm] = found
     return made
 
 
 def _said(value: str | None, raw: object, what: str) -> str:
     if value is None:
-        raise RecordError(f"{raw!r} says nothing: no {what}")
+        raise RecordError(f"{shown(raw)} says nothing: no {what}")
     return value
