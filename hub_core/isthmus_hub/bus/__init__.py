@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from isthmus_hub.bus._nats_access import NatsAccess
 from isthmus_hub.bus._subscription import Subscription
 from isthmus_hub.bus.api import (
     EARLIEST,
@@ -36,15 +37,22 @@ from isthmus_hub.bus.api import (
     StreamHealth,
     Time,
 )
+from isthmus_hub.bus.jetstream import JetStreamBus
+from isthmus_hub.bus.memory import Memory, MemoryBus
 from isthmus_hub.bus.sqlite import SqliteBus
 from isthmus_sdk.errors import ConfigurationError
 
 
-def open_bus(engine: str, directory: Path) -> Bus:
-    """The bus that ``[hub] bus`` names; ``directory`` is where an embedded engine keeps its files."""
+def open_bus(engine: str, directory: Path, *, nats: NatsAccess | None = None) -> Bus:
+    """The bus that ``[hub] bus`` names.
+
+    ``directory`` is where an embedded engine keeps its files, ``nats`` how to reach the servers that ``engine`` names.
+    """
     if engine == "sqlite":
         return SqliteBus(directory)
-    raise ConfigurationError(f'[hub] bus = "{engine}" is not known; use "sqlite"')
+    if engine.startswith(("nats:", "tls:")):
+        return JetStreamBus(nats or NatsAccess(tuple(server.strip() for server in engine.split(","))))
+    raise ConfigurationError(f'[hub] bus = "{engine}" is not known; use "sqlite" or "nats://host:4222"')
 
 
 __all__ = [
@@ -62,7 +70,11 @@ __all__ = [
     "Group",
     "GroupState",
     "Health",
+    "JetStreamBus",
     "Latest",
+    "Memory",
+    "MemoryBus",
+    "NatsAccess",
     "Offset",
     "OffsetExpired",
     "PartitionsChanged",

@@ -23,13 +23,11 @@ from isthmus_hub._sqlite import (
 )
 from isthmus_hub.bus import _codec, _retention
 from isthmus_hub.bus._consumers import Consumers
-from isthmus_hub.bus._folding import Folding
+from isthmus_hub.bus._folding import STUCK, Folding
 from isthmus_hub.bus._groups import Change, GroupState
 from isthmus_hub.bus._space import Space
 from isthmus_hub.bus.api import Ack, DeadLetter, Gap, PublishTimeout, Retained, Retention
 
-READ_BYTES = 16 * 1024 * 1024
-"""One `read` stops after about this many uncompressed bytes."""
 CHECKPOINT_PAGES = 1000
 _POLL_FIRST, _POLL_LAST = 0.002, 0.1
 T = TypeVar("T")
@@ -108,8 +106,8 @@ class Log:
 
     def _checkpoint_pages(self) -> int:
         """How long the write-ahead log may get: on a full disk the reserve has to be enough to fold it."""
-        affordable = self.space.reserve // (2 * KIND.page_size)
-        return min(CHECKPOINT_PAGES, max(affordable, 64)) if affordable else CHECKPOINT_PAGES
+        affordable = self.space.reserve // (2 * KIND.page_size * STUCK)
+        return min(CHECKPOINT_PAGES, max(affordable, 16)) if affordable else CHECKPOINT_PAGES
 
     def _folder(self) -> apsw.Connection:
         return connect(self.path, KIND, cache_kib=64, vfs=self._vfs)

@@ -14,8 +14,8 @@ from typing import Any
 import apsw
 
 from isthmus_hub._sqlite import StorageDamaged, rollback
-from isthmus_hub.bus import _codec
-from isthmus_hub.bus._log import READ_BYTES, Log
+from isthmus_hub.bus import _codec, _values
+from isthmus_hub.bus._log import Log
 from isthmus_hub.bus.api import CheckReport, Gap, OffsetExpired, StoredBlock
 
 _COLUMNS = "first, last, count, stored_at, size, checksum, id, key, meta, body"
@@ -36,7 +36,7 @@ def read(log: Log, offset: int, limit: int) -> list[StoredBlock]:
         for block, length in _walk(reader, log, offset, last):
             found.append(block)
             size += length
-            if len(found) >= limit or size >= READ_BYTES:
+            if len(found) >= limit or size >= _values.READ_BYTES:
                 break
         return found
 

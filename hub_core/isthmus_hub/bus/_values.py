@@ -11,6 +11,9 @@ from isthmus_sdk.errors import DeadlineExceeded, IsthmusError
 MAX_BLOCK_BYTES: Final = 32 * 1024 * 1024
 """Largest sum of entry bytes in one block."""
 
+READ_BYTES: Final = 16 * 1024 * 1024
+"""One `read` stops after about this many bytes of entries."""
+
 
 class OffsetExpired(IsthmusError):
     """Retention has removed the asked offset; ``first`` is the oldest one left."""

@@ -1,24 +1,44 @@
-"""Every engine has to keep the same promises: a test that takes ``make_bus`` runs once per engine."""
+"""Every engine has to keep the same promises: a test that takes ``make_bus`` runs once per engine. None is ever skipped."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.hub.bus.nats import NatsServer
 
-from isthmus_hub.bus import Bus, SqliteBus
+from isthmus_hub.bus import Bus, JetStreamBus, Memory, MemoryBus, NatsAccess, SqliteBus
 
 MakeBus = Callable[[], Bus]
+ENGINES = ("memory", "sqlite", "jetstream")
+_numbers = itertools.count(1)
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """One server for all tests, which syncs before it acknowledges; each test has a prefix of its own."""
+    server = NatsServer(tmp_path_factory.mktemp("nats")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=ENGINES)
 def make_bus(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeBus]:
     """Opens the same bus again and again; whatever is still open at the end is closed."""
     opened: list[Bus] = []
+    memory = Memory()
+    prefix = f"t{next(_numbers)}"
 
     def open_again() -> Bus:
-        opened.append(SqliteBus(tmp_path / "bus", reserve=0, low_water=0))
+        if request.param == "memory":
+            opened.append(MemoryBus(memory))
+        elif request.param == "sqlite":
+            opened.append(SqliteBus(tmp_path / "bus", reserve=0, low_water=0))
+        else:
+            server: NatsServer = request.getfixturevalue("nats_server")
+            opened.append(JetStreamBus(NatsAccess((server.url,), monitors=(server.monitor,), prefix=prefix)))
         return opened[-1]
 
     yield open_again

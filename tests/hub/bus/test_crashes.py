@@ -84,6 +84,7 @@ def test_a_power_cut_before_any_write_or_flush_loses_nothing_acknowledged(
 ) -> None:
     monkeypatch.setattr("isthmus_hub.bus._log.CHECKPOINT_PAGES", 12)
     disk = Disk()
+    monkeypatch.setattr("isthmus_hub._sqlite.sync_directory", disk.sync_directory)
     acknowledged: dict[int, Ack] = {}
     images: list[tuple[Path, dict[int, Ack]]] = []
 
