@@ -1,16 +1,19 @@
 """Current objects, who reported them, how they hang together, and what the hub has resolved. One SQLite file."""
 
 from isthmus_hub._sqlite import StateTooNew, StorageDamaged, StorageFault, StorageFull
+from isthmus_hub.store._paths import Path, Paths
 from isthmus_hub.store._relay import relay
 from isthmus_hub.store._types import (
     Change,
     Communication,
     Edge,
+    Found,
     Incoming,
     OutboxBlock,
     Provenance,
     Rejected,
     RetiredError,
+    Statement,
     Stored,
     StoreError,
 )
@@ -20,12 +23,16 @@ __all__ = [
     "Change",
     "Communication",
     "Edge",
+    "Found",
     "Incoming",
     "OutboxBlock",
+    "Path",
+    "Paths",
     "Provenance",
     "Rejected",
     "RetiredError",
     "StateTooNew",
+    "Statement",
     "StorageDamaged",
     "StorageFault",
     "StorageFull",

@@ -74,8 +74,8 @@ class Alone:
             else:
                 group.append(index)
         for name, group in of_source.items():
+            source = self._sources.number(self._connection, name)
             if group:
-                source = self._sources.number(self._connection, name)
                 newer = self._repeated(source, group, keys, items, changes, left)
                 if newer:
                     self._renewed(source, newer, items, changes, left)

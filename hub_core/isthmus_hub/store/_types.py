@@ -92,6 +92,31 @@ class Edge(msgspec.Struct, frozen=True, gc=False):
     via: str
 
 
+class Found(msgspec.Struct, frozen=True, gc=False):
+    """An observed object that carries a value."""
+
+    kind: str
+    value: str
+    """In the form in which values are compared."""
+    id: str
+    asset: str | None
+    """The resolved asset it is assigned to."""
+
+
+class Statement(msgspec.Struct, frozen=True, gc=False):
+    """What one source said about an object at some time."""
+
+    instance: str
+    stream: str
+    source_id: str
+    body: Json
+    modified: str | None
+    until: str | None
+    """When newer words of the same source replaced these; ``None``: they are current."""
+    exact: bool
+    """False where words replaced so long ago are no longer kept, and these are the oldest that are."""
+
+
 class Communication(msgspec.Struct, frozen=True, gc=False):
     """Counters of one communication edge in one window of event time, from one part (file or partition)."""
 
@@ -133,6 +158,7 @@ __all__ = [
     "Communication",
     "Direction",
     "Edge",
+    "Found",
     "Incoming",
     "Json",
     "OutboxBlock",
@@ -141,6 +167,7 @@ __all__ = [
     "Rejected",
     "RetiredError",
     "Side",
+    "Statement",
     "StoreError",
     "Stored",
 ]

@@ -20,9 +20,9 @@ from isthmus_hub._sqlite import Lent, Readers, connect, rollback, storage_errors
 from isthmus_hub.store import _check
 from isthmus_hub.store._adopt import adopt
 from isthmus_hub.store._bodies import Bodies, first_dictionary
+from isthmus_hub.store._explore import Explores
 from isthmus_hub.store._intern import Idents, Sources, Words
 from isthmus_hub.store._observe import Observing
-from isthmus_hub.store._reads import Reads
 from isthmus_hub.store._resolve import Resolving, outbox_block
 from isthmus_hub.store._schema import COUNTERS, KIND
 from isthmus_hub.store._types import Change, Incoming, Json, OutboxBlock, StoreError
@@ -34,7 +34,7 @@ CHECKPOINT_PAGES = 20_000
 _AUTHOR_CREATED = "2025-01-01T00:00:00.000Z"  # fixed: the same hub name gives the same object everywhere
 
 
-class Transaction(Reads):
+class Transaction(Explores):
     """All or nothing. Made by `Store.transaction`; for the thread that made it. Its reads see its own changes."""
 
     def __init__(self, store: Store, connection: apsw.Connection) -> None:
@@ -174,7 +174,7 @@ class Transaction(Reads):
         return self._connection.total_changes() - before
 
 
-class Store(Reads):
+class Store(Explores):
     """The store file. Reading methods answer from the committed state and may be called from any thread."""
 
     def __init__(self, path: Path, hub: str, *, vfs: str | None = None) -> None:

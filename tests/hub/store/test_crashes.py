@@ -92,8 +92,11 @@ def test_a_disk_that_fails_at_any_one_call_costs_a_retry_and_nothing_else(
         assert len([obj for obj in told(store) if obj["type"] == "infrastructure"]) == 15
 
 
-def test_a_power_cut_before_any_write_or_flush_loses_nothing_acknowledged(tmp_path: Path) -> None:
+def test_a_power_cut_before_any_write_or_flush_loses_nothing_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     disk = Disk()
+    monkeypatch.setattr("isthmus_hub._sqlite.sync_directory", disk.sync_directory)
     acknowledged = 0
     images: list[tuple[Path, int]] = []
 
