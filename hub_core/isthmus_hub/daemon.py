@@ -17,7 +17,7 @@ from types import FrameType
 
 import structlog
 
-from isthmus_hub import remote
+from isthmus_hub import link, remote
 from isthmus_hub.config import load
 from isthmus_hub.hub import OBSERVED, Hub
 from isthmus_hub.measure import Gauges
@@ -72,7 +72,11 @@ class Daemon:
     def _serve(self) -> None:
         """One configuration's time: threads for everything, until a reload or the end."""
         ended = threading.Event()
-        parts: list[tuple[str, Callable[[threading.Event], None]]] = [("resolve", self._resolve)]
+        parts: list[tuple[str, Callable[[threading.Event], None]]] = [("roster", partial(link.keep_place, self._hub))]
+        if self._hub.resolves:
+            parts.append(("resolve", self._resolve))
+        if self._hub.config.hub.forward is not None:
+            parts.append(("forward", self._hub.forwarder.run))
         for name, instance in self._hub.config.connectors.items():
             if instance.enabled:
                 parts.append((f"instance:{name}", partial(self._instance, name)))

@@ -35,6 +35,7 @@ def examine(config: Path, state_dir: Path) -> list[Finding]:
         *_sqlite(),
         *_state(state_dir),
         *_configuration(config),
+        *_link(config, state_dir),
         *_plugins(),
         *_isolation(),
         *_keyring(),
@@ -105,6 +106,34 @@ def _configuration(path: Path) -> Iterator[Finding]:
     )
     for warning in config.warnings:
         yield Finding("warning", "configuration", warning)
+
+
+def _link(config: Path, state_dir: Path) -> Iterator[Finding]:
+    """The link of a collector to its centre, and what hubs on a shared bus claim twice."""
+    from isthmus_hub import link
+    from isthmus_hub.config import load
+    from isthmus_hub.hub import Hub
+
+    if not config.exists():
+        return
+    try:
+        loaded = load(config, environ=os.environ)
+    except IsthmusError:
+        return  # told already
+    if loaded.hub.forward is None and loaded.hub.bus == "sqlite":
+        return
+    try:
+        with Hub.open(state_dir, loaded, lock=False) as hub:
+            if loaded.hub.forward is not None:
+                lines = link.check(hub)
+                yield Finding("ok", "forward", "; ".join(line for line in lines if not line.startswith("warning: ")))
+                for line in lines:
+                    if line.startswith("warning: "):
+                        yield Finding("warning", "forward", line.removeprefix("warning: "))
+            for problem in link.status(hub)["conflicts"]:
+                yield Finding("problem", "hubs", problem)
+    except IsthmusError as error:
+        yield Finding("problem", "forward" if loaded.hub.forward else "bus", str(error))
 
 
 def _plugins() -> Iterator[Finding]:

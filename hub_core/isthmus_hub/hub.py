@@ -22,10 +22,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from isthmus_hub import assets, repair, views
+from isthmus_hub import assets, link, repair, views
 from isthmus_hub.bus import EARLIEST, Bus, Offset, Start, Subscription, open_bus
 from isthmus_hub.config import Config, check_settings, load
 from isthmus_hub.delivery import Deliverer, Ledger
+from isthmus_hub.forward import Forwarder
 from isthmus_hub.runtime import (
     Failure,
     Ingest,
@@ -165,7 +166,23 @@ class Hub:
     @cached_property
     def bus(self) -> Bus:
         """The bus."""
-        return self._closing.enter_context(open_bus(self._config.hub.bus if self._config else "sqlite", self.state.bus))
+        return self._closing.enter_context(self.open_bus(self._config.hub.bus if self._config else "sqlite"))
+
+    def open_bus(self, address: str) -> Bus:
+        """Our own bus, or the centre's."""
+        return open_bus(address, self.state.bus)
+
+    @cached_property
+    def forwarder(self) -> Forwarder:
+        """Ships what is observed to the centre. Raises :class:`ConfigurationError` where this hub is no collector."""
+        forwarder = link.forwarder(self)
+        self._closing.callback(forwarder.close)
+        return forwarder
+
+    @property
+    def resolves(self) -> bool:
+        """Whether this hub keeps an inventory of its own."""
+        return self._config is None or self._config.resolves
 
     @cached_property
     def store(self) -> Store:
@@ -236,7 +253,12 @@ class Hub:
         return runs
 
     def resolve(self) -> int:
-        """Resolve and relay all there is; returns the number of offsets taken from ``observed``."""
+        """Resolve and relay all there is; returns the number of offsets taken from ``observed``.
+
+        A hub that only forwards takes none.
+        """
+        if not self.resolves:
+            return 0
         with self._resolve_turn:
             count = 0
             while True:
@@ -251,6 +273,9 @@ class Hub:
     @contextmanager
     def resolving(self) -> Iterator[None]:
         """Resolve in the background while the body runs, and everything that is left when it ends."""
+        if not self.resolves:
+            yield
+            return
         stop = threading.Event()
         failures: list[BaseException] = []
 
@@ -347,14 +372,15 @@ class Hub:
     # -- commands ----------------------------------------------------------------------------------------------------
 
     def sync(self, names: Sequence[str] = (), *, record: str | None = None) -> dict[str, Any]:
-        """One pass: fetch, resolve, deliver. Returns the shape of ``sync --json``."""
+        """One pass: fetch, resolve, forward, deliver. Returns the shape of ``sync --json``."""
         chosen = list(names) or [name for name, instance in self.config.connectors.items() if instance.enabled]
         for name in chosen:
             if name not in self.config.connectors:
                 raise ConfigurationError(
                     f"{self.config.file}: there is no [connector.{name}]; configured: {', '.join(sorted(self.config.connectors)) or 'none'}"
                 )
-        before = {key: total.unchanged for key, total in self.resolver.totals.items()}
+        totals = self.resolver.totals if self.resolves else {}
+        before = {key: total.unchanged for key, total in totals.items()}
         folder = Path(record) if record else None
         with (
             self.resolving(),
@@ -368,9 +394,13 @@ class Hub:
                 for run in group
             ]
         for run in runs:
-            if total := self.resolver.totals.get((run.instance, run.stream)):
+            if total := totals.get((run.instance, run.stream)):
                 run.unchanged = total.unchanged - before.get((run.instance, run.stream), 0)
-        return {"runs": [run.as_json() for run in runs], "deliveries": self.deliver_all()}
+        found: dict[str, Any] = {"runs": [run.as_json() for run in runs], "deliveries": self.deliver_all()}
+        if self.config.hub.forward is not None:
+            self.forwarder.drain()
+            found["forward"] = link.forward_status(self)
+        return found
 
     def deliver(self, name: str, from_: str | None = None) -> dict[str, Any]:
         """Deliver to one platform; ``from_`` is ``store`` or an offset of ``resolved`` to start anew from."""
@@ -385,7 +415,13 @@ class Hub:
 
     def check(self, name: str) -> dict[str, Any]:
         """Settings, reachability, authentication and permissions of an instance or platform. Raises what is wrong."""
-        if name in self.config.platforms and name not in self.config.connectors:
+        if (
+            name == "forward"
+            and self.config.hub.forward
+            and name not in {*self.config.connectors, *self.config.platforms}
+        ):
+            findings = link.check(self)
+        elif name in self.config.platforms and name not in self.config.connectors:
             deliverer = self.deliverer(name)
             try:
                 findings = deliverer.check()
@@ -397,7 +433,7 @@ class Hub:
 
     def status(self) -> dict[str, Any]:
         """The shape of ``status --json``."""
-        return views.status(self)
+        return {**views.status(self), **link.status(self)}
 
     def assets(self) -> dict[str, Any]:
         """The shape of ``assets --json``."""

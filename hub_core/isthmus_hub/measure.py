@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from isthmus_hub import views
 from isthmus_hub.hub import Hub
 from isthmus_hub.runtime import StreamRun
 from isthmus_hub.telemetry import Metrics
@@ -51,7 +52,7 @@ class Gauges:
                 self._grow(
                     metrics.objects.labels(instance, name, effect).inc, (instance, name, effect), getattr(total, effect)
                 )
-        for row in self._hub.status()["platforms"]:
+        for row in (views.platform_status(self._hub, name) for name in self._hub.config.platforms):
             metrics.delivery_pending.labels(row["name"]).set(row["pending"])
             metrics.dead_letters.labels(row["name"]).set(row["dead"])
             for verdict in VERDICTS:

@@ -31,10 +31,19 @@ DELIVERY_COLUMNS = [
     ("platform", "PLATFORM"), ("in", "IN"), ("accepted", "ACCEPTED"), ("duplicate", "DUPLICATE"), ("rejected", "REJECTED"),
     ("dropped", "DROPPED"), ("pending", "PENDING"), ("problem", "PROBLEM"),
 ]  # fmt: skip
+HUB_COLUMNS = [
+    ("name", "HUB"), ("role", "ROLE"), ("state", "STATE"), ("last_block", "LAST BLOCK"), ("last_heard", "LAST HEARD"),
+    ("pending", "PENDING"),
+]  # fmt: skip
 
 
 def check(
-    name: Annotated[str, typer.Argument(help="A connector instance or a platform of the configuration.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A connector instance or a platform of the configuration, or `forward`: the link to the centre."
+        ),
+    ],
     config: ConfigOption = None,
     state_dir: StateOption = None,
     json: JsonOption = False,
@@ -83,8 +92,10 @@ def exit_code(found: Mapping[str, Any]) -> int:
     if not found["runs"] and broken and len(broken) == len(found["deliveries"]):
         codes = {{"configuration": 2, "authentication": 3}.get(row.get("group"), 1) for row in broken}
         return codes.pop() if len(codes) == 1 else 1
+    forward = found.get("forward")
     partial = (
         failed
+        or (forward and forward["pending"])
         or broken
         or any(row["quarantined"] for row in found["runs"])
         or any(row["rejected"] for row in found["deliveries"])
@@ -114,7 +125,21 @@ def _print_sync(found: Mapping[str, Any]) -> None:
     )
     if rows:
         print()
-    print_deliveries(found["deliveries"])
+    if forward := found.get("forward"):
+        _print_forward(forward)
+    if found["deliveries"] or not forward:
+        print_deliveries(found["deliveries"])
+
+
+def _print_forward(row: Mapping[str, Any]) -> None:
+    """The link of a collector."""
+    waits = f", {row['pending']} entries wait" if row["pending"] else ", everything is there"
+    durability = f", durability {row['durability']}" if row["durability"] else ""
+    print(f"forward to {row['to']}: link {row['link']}{durability}{waits}")
+    if row["error"]:
+        print(f"  {row['error']}")
+    for warning in row["warnings"]:
+        print(f"  warning: {warning}")
 
 
 def print_deliveries(rows: Iterable[Mapping[str, Any]]) -> None:
@@ -225,8 +250,13 @@ def status(config: ConfigOption = None, state_dir: StateOption = None, json: Jso
     bus = found["bus"]
     ends = ", ".join(f"{stream['name']} {stream['last']}" for stream in bus["streams"]) or "empty"
     print(f"bus: {bus['engine']}, durability {bus['durability']}; {ends}")
-    for warning in bus["warnings"]:
+    for warning in (*bus["warnings"], *found["conflicts"]):
         print(f"  warning: {warning}")
+    if found["forward"]:
+        _print_forward(found["forward"])
+    if found["hubs"]:
+        print()
+        table(found["hubs"], HUB_COLUMNS, empty="")
     return 0
 
 

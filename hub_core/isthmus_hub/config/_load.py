@@ -76,6 +76,7 @@ def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = No
     config._file = file
     config._places = places
     problems += _dangling(config)
+    problems += _roles(config)
     if problems:
         raise InvalidConfiguration(_in_order(problems))
     config._warnings = tuple(_doubtful(config))
@@ -212,6 +213,21 @@ def _dangling(config: Config) -> list[Problem]:
         if connector.snapshot != "none" and connector.files is None:
             path = ("connector", name, "snapshot")
             problems.append(Problem(config.where(*path), dotted(path), "is for instances that read `files`"))
+    return problems
+
+
+def _roles(config: Config) -> list[Problem]:
+    """What a hub cannot be at once."""
+    problems = []
+    if config.hub.forward is not None and config.hub.forward == config.hub.bus:
+        where = config.where("hub", "forward")
+        problems.append(Problem(where, "hub.forward", 'is the hub\'s own bus; a collector keeps bus = "sqlite"'))
+    if not config.resolves and config.platforms:
+        where = config.where("hub", "resolve")
+        problems.append(Problem(where, "hub.resolve", "is false, and platforms are delivered what was resolved"))
+    if not config.resolves and config.hub.forward is None:
+        where = config.where("hub", "resolve")
+        problems.append(Problem(where, "hub.resolve", "is false for a hub that forwards to nobody; set `forward`"))
     return problems
 
 

@@ -149,6 +149,12 @@ def _bus(value: str) -> str:
     return value
 
 
+def _forward(value: str) -> str:
+    if value == "sqlite":
+        raise ValueError('must be the address of the centre\'s NATS server, "nats://host:4222"')
+    return _bus(value)
+
+
 def _proxy(value: str) -> str:
     parts = _split(value)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -251,6 +257,10 @@ class HubConfig(Section):
     """Name of this hub. Part of every block id: choose it once."""
     bus: Annotated[str, AfterValidator(_bus)] = "sqlite"
     """The bus: `"sqlite"` (embedded) or `"nats://host:4222"` (JetStream)."""
+    forward: Annotated[str, AfterValidator(_forward)] | None = None
+    """Makes this hub a collector: address of the centre's bus, to which everything observed is forwarded."""
+    resolve: bool | None = None
+    """Whether this hub keeps an inventory of its own. Without it: yes, save for a collector without platforms."""
     primary: str | None = None
     """Name of the platform that gaps are computed against first. May be left out where there is only one platform."""
     quota: Size = 20 * 10**9
@@ -423,6 +433,13 @@ class Config(Section):
     def scope_rules(self) -> tuple[ScopeRule, ...]:
         """The rules for ``isthmus_sdk.scope``, in order."""
         return tuple(scope.rule for scope in self.scopes)
+
+    @property
+    def resolves(self) -> bool:
+        """Whether observed objects are resolved on this hub."""
+        if self.hub.resolve is not None:
+            return self.hub.resolve
+        return self.hub.forward is None or bool(self.platforms)
 
     @property
     def primary(self) -> str | None:

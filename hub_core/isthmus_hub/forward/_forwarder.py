@@ -31,6 +31,7 @@ SAY_SECONDS = 60.0
 """Time between two words on the centre's roster."""
 LOOK_SECONDS = 1.0
 """How long a look for new blocks waits, and with it how late the end is noticed."""
+LEAVE_SECONDS = 2.0
 FIRST_WAIT, LONGEST_WAIT = 0.5, 60.0
 
 Link = Literal["new", "up", "down", "refused"]
@@ -81,7 +82,7 @@ class Who:
 
 
 class Forwarder:
-    """Ships one stream of one hub over one link. One thread forwards; any may read `state`."""
+    """Ships one stream of one hub over one link. Any thread may use it; they take turns, batch by batch."""
 
     def __init__(
         self,
@@ -89,17 +90,19 @@ class Forwarder:
         connect: Callable[[], Bus],
         who: Who,
         *,
-        sleep: Callable[[float], object] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
         chance: random.Random | None = None,
     ) -> None:
-        """``connect`` opens the centre's bus anew: whatever it raises is a link that is down. ``sleep`` waits that many seconds."""
+        """``connect`` opens the centre's bus anew: whatever it raises is a link that is down. ``sleep`` stands in
+        for waiting (until it is time to stop)."""
         self._source = source
         self._connect = connect
         self._who = who
         self._sleep = sleep
         self._clock = clock
         self._chance = chance or random.Random()  # noqa: S311 - spreads load, guards nothing
+        self._turn = threading.RLock()
         self._centre: Bus | None = None
         self._roster: Roster | None = None
         self._say_next = 0.0
@@ -121,14 +124,10 @@ class Forwarder:
             self.close()
 
     def drain(self, attempts: int = 3) -> Forwarding:
-        """Forward all there is now, for a single pass; gives up on the link after so many failures in a row."""
-        stop = threading.Event()
+        """Forward all there is now, beside `run` too; gives up on the link after so many failures in a row."""
         end = self._source.end(OBSERVED)
-        try:
-            while self._patiently(stop, self.step, attempts) and forwarding(self._source).position < end:
-                pass
-        finally:
-            self.close()
+        while self._patiently(threading.Event(), self.step, attempts) and forwarding(self._source).position < end:
+            pass
         return forwarding(self._source)
 
     def step(self) -> int:
@@ -137,6 +136,10 @@ class Forwarder:
         Raises what is wrong with the link, unless some blocks got through before: that is progress, and the next step finds
         out whether the link is still down.
         """
+        with self._turn:
+            return self._step()
+
+    def _step(self) -> int:
         centre = self._opened()
         if self._clock() >= self._say_next:
             self._introduce(centre)
@@ -155,17 +158,18 @@ class Forwarder:
 
     def close(self) -> None:
         """Leave the roster where the link allows it, and hang up."""
-        if self._roster is not None and self.state.link == "up":
-            with suppress(Exception):  # the lease runs out by itself
-                self._roster.leave(timeout=PUBLISH_SECONDS)
-        self._hang_up()
+        with self._turn:
+            if self._roster is not None and self.state.link == "up":
+                with suppress(Exception):  # the lease runs out by itself
+                    self._roster.leave(timeout=LEAVE_SECONDS)
+            self._hang_up()
 
     # -- patience ----------------------------------------------------------------------------------------------------
 
     def _patiently(self, stop: threading.Event, call: Callable[[], int], attempts: int = 0) -> int | None:
         """Call until it succeeds, with growing, scattered pauses; ``None`` where that was given up."""
         retrying = tenacity.Retrying(
-            sleep=self._pause,
+            sleep=lambda seconds: self._pause(stop, seconds),
             wait=lambda state: min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(state.attempt_number - 1, 20)) * self._chance.uniform(0.5, 1.0),
             stop=tenacity.stop_any(
                 tenacity.stop_when_event_set(stop), tenacity.stop_after_attempt(attempts) if attempts else tenacity.stop_never
@@ -176,11 +180,15 @@ class Forwarder:
         )  # fmt: skip
         return retrying(call)
 
-    def _pause(self, seconds: float) -> None:
-        self._sleep(seconds)
+    def _pause(self, stop: threading.Event, seconds: float) -> None:
+        (self._sleep or stop.wait)(seconds)
 
     def _note(self, error: BaseException | None) -> None:
         """Remember why the link is down, and hang up."""
+        with self._turn:
+            self._lost(error)
+
+    def _lost(self, error: BaseException | None) -> None:
         text = self._who.redact(str(error) or type(error).__name__)
         text = text if isinstance(error, IsthmusError) else f"{type(error).__name__}: {text}"
         link: Link = "refused" if isinstance(error, NameTaken) else "down"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +68,18 @@ class StateDirectory:
     def delivery(self) -> Path:
         """Ledger of every platform, dead letters."""
         return self.path / "delivery.sqlite"
+
+    @property
+    def origin(self) -> str:
+        """A random id of this state directory, made once: tells two hubs of one name apart."""
+        path = self.path / "origin"
+        if not path.exists():
+            fresh = self.path / f"origin.{os.getpid()}"
+            fresh.write_text(os.urandom(8).hex())
+            with suppress(FileExistsError):
+                os.link(fresh, path)  # whole or not at all, whoever else makes one
+            fresh.unlink()
+        return path.read_text()
 
     @property
     def runs(self) -> Path:
