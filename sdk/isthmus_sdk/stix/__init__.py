@@ -28,6 +28,7 @@ from isthmus_sdk.stix._refs import refs, rewrite_refs
 from isthmus_sdk.stix._shapes.alerts import Rule, Subject
 from isthmus_sdk.stix._shapes.classes import ASSET_CLASSES
 from isthmus_sdk.stix._shapes.core import Reference, Shape
+from isthmus_sdk.stix._shapes.coverage import Capability
 from isthmus_sdk.stix._shapes.interfaces import Interface
 from isthmus_sdk.stix._shapes.observables import Software
 from isthmus_sdk.stix._shapes.traffic import Service
@@ -45,6 +46,7 @@ __all__ = [
     "TLP",
     "TLP_ORDER",
     "Builder",
+    "Capability",
     "Interface",
     "Problem",
     "Reference",

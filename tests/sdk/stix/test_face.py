@@ -9,6 +9,7 @@ NAMES = [
     "ASSET",
     "ASSET_CLASSES",
     "Builder",
+    "Capability",
     "COMMUNICATION",
     "COVERAGE",
     "EXPOSURE",

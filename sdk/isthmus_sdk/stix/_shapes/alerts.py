@@ -175,7 +175,7 @@ class AlertShapes(GeneralShapes):
     def _alert_references(self, key: str, others: Iterable[Reference | Mapping[str, str]]) -> list[Json]:
         own = {"source_name": self.connector or self.source_id, "external_id": key}
         plain = not others and own["source_name"] and key[0] != "C"  # a CVE is told as text
-        return [own] if plain else self.references((own, *others))
+        return [own] if plain else self.references((own, *listed("references", others)))
 
     def _facts(
         self,

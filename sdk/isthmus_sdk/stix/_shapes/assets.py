@@ -239,7 +239,7 @@ class AssetShapes(Origin):
         if attack_id:
             known.append({"source_name": "mitre-attack", "external_id": attack_id})
         if others or key[0] == "C":
-            return self.references([*known, *others])
+            return self.references([*known, *listed("references", others)])
         if known[-1]["source_name"] < known[0]["source_name"]:  # as references sorts them
             known.reverse()
         return known

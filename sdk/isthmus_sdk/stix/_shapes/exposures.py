@@ -5,21 +5,25 @@ A vulnerability on an asset. The vulnerability is everybody's, its state on this
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.stix import normalise
 from isthmus_sdk.stix._extensions import EXPOSURE
+from isthmus_sdk.stix._json import Json
 from isthmus_sdk.stix._shapes.core import (
     Origin,
     Reference,
     Referent,
     Shape,
+    checked,
     end_of,
     gather,
     given,
     notes_of,
     objects_of,
 )
-from isthmus_sdk.stix._shapes.reading import flag, number, one_of, said
+from isthmus_sdk.stix._shapes.reading import flag, listed, number, one_of, said, words
 from isthmus_sdk.stix._time import both_ends
 
 STATES = ("open", "resolved", "accepted")
@@ -29,12 +33,28 @@ LIKELIHOODS = ("confirmed", "likely", "possible")
 class ExposureShapes(Origin):
     """Vulnerabilities and what they mean for an asset."""
 
-    def vulnerability(self, name: str, *, description: str | None = None) -> Shape:
-        """A vulnerability by CVE id, or under the source's own name where it has none."""
+    def vulnerability(
+        self,
+        name: str,
+        *,
+        description: str | None = None,
+        cvss: float | None = None,
+        epss: float | None = None,
+        kev: bool | None = None,
+        fix: str | None = None,
+        labels: Iterable[str] = (),
+        references: Iterable[Reference | Mapping[str, str]] = (),
+        modified: object = None,
+    ) -> Shape:
+        """A vulnerability by CVE id, or under the source's own name where it has none.
+
+        What a catalogue knows of it everywhere (``cvss`` 0 to 10, ``epss`` 0 to 1, ``kev``: known to be exploited) goes to
+        our `EXPOSURE` facts, without a state: that is the assets'.
+        """
         title = said("vulnerability", name)
         if not title:
             raise RecordError("a vulnerability needs a CVE id or a name")
-        began, changed = self.versions(None, None)
+        began, changed = self.versions(None, modified)
         try:
             cve = normalise.cve(title)
         except RecordError:
@@ -45,16 +65,23 @@ class ExposureShapes(Origin):
         else:
             key = {"connector": self.connector, "name": title, "source_id": self.source_id}
             reference = Reference(self.connector or self.source_id, external_id=title)
-        return Shape(
-            self.versioned(
-                "vulnerability",
-                key,
-                began,
-                changed,
-                name=cve or title,
-                description=said("description", description),
-                external_references=self.references([reference]),
-            )
+        made = self.versioned(
+            "vulnerability", key, began, changed,
+            name=cve or title, description=said("description", description), labels=words(labels, "labels"),
+            external_references=self.references([reference, *listed("references", references)]),
+        )  # fmt: skip
+        known = self._scores(cvss, epss, kev, fix)
+        if known:
+            known["source_id"] = self.source_id
+            made["extensions"] = {EXPOSURE: {"extension_type": "property-extension", **known}}
+        return Shape(checked(made) if references else made)
+
+    def _scores(self, cvss: float | None, epss: float | None, kev: bool | None, fix: str | None) -> Json:
+        return given(
+            cvss=number("cvss", cvss, 0, 10),
+            epss=number("epss", epss, 0, 1),
+            kev=flag("kev", kev),
+            fix=said("fix", fix),
         )
 
     def exposure(
@@ -88,12 +115,9 @@ class ExposureShapes(Origin):
         known = given(
             state=state,
             likelihood=likelihood,
-            cvss=number("cvss", cvss, 0, 10),
-            epss=number("epss", epss, 0, 1),
-            kev=flag("kev", kev),
+            **self._scores(cvss, epss, kev, fix),
             first_seen=first,
             last_seen=last,
-            fix=said("fix", fix),
             source_id=self.source_id,
         )
         edge = self.edge("has", exposed, flaw.id, began, changed)

@@ -8,6 +8,7 @@ from typing import Any
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.stix._ids import edge_id
 from isthmus_sdk.stix._json import Json
+from isthmus_sdk.stix._markings import TLP, TLP_ORDER, tlp_object
 from isthmus_sdk.stix._shapes.core import (
     Origin,
     Reference,
@@ -21,7 +22,7 @@ from isthmus_sdk.stix._shapes.core import (
     notes_of,
     objects_of,
 )
-from isthmus_sdk.stix._shapes.reading import listed, mapping, said, whole, words
+from isthmus_sdk.stix._shapes.reading import listed, mapping, one_of, said, whole, words
 from isthmus_sdk.stix._shapes.reading import number as number_in
 from isthmus_sdk.stix._time import both_ends, instant
 
@@ -73,6 +74,20 @@ class GeneralShapes(Origin):
         return Shape(
             checked(self.versioned("location", {**place, "source_id": self.source_id}, began, changed, **place))
         )
+
+    def marked(self, made: Shape, tlp: str) -> Shape:
+        """The same shape under a TLP marking: ``clear``, ``green``, ``amber``, ``amber+strict`` or ``red``.
+
+        Objects that are marked already keep their marking. Needed only where one record is more or less confidential than
+        its source: what a mapping leaves unmarked, the hub marks as the configuration says.
+        """
+        name = one_of("tlp", tlp, TLP_ORDER)
+        main, objects = made.object, []
+        for obj in made:
+            told = obj if "object_marking_refs" in obj else {**obj, "object_marking_refs": [TLP[name]]}
+            main = told if obj["id"] == made.id else main
+            objects.append(told)
+        return Shape(main, gather([tlp_object(name)], objects), made.notes)
 
     def relationship(
         self,

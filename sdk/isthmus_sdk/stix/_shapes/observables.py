@@ -183,7 +183,7 @@ class ObservableShapes(Origin):
         algorithm wants is left out and noted. ``size`` in bytes. Raises `RecordError` without a name and a hash.
         """
         notes: list[str] = []
-        sums = _hashes(hashes, notes)
+        sums = hashes_of(hashes, notes)
         title, path = said("name", name), said("directory", directory)
         if not title and not sums:
             raise RecordError("; ".join(["a file needs a name or a hash", *notes]))
@@ -281,7 +281,7 @@ _ALGORITHMS = {
 }
 
 
-def _hashes(hashes: object, notes: list[str]) -> dict[str, str]:
+def hashes_of(hashes: object, notes: list[str]) -> dict[str, str]:
     """Hashes under the names of hash-algorithm-ov, hexadecimal in lower case; those that cannot be are noted."""
     made = {}
     for name, value in mapping("hashes", hashes).items():
