@@ -9,24 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.hub.bus.filling import STREAM, fill
 
 from isthmus_hub.bus import EARLIEST, LATEST, Ack, BlockRefused, Bus, Offset, OffsetExpired, StorageFault, Time
 
 MakeBus = Callable[[], Bus]
-STREAM = "observed"
-
-
-def fill(bus: Bus, blocks: int, *, size: int = 2, key: str = "edr/alerts", tag: str = "block") -> list[Ack]:
-    return [
-        bus.publish(
-            STREAM,
-            [f"{tag} {number} entry {entry}".encode() for entry in range(size)],
-            block_id=f"{tag}-{number}".encode(),
-            key=key,
-            meta=f"cursor {number}".encode(),
-        )
-        for number in range(blocks)
-    ]
 
 
 def test_a_published_block_is_read_back_as_it_was_given(bus: Bus) -> None:
