@@ -7,7 +7,7 @@ certainly valid is accepted; a page that is not goes back to the checks of singl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from operator import ge, itemgetter
@@ -37,6 +37,7 @@ _BY_VALUE: Final = frozenset({"timestamp", "milliseconds", "vocabulary", "enum",
 """Kinds of text of which a column holds few different values."""
 _EXTENSION_TYPES = VOCABULARIES["extension-type-enum"]
 _EXTENSION_TYPE = itemgetter("extension_type")
+_DICTS = {dict}
 
 
 class Plan(NamedTuple):
@@ -49,7 +50,7 @@ class Plan(NamedTuple):
     """Other rules that bind several properties."""
 
 
-def accepts_all(objects: Collection[Json]) -> bool:
+def accepts_all(objects: Sequence[Json]) -> bool:
     """Whether every object is certainly valid, see `_compile.accepts`."""
     try:
         return not objects or _by_layout(objects)
@@ -57,7 +58,7 @@ def accepts_all(objects: Collection[Json]) -> bool:
         return False
 
 
-def _by_layout(objects: Collection[Json]) -> bool:
+def _by_layout(objects: Sequence[Json]) -> bool:
     for names, table in _tables(objects).items():
         kinds = set(map(_TYPE, table))
         for kind in kinds:
@@ -255,15 +256,18 @@ def _structures(name: str, *, extension: bool) -> ColumnTest:
     return test
 
 
-def _tables(column: Collection[Any]) -> dict[tuple[str, ...], list[Json]]:
+def _tables(column: Column) -> Mapping[tuple[str, ...], Sequence[Json]]:
     """Dictionaries by their layout. Raises ``TypeError`` for anything else."""
-    tables: dict[tuple[str, ...], list[Json]] = {}
-    if set(map(type, column)) != {dict}:
+    if set(map(type, column)) != _DICTS:
         raise TypeError
-    for names, value in zip(map(tuple, column), column, strict=True):
-        if names in tables:
+    layouts = list(map(tuple, column))
+    if layouts.count(layouts[0]) == len(layouts):  # names are mostly the same strings: no hash is needed to see it
+        return {layouts[0]: column}
+    tables: dict[tuple[str, ...], list[Json]] = {}
+    for names, value in zip(layouts, column, strict=True):
+        try:
             tables[names].append(value)
-        else:
+        except KeyError:
             tables[names] = [value]
     return tables
 
@@ -299,6 +303,11 @@ def _plain_at_top(column: Column) -> bool:
 
 def _plain(column: Column, depth: int) -> bool:
     """Values of `_compile._plain`."""
+    try:
+        if "".join(column).isascii():
+            return True
+    except TypeError:  # not texts alone
+        pass
     kinds = set(map(type, column))
     if len(kinds) > 1:
         return all(_plain([value for value in column if type(value) is kind], depth) for kind in kinds)
