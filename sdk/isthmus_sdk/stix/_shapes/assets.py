@@ -17,14 +17,12 @@ from isthmus_sdk.stix._extensions import ASSET
 from isthmus_sdk.stix._ids import NativeIds, sdo_id
 from isthmus_sdk.stix._json import Json
 from isthmus_sdk.stix._normal.words import shown
-from isthmus_sdk.stix._shapes.classes import ASSET_CLASSES
 from isthmus_sdk.stix._shapes.core import SPEC, Origin, Reference, Shape, given
 from isthmus_sdk.stix._shapes.interfaces import Interface, interface_facts
-from isthmus_sdk.stix._shapes.observables import Software, program
+from isthmus_sdk.stix._shapes.observables import Software
 from isthmus_sdk.stix._shapes.reading import listed, noted, said, words
+from isthmus_sdk.stix._shapes.traits import installed, traits_of
 from isthmus_sdk.stix._time import is_later
-
-TECHNOLOGIES = ("ot", "it", "iot", "iomt")
 
 Identifier: TypeAlias = tuple[str, object] | Mapping[str, object]
 """(kind, value), e.g. ("agent_id", "a-17"), or a mapping of the two."""
@@ -81,52 +79,44 @@ class AssetShapes(Origin):
         """
         key = self.native_key(native_id, "asset")
         notes: list[str] = []
-        seen = self._span(first_seen, last_seen)
-        site, zone = noted(normalise.text, site, "site", notes), noted(normalise.text, zone, "zone", notes)
-        cards, parts = interface_facts(interfaces, site, zone, self.scope, notes)
-        vendor, model = noted(normalise.vendor, vendor, "vendor", notes), noted(normalise.text, model, "model", notes)
-        kind = noted(normalise.text, asset_class, "asset_class", notes)
-        system, firmware = _as_software(os), _as_firmware(firmware, vendor, model, notes)
-        parts.update(_programs(system, firmware, software, notes))
-        level = noted(normalise.purdue_level, purdue_level, "purdue_level", notes)
-        technology = noted(_technology, technology, "technology", notes)
-        known = given(
-            kind="asset",
-            native_id=key,
-            source_id=self.source_id,
-            connector=self.connector,
-            asset_class=kind,
-            technology=technology,
-            hostname=noted(normalise.hostname, hostname, "hostname", notes),
-            vendor=vendor,
-            model=model,
-            serial=noted(normalise.serial, serial, "serial", notes),
-            operating_system=noted(_described, system, "os", notes),
-            firmware=noted(_version, firmware, "firmware", notes),
-            purdue_level=level,
-            level_source=noted(normalise.text, level_source, "level_source", notes) if level else None,
-            site=site,
-            zone=zone,
-            criticality=noted(_percent, criticality, "criticality", notes),
-            roles=noted(words, roles, "roles", notes) if roles else None,
-            identifiers=_identifiers(identifiers, notes) if identifiers else None,
-            monitored_by=noted(words, monitored_by, "monitored_by", notes) if monitored_by else None,
-            interfaces=cards,
-            first_seen=seen[0],
-            last_seen=seen[1],
-        )
-        asset = self._infrastructure(
-            noted(normalise.text, name, "name", notes) or known.get("hostname") or key,
-            self.versions(created, modified, seen[0]),
-            known,
-        )
-        asset["labels"] = _labels(
-            technology, kind, level, noted(words, labels, "labels", notes) or () if labels else ()
-        )
-        asset["external_references"] = self._known_as(key, kind, references)
-        if description := noted(normalise.text, description, "description", notes):
-            asset["description"] = description
-        return self._whole(asset, parts, site, zone, notes)
+        began, seen = self._span(first_seen, last_seen)
+        traits = traits_of(asset_class, technology, vendor, model, os, firmware, purdue_level, level_source, site, zone)
+        notes += traits.notes
+        cards, parts = interface_facts(interfaces, traits.site, traits.zone, self.scope, notes)
+        for id, made in traits.programs.items():
+            parts[id] = made.copy()
+        if software:
+            parts.update(installed(software, notes))
+        known: Json = {
+            "extension_type": "property-extension",
+            "kind": "asset",
+            "native_id": key,
+            **self._asset_source,
+            **traits.facts,
+        }
+        if hostname is not None and (host := noted(normalise.hostname, hostname, "hostname", notes)):
+            known["hostname"] = host
+        if serial is not None and (number := noted(normalise.serial, serial, "serial", notes)):
+            known["serial"] = number
+        if criticality is not None and (percent := noted(_percent, criticality, "criticality", notes)) is not None:
+            known["criticality"] = percent
+        if roles and (played := noted(words, roles, "roles", notes)):
+            known["roles"] = played
+        if identifiers and (found := _identifiers(identifiers, notes)):
+            known["identifiers"] = found
+        if monitored_by and (watchers := noted(words, monitored_by, "monitored_by", notes)):
+            known["monitored_by"] = watchers
+        if cards:
+            known["interfaces"] = cards
+        title = noted(normalise.text, name, "name", notes) or known.get("hostname") or key
+        asset = self._infrastructure(title, self.versions(created, modified, began), known, began, seen)
+        asset["infrastructure_types"] = [traits.infrastructure_type]
+        more = (noted(words, labels, "labels", notes) or ()) if labels else ()
+        asset["labels"] = sorted({*traits.labels, *more}) if more else traits.labels.copy()
+        asset["external_references"] = self._known_as(key, traits.attack_id, references)
+        if description is not None and (told := noted(normalise.text, description, "description", notes)):
+            asset["description"] = told
+        return self._whole(asset, parts, traits.site, traits.zone, notes)
 
     def endpoint(
         self,
@@ -152,25 +142,21 @@ class AssetShapes(Origin):
             raise RecordError(f"{ip!r} says nothing: no endpoint")
         notes: list[str] = []
         key = f"endpoint:{said('vantage', vantage) or ''}:{value}"
-        seen = self._span(first_seen, last_seen)
+        began, seen = self._span(first_seen, last_seen)
         site, zone = noted(normalise.text, site, "site", notes), noted(normalise.text, zone, "zone", notes)
         card = Interface(mac, (value,), None, vlan, site, zone, sensor)  # type: ignore[arg-type]
         cards, parts = interface_facts((card,), site, zone, self.scope, notes)
         public = normalise.is_public(value)
-        known = given(
+        known = {"extension_type": "property-extension", "native_id": key, **self._asset_source} | given(
             kind="endpoint",
-            native_id=key,
-            source_id=self.source_id,
-            connector=self.connector,
             asset_class="external" if public else None,
             hostname=noted(normalise.hostname, hostname, "hostname", notes),
             site=site,
             zone=zone,
             interfaces=cards,
-            first_seen=seen[0],
-            last_seen=seen[1],
         )
-        asset = self._infrastructure(value, self.versions(None, None, seen[0]), known)
+        asset = self._infrastructure(value, self.versions(None, None, began), known, began, seen)
+        asset["infrastructure_types"] = ["unknown"]
         asset["labels"] = ["endpoint", "external"] if public else ["endpoint"]
         return self._whole(asset, parts, site, zone, notes)
 
@@ -215,7 +201,14 @@ class AssetShapes(Origin):
         key = {"connector": self.connector, "kind": "zone", "name": name, "site": site, "source_id": self.source_id}
         return sdo_id("infrastructure", key)
 
-    def _infrastructure(self, name: str, versions: tuple[str, str], known: Json) -> Json:
+    @cached_property
+    def _asset_source(self) -> Json:
+        """What the facts of every asset have in common."""
+        return given(source_id=self.source_id, connector=self.connector)
+
+    def _infrastructure(
+        self, name: str, versions: tuple[str, str], known: Json, first_seen: str | None, last_seen: str | None
+    ) -> Json:
         """The infrastructure that carries asset facts; its times of sight are also the standard's."""
         made: Json = {
             "type": "infrastructure",
@@ -224,18 +217,17 @@ class AssetShapes(Origin):
             "created": versions[0],
             "modified": versions[1],
             "name": name,
-            "infrastructure_types": [ASSET_CLASSES.get(known.get("asset_class", ""), _UNCLASSED)[0]],
-            "extensions": {ASSET: {"extension_type": "property-extension", **known}},
+            "extensions": {ASSET: known},
         }
-        for time in ("first_seen", "last_seen"):
-            if time in known:
-                made[time] = known[time]
+        if first_seen:
+            made["first_seen"] = known["first_seen"] = first_seen
+        if last_seen:
+            made["last_seen"] = known["last_seen"] = last_seen
         return made
 
-    def _known_as(self, key: str, kind: str | None, others: Iterable[Reference | Mapping[str, str]]) -> list[Json]:
+    def _known_as(self, key: str, attack_id: str | None, others: Iterable[Reference | Mapping[str, str]]) -> list[Json]:
         """External references: the source's own id, the asset class of ATT&CK for ICS, and what the mapping adds."""
         known = [{"source_name": self.connector or self.source_id, "external_id": key}]
-        attack_id = ASSET_CLASSES.get(kind or "", _UNCLASSED)[1]
         if attack_id:
             known.append({"source_name": "mitre-attack", "external_id": attack_id})
         if others or key[0] == "C":
@@ -258,14 +250,6 @@ class AssetShapes(Origin):
 
 
 _ZONES_HELD = 1_024
-_UNCLASSED: tuple[str, str | None] = ("unknown", None)
-
-
-def _technology(value: object) -> str:
-    word = value.strip().lower() if isinstance(value, str) else value
-    if word in TECHNOLOGIES:
-        return str(word)
-    raise RecordError(f"{shown(value)} is not one of {', '.join(TECHNOLOGIES)}")
 
 
 def _percent(value: object) -> int:
@@ -289,58 +273,3 @@ def _identifiers(identifiers: Iterable[Identifier], notes: list[str]) -> list[Js
 
 def _listed(values: object) -> list[Any]:
     return listed("list", values)
-
-
-def _as_software(value: Software | str | None) -> Software | None:
-    return value if value is None or isinstance(value, Software) else Software(value)
-
-
-def _as_firmware(
-    value: Software | str | None, vendor: str | None, model: str | None, notes: list[str]
-) -> Software | None:
-    """A bare firmware version becomes a software named after the model it runs on."""
-    if value is None or isinstance(value, Software):
-        return value
-    version = noted(normalise.text, value, "firmware", notes)
-    return Software(f"{model} firmware" if model else "firmware", vendor, version) if version else None
-
-
-def _labels(technology: str | None, kind: str | None, level: str | None, others: Iterable[str]) -> list[str]:
-    marks = {"asset", *others}
-    if technology:
-        marks.add(technology)
-    if kind:
-        marks.add(kind)
-    if level:
-        marks.add(f"purdue:{level}")
-    return sorted(marks)
-
-
-def _programs(
-    system: Software | None, firmware: Software | None, others: Iterable[Software | str], notes: list[str]
-) -> dict[str, Json]:
-    """Software observables by id: operating system, firmware, and what is installed."""
-    if system is None and firmware is None and not others:
-        return {}
-    named: list[tuple[str, Software | str]] = []
-    if system is not None:
-        named.append(("os", system))
-    if firmware is not None:
-        named.append(("firmware", firmware))
-    if others:
-        several = (others,) if isinstance(others, Software) else noted(_listed, others, "software", notes) or ()
-        named += [(f"software[{index}]", item) for index, item in enumerate(several)]
-    found: dict[str, Json] = {}
-    for where, item in named:
-        if made := program(item, notes, where):
-            found[made["id"]] = made
-    return found
-
-
-def _described(system: Software) -> str | None:
-    name, version = normalise.text(system.name), normalise.text(system.version)
-    return f"{name} {version}" if name and version and version not in name else name
-
-
-def _version(firmware: Software) -> str | None:
-    return normalise.text(firmware.version)
