@@ -12,7 +12,6 @@ from isthmus_sdk.stix._markings import TLP_1
 
 REMEMBERED: Final = 100_000
 """Objects that are remembered, so that memory stays bounded however long the input is."""
-_RULE: Final = "versioning (3.6)"
 _KNOWN = frozenset({*TLP.values(), *TLP_1.values()})
 
 
@@ -96,15 +95,19 @@ class Between:
 def _against(known: _Versions, obj: Mapping[str, Any], modified: str, content: int) -> Iterator[tuple[str, str, str]]:
     created, author = str(obj["created"]), str(obj.get("created_by_ref", ""))
     if instant(created) != instant(known.created):
-        yield "created", _RULE, f"{created} differs from {known.created} in another version of this object"
+        yield "created", "version-created", f"{created} differs from {known.created} in another version of this object"
     if author and known.author and author != known.author:
-        yield "created_by_ref", _RULE, f"another version of this object was created by {known.author}"
+        yield "created_by_ref", "version-author", f"another version of this object was created by {known.author}"
     if known.contents.setdefault(modified, content) != content:
-        yield "modified", _RULE, "this object is given twice with the same modified time and different content"
+        yield (
+            "modified",
+            "version-content",
+            "this object is given twice with the same modified time and different content",
+        )
     if obj.get("revoked") is True:
         known.revoked = min(known.revoked or modified, modified)
     if known.revoked and max(known.contents) > known.revoked:
-        yield "revoked", _RULE, "a revoked object must not have a later version"
+        yield "revoked", "version-after-revoked", "a revoked object must not have a later version"
 
 
 __all__ = ["REMEMBERED", "Between", "Missing", "Place"]

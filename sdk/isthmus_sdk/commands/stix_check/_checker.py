@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from isthmus_sdk.commands.stix_check._between import REMEMBERED, Between, Place
-from isthmus_sdk.commands.stix_check._bundle import bundle_problems
 from isthmus_sdk.commands.stix_check._decoding import Trouble, decoded_value
 from isthmus_sdk.commands.stix_check._lines import line_of
 from isthmus_sdk.commands.stix_check._reading import expanded, opened
@@ -16,6 +15,7 @@ from isthmus_sdk.commands.stix_check._splitter import LARGEST, Envelope, Fault, 
 from isthmus_sdk.errors import RecordError, SourceError
 from isthmus_sdk.stix import Problem, interop, problems
 from isthmus_sdk.stix._explain import explain
+from isthmus_sdk.stix._rulebook import RULES
 
 Tell = Callable[[str, dict[str, Any]], None]
 _NO_OBJECT = -1
@@ -87,7 +87,7 @@ class Checker:
         """Say what can only be said at the end."""
         for each in self._between.missing():
             message = f"{each.target} is not in the input"
-            self._found("warning", each.place, Problem(each.id, each.path, "missing-reference", message))
+            self._found("warning", each.place, _stated(each.id, each.path, "unresolved-reference", message))
         notes = self.report.notes
         if self._between.full:
             notes.append(f"versions and references were not followed: more than {REMEMBERED} objects")
@@ -115,7 +115,7 @@ class Checker:
         if not isinstance(value, dict):
             return [Problem("", "", "object", f"an object is expected, this is {_kind(value)}")]
         if value.get("type") == "bundle":
-            return [Problem(_id_of(value), "type", "bundle (8)", "a bundle must not be in a bundle: not checked")]
+            return [_stated(_id_of(value), "type", "bundle-object", "a bundle must not be in a bundle: not checked")]
         objects: Iterable[dict[str, Any]] = (value,)
         if self._options.upgrade:
             try:
@@ -132,7 +132,7 @@ class Checker:
         return broken
 
     def _against_others(self, obj: Mapping[str, Any], place: Place) -> list[Problem]:
-        errors = [Problem(_id_of(obj), *each) for each in self._between.errors(obj)]
+        errors = [_stated(_id_of(obj), *each) for each in self._between.errors(obj)]
         if self._options.warnings:
             self._between.want(obj, place)
         return errors
@@ -145,9 +145,23 @@ class Checker:
             self._found("error", place, each, data)
 
     def _bundle(self, bundle: Mapping[str, Any], piece: Piece) -> None:
+        """Check what the bundle says itself."""
         place = Place(self._file, _NO_OBJECT, piece.line)
-        for kind, problem in bundle_problems(bundle, upgrade=self._options.upgrade):
-            self._found(kind, place, problem, piece.data)
+        alone = {
+            name: value for name, value in bundle.items() if name != "objects" or not (value and type(value) is list)
+        }
+        if "type" not in alone:
+            alone["type"] = "bundle"  # a list of objects makes it one
+            self._found("error", place, _stated(_id_of(bundle), "type", "required", "missing: expected 'bundle'"))
+        old = alone.pop("spec_version", None) if bundle.get("spec_version") == "2.0" else None
+        if old and not self._options.upgrade:
+            message = "a bundle of STIX 2.0; --upgrade checks it as STIX 2.1"
+            self._found("error", place, _stated(_id_of(bundle), "spec_version", "spec-version", message))
+        errors, warnings = explain(alone)
+        for each in errors:
+            self._found("error", place, each, piece.data)
+        for each in warnings if self._options.warnings else ():
+            self._found("warning", place, each, piece.data)
 
     def _envelope(self, envelope: Envelope) -> None:
         place, bundle = Place(self._file, _NO_OBJECT, envelope.line), {}
@@ -157,7 +171,7 @@ class Checker:
                 self._found("error", place, _problem(None, trouble, data)._replace(path=name))
         for name in envelope.repeated:
             message = f"the name {name[:60]!r} is given twice"
-            self._found("error", place, Problem(_id_of(bundle), name, "duplicate-name (RFC 8259)", message))
+            self._found("error", place, Problem(_id_of(bundle), name, "repeated-name", message))
         self._bundle(bundle, Piece(b"", envelope.line))
 
     def _fault(self, fault: Fault) -> None:
@@ -177,6 +191,7 @@ class Checker:
             "path": problem.path,
             "rule": problem.rule,
             "message": problem.message,
+            "section": problem.section,
             "file": place.file,
             "line": place.line + (line_of(data, problem.path) if data else 0),
         }
@@ -188,6 +203,12 @@ class Checker:
 def _problem(value: Any, trouble: Trouble, data: bytes) -> Problem:
     column = trouble.at - data.rfind(b"\n", 0, trouble.at)
     return Problem(_id_of(value), "", trouble.rule, f"{trouble.message} (column {column})")
+
+
+def _stated(id: str, path: str, rule: str, message: str) -> Problem:
+    """A problem with a rule of the rulebook."""
+    section = RULES[rule].section
+    return Problem(id, path, rule, f"{message} (section {section})" if section else message, section)
 
 
 def _id_of(value: Any) -> str:

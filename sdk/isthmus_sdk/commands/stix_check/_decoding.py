@@ -77,7 +77,7 @@ def _repeated(data: bytes) -> Trouble | None:
         pattern = re.escape(json.dumps(name, ensure_ascii=False).encode("utf-8", "replace"))
         places = [found.start() for found in re.finditer(pattern + rb"\s*:", data)]
         return Trouble(
-            "duplicate-name (RFC 8259)", f"the name {name[:60]!r} is given twice", places[-1] if places else 0
+            "repeated-name", f"the name {name[:60]!r} is given twice (RFC 8259)", places[-1] if places else 0
         )
     except (ValueError, RecursionError):
         return None
@@ -113,6 +113,8 @@ def _explained(data: bytes, error: Exception) -> Trouble:
         return Trouble("json", f"a number of more than {_LONGEST_NUMBER} digits", 0)
     if (found := _SURROGATE.search(text)) is not None:
         return Trouble("json", f"{found[0]} is half of a character", len(text[: found.start()].encode()))
+    if "range" in str(error):
+        return Trouble("json", "a number that is larger than any JSON reader holds", 0)
     return Trouble("json", f"not readable: {error}", 0)
 
 

@@ -21,6 +21,9 @@ _LONGEST_NAME: Final = 1 << 16
 _SCANS: Final = 16
 """How often a text that seems to go on is followed in vain before each line is taken for itself: keeps time linear."""
 
+_SHOWN: Final = 24
+"""Bytes of stray text that a message quotes."""
+
 _BOM = b"\xef\xbb\xbf"
 _BLANK = re.compile(rb"[ \t\r\n]*+")
 _DRIFT = re.compile(rb"[ \t\r\n,\]}]*+")
@@ -68,6 +71,10 @@ class _Broken(Exception):
     """The structure is damaged at the place the walk has reached."""
 
 
+class _Unexpected(_Broken):
+    """Something else stands here than what must follow; it may be sound itself."""
+
+
 class Splitter:
     """Cuts what ``read()`` gives (bytes of any length, ``b""`` at the end) into objects."""
 
@@ -83,7 +90,7 @@ class Splitter:
 
     def found(self) -> Iterator[Piece | Envelope | Fault]:
         """Objects, envelopes and faults in the order of the text."""
-        self._more()
+        self._hold(len(_BOM))
         if self._text.startswith(_BOM):
             self._at = len(_BOM)
         while (byte := self._peek()) != b"":
@@ -101,7 +108,7 @@ class Splitter:
             except _Broken as error:
                 where = "" if self.line == line else f"; the damaged document begins on line {line}"
                 yield Fault("json", f"not valid JSON: {error}{where}", self.line, True)
-                self._recover()
+                self._recover(self._at if isinstance(error, _Unexpected) else self._at + 1)
 
     # documents
 
@@ -189,19 +196,19 @@ class Splitter:
 
     def _stray(self) -> Fault:
         """Text where an object should be, up to where one could begin."""
-        line, begun = self.line, self._text[self._at : self._at + 24]
-        while True:
+        self._hold(_SHOWN)
+        line, begun = self.line, self._text[self._at : self._at + _SHOWN]
+        last = line
+        while self._peek() not in (b"", b"{", b"["):
+            last = self.line
             self._skip(_STRAY)
-            if self._peek() in (b"", b"{", b"["):
-                break
         shown = ascii(begun.partition(b"\n")[0].decode("utf-8", "replace"))
-        upto = f" up to line {self.line}" if self.line > line else ""
+        upto = f" up to line {last}" if last > line else ""
         return Fault("json", f"not JSON: expected an object or a list, found {shown}{upto}", line, False)
 
-    def _recover(self) -> None:
-        """Go on where an object seems to begin again."""
+    def _recover(self, start: int) -> None:
+        """Go on where an object seems to begin again, not before ``start``."""
         self._adrift = True
-        start = self._at + 1
         while True:
             found = _BEGINNING.search(self._text, start)
             if found is not None:
@@ -292,7 +299,7 @@ class Splitter:
     def _expect(self, byte: bytes) -> None:
         if (found := self._peek()) != byte:
             shown = f"found {found.decode('ascii', 'replace')!r}" if found else "it ends here (cut off?)"
-            raise _Broken(f"{byte.decode()!r} is expected, {shown}")
+            raise _Unexpected(f"{byte.decode()!r} is expected, {shown}")
         self._at += 1
 
     def _peek(self) -> bytes:
@@ -313,6 +320,11 @@ class Splitter:
     def _advance(self, to: int) -> None:
         self.line += self._text.count(b"\n", self._at, to)
         self._at = to
+
+    def _hold(self, size: int) -> None:
+        """Have at least ``size`` bytes to look at, or all there are."""
+        while len(self._text) - self._at < size and self._more():
+            pass
 
     def _more(self) -> bool:
         """Add what follows; as much as is held already, so that a long object is not copied once per piece."""
