@@ -8,10 +8,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from isthmus_sdk.errors import IsthmusError
 from isthmus_sdk.loader import discover
+
+if TYPE_CHECKING:
+    from isthmus_hub.bus import Health
 
 Level = Literal["ok", "warning", "problem"]
 LOW_SPACE = 2 * 10**9
@@ -130,10 +133,20 @@ def _link(config: Path, state_dir: Path) -> Iterator[Finding]:
                 for line in lines:
                     if line.startswith("warning: "):
                         yield Finding("warning", "forward", line.removeprefix("warning: "))
+            if loaded.hub.bus != "sqlite":
+                yield from _durability(hub.bus.health())
             for problem in link.status(hub)["conflicts"]:
                 yield Finding("problem", "hubs", problem)
     except IsthmusError as error:
         yield Finding("problem", "forward" if loaded.hub.forward else "bus", str(error))
+
+
+def _durability(health: Health) -> Iterator[Finding]:
+    """What an acknowledgement of the shared bus survives."""
+    for warning in health.warnings:
+        yield Finding("warning", "bus", warning)
+    good = health.durability in ("flushed", "replicated")
+    yield Finding("ok" if good else "warning", "bus", f"{health.engine}, durability {health.durability}")
 
 
 def _plugins() -> Iterator[Finding]:

@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from isthmus_hub import assets, link, repair, views
-from isthmus_hub.bus import EARLIEST, Bus, Offset, Start, Subscription, open_bus
+from isthmus_hub.bus import EARLIEST, Bus, NatsAccess, Offset, Start, Subscription, open_bus
 from isthmus_hub.config import Config, check_settings, load
 from isthmus_hub.delivery import Deliverer, Ledger
 from isthmus_hub.forward import Forwarder
@@ -77,6 +77,7 @@ class Hub:
         self._environ = os.environ if environ is None else environ
         self._closing = ExitStack()
         self._instances: dict[str, threading.Lock] = {}
+        self._deliveries: dict[str, threading.Lock] = {}
         self._resolve_turn = threading.Lock()
         self.observer: Observer = Silent()
 
@@ -170,7 +171,12 @@ class Hub:
 
     def open_bus(self, address: str) -> Bus:
         """Our own bus, or the centre's."""
-        return open_bus(address, self.state.bus)
+        if address == "sqlite" or self._config is None:
+            return open_bus(address, self.state.bus)
+        nats = self._config.nats
+        secrets = resolve_secrets({**nats.secrets}, self.secrets.resolve, self._config.where("nats"))
+        access = NatsAccess.of(address, nats, secrets, name=f"isthmus {self.name}")
+        return open_bus(address, self.state.bus, nats=access)
 
     @cached_property
     def forwarder(self) -> Forwarder:
@@ -324,6 +330,7 @@ class Hub:
             ledger=self.ledger,
             max_tlp=chosen.max_tlp,
             primary=name == self.config.primary,
+            turn=self._deliveries.setdefault(name, threading.Lock()),
         )
 
     def deliver_all(self, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
@@ -547,25 +554,26 @@ class Hub:
         """Make the store anew from ``observed``; the former file is kept beside it.
 
         What does not follow from ``observed`` is taken over first: assignments, aliases, published versions and what
-        waits to be published, so that platforms are told only what differs. Raises where the beginning of the stream is
-        no longer retained.
+        waits to be published, so that platforms are told only what differs. The new file takes the former one's place
+        when it is whole, so a kill at any instant leaves one or the other. Nothing else may use the store meanwhile.
+        Raises where the beginning of the stream is no longer retained.
         """
         self.bus.read(OBSERVED, 1, 1)
-        kept = self.state.store.with_name(f"store-{datetime.now(UTC):%Y%m%dT%H%M%S}.sqlite")
-        self.store.close()
-        self.state.store.rename(kept)
-        for part in ("store", "resolver"):
-            self.__dict__.pop(part, None)
-        with Store.open(kept, hub=self.name) as former, self.store.transaction() as tx:
-            tx.adopt(former)
-        return {"entries": self.resolve(), "former": str(kept)}
+        with self._resolve_turn:
+            entries = repair.build_store(self.state.store, self.store, self.bus, self.name)
+            self.store.close()
+            for part in ("store", "resolver"):
+                self.__dict__.pop(part, None)
+            kept = repair.replace_store(self.state.store)
+        self.resolve()
+        return {"entries": entries, "former": str(kept)}
 
     def reconfigure(self, config: Config) -> None:
         """Take a new configuration; a bad one is refused whole. The hub's name and bus cannot change while it runs."""
         before = self._config
-        if before and (before.hub.name, before.hub.bus) != (config.hub.name, config.hub.bus):
+        if before and (before.hub.name, before.hub.bus, before.nats) != (config.hub.name, config.hub.bus, config.nats):
             raise ConfigurationError(
-                f"{config.file}: [hub] name and bus cannot change while the daemon runs: restart it"
+                f"{config.file}: [hub] name and bus and [nats] cannot change while the daemon runs: restart it"
             )
         self._config = config
         try:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from isthmus_hub.config import NatsConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,25 @@ class NatsAccess:
     """Names of streams and subjects begin with it."""
     name: str = "isthmus"
     """How the connection calls itself to the server."""
+
+    @classmethod
+    def of(cls, address: str, config: NatsConfig | None, secrets: Mapping[str, str], *, name: str) -> NatsAccess:
+        """From ``[hub] bus`` or ``forward``, the table ``[nats]`` and the values of its secrets."""
+        servers = tuple(server.strip() for server in address.split(","))
+        if config is None:
+            return cls(servers, name=name)
+        return cls(
+            servers,
+            username=config.username,
+            ca=config.tls.ca,
+            cert=config.tls.cert,
+            key=config.tls.key,
+            monitors=config.monitor,
+            replicas=config.replicas,
+            prefix=config.prefix,
+            name=name,
+            **secrets,
+        )
 
     @property
     def where(self) -> str:

@@ -14,7 +14,7 @@ from isthmus_hub.config._lines import Path
 from isthmus_hub.config._problems import Problem, did_you_mean
 
 PREFIX = "ISTHMUS__"
-SECTIONS = ("hub", "scope", "connector", "platform", "vault", "telemetry")
+SECTIONS = ("hub", "scope", "connector", "platform", "nats", "vault", "telemetry")
 NAMED = {"connector", "platform"}
 """Sections whose tables the operator names."""
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ValidationError
 
@@ -231,9 +232,31 @@ def _roles(config: Config) -> list[Problem]:
     return problems
 
 
+def _doubtful_nats(config: Config) -> list[str]:
+    servers = [
+        urlsplit(server.strip())
+        for address in (config.hub.bus, config.hub.forward)
+        if address not in (None, "sqlite")
+        for server in str(address).split(",")
+    ]
+    place = config.where("nats")
+    if not servers:
+        unused = config.nats.model_fields_set
+        return [f"{place}: nats: is not used: neither hub.bus nor hub.forward names a NATS server"] if unused else []
+    protected = config.nats.tls.model_fields_set
+    open_to_all = [
+        server.hostname
+        for server in servers
+        if server.scheme == "nats" and server.hostname not in ("localhost", "127.0.0.1", "::1") and not protected
+    ]
+    if config.nats.secrets and open_to_all:
+        return [f"{place}: nats.secrets: go to {open_to_all[0]} unencrypted; write tls:// in the address"]
+    return []
+
+
 def _doubtful(config: Config) -> list[str]:
     """What is allowed, but rarely meant."""
-    out = []
+    out = _doubtful_nats(config)
     owners: dict[str, tuple[str, str]] = {}
     for name, connector in config.connectors.items():
         place = config.where("connector", name)

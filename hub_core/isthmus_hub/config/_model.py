@@ -141,11 +141,18 @@ def _quiet(value: object) -> tuple[QuietWindow, ...]:
 def _bus(value: str) -> str:
     if value == "sqlite":
         return value
-    parts = _split(value)
-    if parts is None or parts.scheme not in {"nats", "tls"} or not parts.hostname:
-        raise ValueError('must be "sqlite" or the address of a NATS server, "nats://host:4222"')
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("must not carry a user or password")
+    for server in value.split(","):
+        parts = _split(server.strip())
+        if parts is not None and (parts.username is not None or parts.password is not None):
+            raise ValueError(
+                "must not carry a user or password; set username and secrets.password in the table [nats], "
+                'with a reference such as "vault:nats/password"'
+            )
+        if parts is None or parts.scheme not in {"nats", "tls"} or not parts.hostname or parts.path.strip("/"):
+            raise ValueError(
+                'must be "sqlite" or the address of a NATS server, "nats://host:4222" or "tls://host:4222"; '
+                "of several servers of one cluster, with commas between"
+            )
     return value
 
 
@@ -153,6 +160,17 @@ def _forward(value: str) -> str:
     if value == "sqlite":
         raise ValueError('must be the address of the centre\'s NATS server, "nats://host:4222"')
     return _bus(value)
+
+
+def _monitors(value: object) -> tuple[str, ...]:
+    written = value if isinstance(value, tuple | list) else (value,)
+    for address in written:
+        parts = _split(address) if isinstance(address, str) else None
+        if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
+            raise ValueError(
+                'must be the monitoring address of a server, such as "http://host:8222", or a list of them'
+            )
+    return tuple(written)
 
 
 def _proxy(value: str) -> str:
@@ -223,6 +241,7 @@ Globs = Annotated[
     BeforeValidator(_globs),
     WithJsonSchema(_TEXT_OR_TEXTS),
 ]
+Monitors = Annotated[tuple[str, ...], BeforeValidator(_monitors), WithJsonSchema(_TEXT_OR_TEXTS)]
 Pins = Annotated[tuple[str, ...], BeforeValidator(_pins), WithJsonSchema(_TEXT_OR_TEXTS)]
 Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
 Text = Annotated[str, Field(min_length=1, max_length=256)]
@@ -256,7 +275,7 @@ class HubConfig(Section):
     name: Name
     """Name of this hub. Part of every block id: choose it once."""
     bus: Annotated[str, AfterValidator(_bus)] = "sqlite"
-    """The bus: `"sqlite"` (embedded) or `"nats://host:4222"` (JetStream)."""
+    """The bus: `"sqlite"` (embedded), or NATS JetStream: `"nats://host:4222"`, `"tls://host:4222"`, several with commas."""
     forward: Annotated[str, AfterValidator(_forward)] | None = None
     """Makes this hub a collector: address of the centre's bus, to which everything observed is forwarded."""
     resolve: bool | None = None
@@ -383,6 +402,46 @@ class PlatformConfig(Section):
     """Requests per second at most."""
 
 
+class NatsTlsConfig(Section):
+    """``tls = { … }`` of ``[nats]``. Certificates are always verified."""
+
+    ca: File | None = None
+    """File with the certificate authorities to trust (PEM), instead of the system's."""
+    cert: File | None = None
+    """Our certificate for mutual TLS (PEM), with its key or beside `key`."""
+    key: File | None = None
+    """Private key of `cert` (PEM)."""
+
+    def model_post_init(self, _: Any) -> None:
+        if self.key is not None and self.cert is None:
+            raise ValueError("has a `key` without its `cert`; name the certificate as well")
+
+
+class NatsConfig(Section):
+    """``[nats]``: how to reach the NATS servers that `bus` or `forward` names."""
+
+    username: Text | None = None
+    """User, with `secrets.password`."""
+    secrets: FrozenMap[Literal["password", "token", "credentials", "nkey"], Reference] = Field(
+        default_factory=FrozenDict
+    )
+    """Reference to one secret: `password` (with `username`), `token`, `credentials` (text of a `.creds` file) or `nkey` (seed)."""
+    tls: NatsTlsConfig = NatsTlsConfig()
+    """TLS towards the servers; used wherever it is set or an address begins with `tls://`."""
+    monitor: Monitors = ()
+    """Monitoring address of each server, such as `"http://host:8222"`: only so can be verified that it syncs before it acknowledges."""
+    replicas: Annotated[int, Field(ge=1, le=5)] = 1
+    """Copies of each stream that is made, on a cluster; from 3 on the bus counts as replicated."""
+    prefix: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] = "isthmus"
+    """What names of streams and subjects begin with. Hubs that share a bus have the same one."""
+
+    def model_post_init(self, _: Any) -> None:
+        if len(self.secrets) > 1:
+            raise ValueError("has several `secrets`; a server asks for one of password, token, credentials and nkey")
+        if ("password" in self.secrets) != (self.username is not None):
+            raise ValueError("needs `username` and `secrets.password` together")
+
+
 class VaultConfig(Section):
     """``[vault]``: where the key of the vault comes from: systemd credential, else key file, else environment."""
 
@@ -412,6 +471,7 @@ class Config(Section):
     scopes: tuple[ScopeConfig, ...] = Field(default=(), alias="scope")
     connectors: FrozenMap[Name, ConnectorConfig] = Field(default_factory=FrozenDict, alias="connector")
     platforms: FrozenMap[Name, PlatformConfig] = Field(default_factory=FrozenDict, alias="platform")
+    nats: NatsConfig = NatsConfig()
     vault: VaultConfig = VaultConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
 

@@ -84,6 +84,8 @@ _TITLES = {
     "ConnectorConfig": "[connector.NAME]",
     "PlatformConfig": "[platform.NAME]",
     "TlsConfig": "tls = { … } of a connector or platform",
+    "NatsConfig": "[nats]",
+    "NatsTlsConfig": "tls = { … } of [nats]",
     "VaultConfig": "[vault]",
     "TelemetryConfig": "[telemetry]",
 }

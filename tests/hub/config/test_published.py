@@ -24,6 +24,8 @@ def test_the_public_names_are_these():
         "HubConfig",
         "InvalidConfiguration",
         "InvalidSettings",
+        "NatsConfig",
+        "NatsTlsConfig",
         "PlatformConfig",
         "Problem",
         "QuietWindow",
