@@ -17,7 +17,7 @@ from typing import Any
 import apsw
 
 from isthmus_hub._sqlite import Lent, Readers, connect, rollback, storage_errors
-from isthmus_hub.store import _check
+from isthmus_hub.store import _check, _digest
 from isthmus_hub.store._adopt import adopt
 from isthmus_hub.store._bodies import Bodies, first_dictionary
 from isthmus_hub.store._explore import Explores
@@ -311,6 +311,10 @@ class Store(Explores):
         """Read and verify everything; what is wrong, in words. Empty: nothing is."""
         with self._reading() as connection:
             return _check.problems(connection, self._store_bodies)
+
+    def digest(self) -> str:
+        """One value for everything observed: equal for stores that were told the same, in any order and however often."""
+        return _digest.digest(self)
 
     def close(self) -> None:
         """Wait for a running transaction and release the file; may be called twice."""
