@@ -217,11 +217,14 @@ def _create_file(path: Path) -> None:
 
 
 def _bring_up(connection: apsw.Connection, path: Path, kind: FileKind) -> None:
-    if _pragma(connection, "user_version") == 0 and _pragma(connection, "page_count") == 0:
+    new = _pragma(connection, "user_version") == 0 and _pragma(connection, "page_count") == 0
+    if new:
         connection.execute(f"PRAGMA page_size = {kind.page_size}")
         if kind.auto_vacuum:
             connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.pragma("journal_mode", "wal")
+    if new:  # the rollback journal of that change is gone; were it back after a power cut, it would undo everything
+        sync_directory(path.parent)
     if _pragma(connection, "user_version") == kind.version:
         _require_kind(connection, path, kind)
         return

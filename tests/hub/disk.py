@@ -64,11 +64,18 @@ class Disk(apsw.VFS):
         if used + max(end, len(self.files[path].now)) > self.capacity:
             raise apsw.FullError("the test disk is full")
 
+    def sync_directory(self, path: Path) -> None:
+        """To stand in for the function of that name: removed files are gone for good."""
+        self.turn()
+        self.ghosts = {ghost: image for ghost, image in self.ghosts.items() if ghost.parent != path}
+
     def power_cut(self, target: Path, seed: int) -> None:
         """Write into ``target`` what would be found after a power cut at this moment."""
         generator = random.Random(seed)
         target.mkdir(parents=True)
-        back = {path: image for path, image in self.ghosts.items() if path not in self.files and generator.random() < 0.5}
+        back = {
+            path: image for path, image in self.ghosts.items() if path not in self.files and generator.random() < 0.5
+        }
         for path, image in (back | self.files).items():
             (target / path.name).write_bytes(image.after_power_cut(generator))
 

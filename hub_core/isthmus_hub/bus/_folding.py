@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 
 import apsw
 
-STUCK = 4
+STUCK = 2
 """Once the log is so many times longer than it should be, publishers fold it themselves."""
 
 

@@ -106,7 +106,7 @@ class Log:
 
     def _checkpoint_pages(self) -> int:
         """How long the write-ahead log may get: on a full disk the reserve has to be enough to fold it."""
-        affordable = self.space.reserve // (2 * KIND.page_size * STUCK)
+        affordable = self.space.reserve // (4 * KIND.page_size * STUCK)
         return min(CHECKPOINT_PAGES, max(affordable, 16)) if affordable else CHECKPOINT_PAGES
 
     def _folder(self) -> apsw.Connection:
@@ -350,6 +350,8 @@ class Log:
                 removed += dropped
                 if dropped:
                     _retention.shrink(self._writer)
+                    if at_once < _retention.AT_ONCE:
+                        self._fold()  # what was freed is wanted now
                 if dropped < at_once:
                     if removed:
                         self._fold()  # only now the file gets smaller
