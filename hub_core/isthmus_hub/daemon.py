@@ -9,11 +9,12 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import structlog
 
@@ -23,11 +24,41 @@ from isthmus_hub.hub import OBSERVED, Hub
 from isthmus_hub.measure import Gauges
 from isthmus_hub.runtime import next_run, quiet
 from isthmus_hub.telemetry import Metrics, MetricsListener, systemd
-from isthmus_sdk.errors import ConfigurationError, IsthmusError
+from isthmus_sdk.errors import ConfigurationError, Interrupted, IsthmusError
 
 log = structlog.get_logger("isthmus.daemon")
 DRAIN_SECONDS = 10.0
 SAMPLE_SECONDS = 15.0
+
+
+class _Errand:
+    """Something that the main thread does for a command while the daemon's parts rest."""
+
+    def __init__(self, call: Callable[[], dict[str, Any]]) -> None:
+        self._call = call
+        self._done = threading.Event()
+        self._result: dict[str, Any] = {}
+        self._error: BaseException | None = None
+
+    def run(self, busy: Sequence[str], *, stopping: bool) -> None:
+        """Do it, unless parts are still ``busy``."""
+        if stopping:
+            self._error = Interrupted("the daemon stops; nothing was changed")
+        elif busy:
+            self._error = Interrupted(f"{', '.join(busy)} did not pause in time; nothing was changed, try again")
+        else:
+            try:
+                self._result = self._call()
+            except BaseException as error:
+                self._error = error
+        self._done.set()
+
+    def wait(self) -> dict[str, Any]:
+        """The result, or what it raised."""
+        self._done.wait()
+        if self._error is not None:
+            raise self._error
+        return self._result
 
 
 class Daemon:
@@ -40,6 +71,7 @@ class Daemon:
         self._reload = threading.Event()
         self._failure: BaseException | None = None
         self._gauges: Gauges | None = None
+        self._errand: _Errand | None = None
 
     def stop(self) -> None:
         """Ask the daemon to drain and return."""
@@ -52,7 +84,7 @@ class Daemon:
             signal.signal(signal.SIGTERM, self._on_stop)
             signal.signal(signal.SIGINT, self._on_stop)
             signal.signal(signal.SIGHUP, self._on_reload)
-        server = remote.Server(self._hub)
+        server = remote.Server(self._hub, {"store_rebuild": self._rebuild})
         server.start()
         listener = self._metrics()
         try:
@@ -96,7 +128,12 @@ class Daemon:
         deadline = time.monotonic() + DRAIN_SECONDS
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        if not self._stop.is_set():
+        busy = [thread.name for thread in threads if thread.is_alive() and not thread.name.startswith("instance:")]
+        if self._errand is not None:
+            self._errand.run(busy, stopping=self._stop.is_set())
+            self._errand = None
+            self._reload.clear()
+        elif not self._stop.is_set():
             self._read_again()
 
     def _metrics(self) -> MetricsListener | None:
@@ -174,6 +211,12 @@ class Daemon:
                 deliverer.run(ended)
             finally:
                 deliverer.close()
+
+    def _rebuild(self) -> dict[str, Any]:
+        """`Hub.store_rebuild` between two rounds of `_serve`, when nothing uses the store; for the thread of a command."""
+        errand = self._errand = _Errand(self._hub.store_rebuild)
+        self._reload.set()
+        return errand.wait()
 
     def _read_again(self) -> None:
         self._reload.clear()  # before the file is read: a signal from now on means yet another version

@@ -16,7 +16,6 @@ import threading
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -174,7 +173,7 @@ class Hub:
         if address == "sqlite" or self._config is None:
             return open_bus(address, self.state.bus)
         nats = self._config.nats
-        secrets = resolve_secrets({**nats.secrets}, self.secrets.resolve, self._config.where("nats"))
+        secrets = resolve_secrets({str(kind): at for kind, at in nats.secrets.items()}, self.secrets.resolve, self._config.where("nats"))
         access = NatsAccess.of(address, nats, secrets, name=f"isthmus {self.name}")
         return open_bus(address, self.state.bus, nats=access)
 

@@ -10,8 +10,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ OPERATIONS = frozenset(
     {
         "sync", "deliver", "check", "preview", "status", "assets", "coverage", "gaps", "quarantine_list", "quarantine_show", "quarantine_retry",
         "quarantine_drop", "dead_list", "dead_show", "dead_retry", "dead_drop", "bus_groups", "bus_seek", "bus_check", "store_check",
+        "store_rebuild",
     }
 )  # fmt: skip
 LONGEST_REQUEST = 1 << 20
@@ -32,11 +33,52 @@ _LONGEST_PATH = 100
 """A socket's path may have about a hundred bytes; longer ones are reached through a relative path."""
 
 
-class Server:
-    """Answers operations from threads, one per connection."""
+class Turns:
+    """Any number of commands side by side, or one alone."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._running = 0
+        self._alone = False
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Beside others, but not beside one that needs to be alone."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._alone)
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """When those that run have ended; new ones wait."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._alone)
+            self._alone = True
+            self._changed.wait_for(lambda: not self._running)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._alone = False
+                self._changed.notify_all()
+
+
+class Server:
+    """Answers operations from threads, one per connection.
+
+    ``instead``: operations that the daemon does itself, each alone, because they take parts of the hub out of use.
+    """
+
+    def __init__(self, hub: Hub, instead: Mapping[str, Callable[..., Any]] | None = None) -> None:
         self._hub = hub
+        self._instead = instead or {}
+        self._turns = Turns()
         self._path = hub.state.socket
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._closed = threading.Event()
@@ -96,7 +138,11 @@ class Server:
             raise ConfigurationError("the command was not understood") from None
         if operation not in OPERATIONS:
             raise ConfigurationError(f"the running daemon does not know {operation!r}: is it of another version?")
-        return getattr(self._hub, operation)(**arguments)
+        if operation in self._instead:
+            with self._turns.alone():
+                return self._instead[operation](**arguments)
+        with self._turns.together():
+            return getattr(self._hub, operation)(**arguments)
 
 
 def answers(path: Path, seconds: float = START_SECONDS) -> bool:

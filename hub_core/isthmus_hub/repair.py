@@ -1,14 +1,20 @@
-"""Quarantine and dead letters as plain data: the operations behind ``isthmus quarantine`` and ``isthmus dead``."""
+"""Repair: quarantine and dead letters as plain data, and a store made anew."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from isthmus_hub.assets import Resolver
+from isthmus_hub.bus import Bus
 from isthmus_hub.delivery import DeadLetter, Ledger
 from isthmus_hub.runtime import Quarantine, Quarantined
-from isthmus_sdk.errors import ConfigurationError
+from isthmus_hub.store import Store
+from isthmus_sdk.errors import ConfigurationError, RetriableError
 
 
 def quarantine_list(quarantine: Quarantine, instance: str | None, limit: int) -> dict[str, Any]:
@@ -51,6 +57,35 @@ def dead_show(ledger: Ledger, number: int) -> dict[str, Any]:
     if letter is None:
         raise ConfigurationError(f"there is no dead letter {number}; see `isthmus dead list`")
     return _letter(letter)
+
+
+def build_store(path: Path, former: Store, bus: Bus, hub: str) -> int:
+    """Resolve the whole of ``observed`` into a new file beside ``path``; returns the number of entries."""
+    fresh = _fresh(path)
+    for leftover in path.parent.glob(f"{fresh.name}*"):
+        leftover.unlink()
+    with Store.open(fresh, hub=hub) as store:
+        with store.transaction() as tx:
+            tx.adopt(former)
+        return Resolver(store, bus, hub=hub).run()
+
+
+def replace_store(path: Path) -> Path:
+    """Put the new file in the place of the closed store at ``path``; returns where the former one is kept.
+
+    There is a whole store at ``path`` at every instant. Raises :class:`RetriableError` where another process reads it.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        raise RetriableError(f"{path}: another process reads the store; try again when it is done")
+    kept = path.with_name(f"store-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.sqlite")
+    os.link(path, kept)
+    _fresh(path).replace(path)
+    return kept
+
+
+def _fresh(path: Path) -> Path:
+    return path.with_name("store-rebuilding.sqlite")
 
 
 def _found(quarantine: Quarantine, id: str) -> Quarantined:

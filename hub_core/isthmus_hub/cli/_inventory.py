@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import typer
@@ -106,28 +107,36 @@ def export(
     state_dir: StateOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Every current object as STIX 2.1, on standard output."""
+    """Every current object as STIX 2.1, on standard output. --json: one document, `{"stream", "objects", "count"}`."""
     from isthmus_sdk.errors import ConfigurationError
 
     if format not in ("bundle", "ndjson"):
         raise ConfigurationError(f"--format {format}: is neither bundle nor ndjson")
     with read_hub(config, state_dir) as access:
-        out, count = sys.stdout.buffer, 0
         objects = access.hub.export(stream)
-        if format == "bundle":
-            out.write(b'{"id":"' + _bundle_id(access.hub.name, stream).encode() + b'","objects":[')
-        for encoded in objects:
-            if format == "bundle":
-                out.write(b",\n" if count else b"\n")
-                out.write(encoded)
-            else:
-                out.write(encoded + b"\n")
-            count += 1
-        if format == "bundle":
-            out.write(b'\n],"type":"bundle"}\n')
-        out.flush()
+        if json:
+            count = _document(objects, b'{"stream":"%s"' % stream.encode(), lambda count: b'"count":%d}' % count)
+        elif format == "bundle":
+            head = b'{"id":"' + _bundle_id(access.hub.name, stream).encode() + b'"'
+            count = _document(objects, head, lambda _: b'"type":"bundle"}')
+        else:
+            count = 0
+            for encoded in objects:
+                sys.stdout.buffer.write(encoded + b"\n")
+                count += 1
+        sys.stdout.buffer.flush()
     say(f"{count} objects")
     return 0
+
+
+def _document(objects: Iterable[bytes], head: bytes, tail: Callable[[int], bytes]) -> int:
+    """One JSON document around the objects, written as they come; returns how many there were."""
+    out, count = sys.stdout.buffer, 0
+    for encoded in objects:
+        out.write((head + b',"objects":[\n' if count == 0 else b",\n") + encoded)
+        count += 1
+    out.write((b"" if count else head + b',"objects":[') + b"\n]," + tail(count) + b"\n")
+    return count
 
 
 def _bundle_id(hub: str, stream: str) -> str:

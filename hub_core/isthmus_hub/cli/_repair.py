@@ -281,12 +281,8 @@ def store_check(config: ConfigOption = None, state_dir: StateOption = None, json
 
 @store.command("rebuild")
 def store_rebuild(config: ConfigOption = None, state_dir: StateOption = None, json: JsonOption = False) -> int:
-    """Make the store anew from the bus; needs the whole of `observed`, and no daemon."""
+    """Make the store anew from the bus; needs the whole of `observed`. A running daemon pauses for it."""
     with open_hub(config, state_dir) as access:
-        if not access.local:
-            from isthmus_sdk.errors import ConfigurationError
-
-            raise ConfigurationError("a daemon uses the store: stop it before `isthmus store rebuild`")
         found = access.hub.store_rebuild()
     if json:
         print_json(found)

@@ -79,6 +79,7 @@ class Deliverer:
         primary: bool = False,
         patience: Patience | None = None,
         window: int = WINDOW,
+        turn: threading.Lock | None = None,
     ) -> None:
         self.name = session.name
         self.primary = primary
@@ -94,7 +95,7 @@ class Deliverer:
         session.context.lookup = self._sharing.lookup
         self._catalogue = {obj["id"]: obj for obj in (*_published(), store.author_object())}
         self._settled: set[str] = set()
-        self._one_run = threading.Lock()
+        self._one_run = turn or threading.Lock()  # shared where a command delivers beside the daemon
 
     @property
     def group(self) -> str:

@@ -40,19 +40,12 @@ OTHERS = [
     "words", [*QUICK, *(pytest.param(words, marks=pytest.mark.faults) for words in OTHERS)], ids=lambda words: " ".join(words[:2])
 )  # fmt: skip
 def test_commands_work_while_the_daemon_holds_the_state(made, words):
-    silent = words[0] == "export"
-    done = made.run(*words, *(() if silent else ("--json",)))
+    done = made.run(*words, "--json")
     assert done.code in ((0, 4) if words[0] in ("sync", "quarantine") else (0,)), (done.err, done.out)
     if words[0] == "bus" and words[1] == "tail":
         assert len(done.out.splitlines()) == 3
-    elif not silent:
+    else:
         assert done.json
-
-
-def test_a_command_that_needs_the_files_alone_says_to_stop_the_daemon(made):
-    done = made.run("store", "rebuild")
-    assert done.code == 2
-    assert "stop it" in done.err
 
 
 def test_a_bad_configuration_is_refused_whole_and_a_good_one_taken(made):
