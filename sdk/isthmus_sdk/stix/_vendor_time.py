@@ -239,10 +239,23 @@ def _unit_by_size(size: float) -> int:
 
 def _from_scaled(micros: int, text: str) -> str | None:
     seconds, fraction = divmod(micros, 1_000_000)
+    day, second = divmod(seconds, 86_400)
+    hour, second = divmod(second, 3_600)
+    minute, second = divmod(second, 60)
     try:
-        return _known(_with_fraction(datetime.fromtimestamp(seconds, UTC).isoformat(), fraction))
+        clock = f"{_day(day)}{_TWO_DIGITS[hour]}:{_TWO_DIGITS[minute]}:{_TWO_DIGITS[second]}"
     except (OverflowError, ValueError, OSError) as error:
         raise RecordError(f"{text} is not a time: outside the years 1 to 9999") from error
+    return _known(_with_fraction(clock, fraction) if fraction else f"{clock}.000Z")
+
+
+@lru_cache(maxsize=4_096)
+def _day(number: int) -> str:
+    """The date with a ``T`` behind it, of a day counted from 1 January 1970: what a page tells of is mostly of a few days."""
+    return datetime.fromtimestamp(number * 86_400, UTC).isoformat()[:11]
+
+
+_TWO_DIGITS = tuple(f"{number:02}" for number in range(60))
 
 
 def _with_fraction(text: str, micros: int) -> str:

@@ -33,8 +33,8 @@ GROUP_MACS: Final = (
     "01:1b:19",  # precision time
 )
 """Broadcast and the multicast ranges in use: a frame's destination, never an adapter's own address."""
-_PLACEHOLDER_MACS = frozenset({"02:00:00:00:00:00"})
-"""What mobile systems tell programs that may not know the address."""
+_PLACEHOLDER_MACS = frozenset({"02:00:00:00:00:00", "00:00:00:00:00:00"})
+"""What mobile systems tell programs that may not know the address, and nothing at all."""
 
 _WITH_PORT = re.compile(r"\[([^\[\]]*)\](?::([0-9]{1,5}))?|([0-9.]+):([0-9]{1,5})", re.ASCII)
 _ANY_PORT = frozenset({"*", "any", "all", "0", "-1", "0.0"})
@@ -79,7 +79,8 @@ def mac(value: object) -> str | None:
 
 def adapter_mac(value: object) -> str | None:
     """`mac` of an adapter. Raises `RecordError` for broadcast and the known multicast ranges: nobody's own address."""
-    found = mac(value)
+    # The usual spelling needs no cache: adapters have an address each.
+    found = value if type(value) is str and is_mac(value) else mac(value)
     if found is None or found in _PLACEHOLDER_MACS:
         return None
     if found.startswith(GROUP_MACS):
@@ -139,6 +140,8 @@ def ip(value: object) -> str | None:
 
     IPv4-mapped becomes IPv4. Raises `RecordError` for a network, and for octets with leading zeros.
     """
+    if type(value) is str and len(value) <= _LONGEST:
+        return _ip(value)
     if value is None:
         return None
     return _ip(_address_text(value))

@@ -36,10 +36,16 @@ def interface_facts(
     """
     cards: list[Json] = []
     parts: dict[str, Json] = {}
-    for index, each in enumerate(_of(interfaces, notes)):
+    if not interfaces:
+        return cards, parts
+    sound = type(interfaces) in _SEVERAL and set(map(type, interfaces)) == _INTERFACES
+    for index, each in enumerate(interfaces if sound else _of(interfaces, notes)):
+        name = vlan = None  # most interfaces have neither
         mac = noted(normalise.adapter_mac, each.mac, "interfaces[{}].mac", notes, index)
-        name = noted(normalise.text, each.name, "interfaces[{}].name", notes, index)
-        vlan = noted(normalise.text, each.vlan, "interfaces[{}].vlan", notes, index)
+        if each.name is not None:
+            name = noted(normalise.text, each.name, "interfaces[{}].name", notes, index)
+        if each.vlan is not None:
+            vlan = noted(normalise.text, each.vlan, "interfaces[{}].vlan", notes, index)
         there = _place(each, site, zone, notes, index)
         by_scope: dict[str, list[str]] = {}
         ips = each.ips if type(each.ips) in _SEVERAL else noted(_listed, each.ips, "interfaces[{}].ips", notes, index)
@@ -60,11 +66,10 @@ def interface_facts(
 
 
 _SEVERAL = frozenset({tuple, list})
+_INTERFACES = {Interface}
 
 
 def _of(interfaces: Iterable[Interface], notes: list[str]) -> Iterable[Interface]:
-    if not interfaces:
-        return
     for index, each in enumerate(noted(_listed, interfaces, "interfaces", notes) or ()):
         if isinstance(each, Interface):
             yield each
