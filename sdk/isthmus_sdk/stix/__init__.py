@@ -7,7 +7,7 @@ The hub needs the rest. ``stix2`` is met only in `interop`, and imported there o
 from __future__ import annotations
 
 from isthmus_sdk.stix import interop, normalise
-from isthmus_sdk.stix._check import check, problems, warnings
+from isthmus_sdk.stix._check import check, problems, read_bundle, warnings
 from isthmus_sdk.stix._columns import accepts_all
 from isthmus_sdk.stix._explain import Problem
 from isthmus_sdk.stix._extensions import (
@@ -71,6 +71,7 @@ __all__ = [
     "latest",
     "normalise",
     "problems",
+    "read_bundle",
     "refs",
     "rewrite_refs",
     "sco_id",

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from isthmus_sdk.errors import InvalidObject
+from isthmus_sdk.stix._columns import doubtful
 from isthmus_sdk.stix._compile import accepts
 from isthmus_sdk.stix._explain import Problem, explain
+from isthmus_sdk.stix._identifiers import is_identifier
+from isthmus_sdk.stix._json import Json, decode
 
 
 def check(obj: Mapping[str, Any]) -> None:
@@ -35,3 +38,32 @@ def problems(obj: Mapping[str, Any]) -> list[Problem]:
 def warnings(obj: Mapping[str, Any]) -> list[Problem]:
     """Every SHOULD that ``obj`` breaks, and everything custom in it."""
     return explain(obj)[1]
+
+
+def read_bundle(data: bytes | str) -> list[Json]:
+    """The objects of a bundle (section 8), decoded and checked, in their order; a single object is a list of one.
+
+    Custom types, properties and extensions pass through untouched. Raises `RecordError` for what is no JSON object, and
+    `InvalidObject`, with a path like ``objects[3].name``, for the first object that breaks a rule.
+    """
+    value = decode(data)
+    if value.get("type") != "bundle":
+        check(value)
+        return [value]
+    objects = value.get("objects")
+    if not _is_plain_envelope(value) or any(explain(obj)[0] for obj in doubtful(value["objects"])):
+        check(value)
+    return objects or []
+
+
+def _is_plain_envelope(bundle: Json) -> bool:
+    id, objects = bundle.get("id"), bundle.get("objects")
+    return (
+        len(bundle) == 3
+        and isinstance(id, str)
+        and id.startswith("bundle--")
+        and is_identifier(id)
+        and isinstance(objects, list)
+        and all(isinstance(obj, dict) and obj.get("type") != "bundle" for obj in objects)
+        and bool(objects)
+    )

@@ -7,7 +7,7 @@ certainly valid is accepted; a page that is not goes back to the checks of singl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from operator import ge, itemgetter
@@ -53,20 +53,43 @@ class Plan(NamedTuple):
 def accepts_all(objects: Sequence[Json]) -> bool:
     """Whether every object is certainly valid, see `_compile.accepts`."""
     try:
-        return not objects or _by_layout(objects)
-    except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
+        return not objects or all(_is_sound(layout, rows) for layout, rows in _by_layout(objects))
+    except _NOT_STIX:
         return False
 
 
-def _by_layout(objects: Sequence[Json]) -> bool:
+def doubtful(objects: Sequence[Any]) -> list[Any]:
+    """Those objects that are not certainly valid: only they need the explainer. Anything may be among them."""
+    found: list[Any] = []
+    try:
+        tables = list(_by_layout(objects)) if objects else []
+    except _NOT_STIX:
+        return [obj for obj in objects if not (type(obj) is dict and single.accepts(obj))]
+    for layout, rows in tables:
+        try:
+            if len(rows) >= _FEWEST and _is_sound(layout, rows):
+                continue
+        except _NOT_STIX:
+            pass
+        found += [obj for obj in rows if not single.accepts(obj)]
+    return found
+
+
+_NOT_STIX = (LookupError, TypeError, ValueError, AttributeError, RecursionError)
+"""What the checks may raise for values that they do not expect."""
+
+
+def _by_layout(objects: Sequence[Json]) -> Iterator[tuple[tuple[Any, ...], Sequence[Json]]]:
+    """Objects of one type with the same properties in the same order; its type is in front of their names."""
     for names, table in _tables(objects).items():
         kinds = set(map(_TYPE, table))
         for kind in kinds:
-            rows = table if len(kinds) == 1 else [obj for obj in table if obj["type"] == kind]
-            plan = _plan_of_object((kind, *names)) if len(rows) >= _FEWEST else None
-            if not (all(map(single.accepts, rows)) if plan is None else _follow(plan, rows)):
-                return False
-    return True
+            yield (kind, *names), table if len(kinds) == 1 else [obj for obj in table if obj["type"] == kind]
+
+
+def _is_sound(layout: tuple[Any, ...], rows: Sequence[Json]) -> bool:
+    plan = _plan_of_object(layout) if len(rows) >= _FEWEST else None
+    return all(map(single.accepts, rows)) if plan is None else _follow(plan, rows)
 
 
 def _follow(plan: Plan, table: Sequence[Json]) -> bool:

@@ -39,6 +39,7 @@ NAMES = [
     "latest",
     "normalise",
     "problems",
+    "read_bundle",
     "refs",
     "rewrite_refs",
     "sco_id",
