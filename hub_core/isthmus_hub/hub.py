@@ -173,7 +173,8 @@ class Hub:
         if address == "sqlite" or self._config is None:
             return open_bus(address, self.state.bus)
         nats = self._config.nats
-        secrets = resolve_secrets({str(kind): at for kind, at in nats.secrets.items()}, self.secrets.resolve, self._config.where("nats"))
+        references = {str(kind): reference for kind, reference in nats.secrets.items()}
+        secrets = resolve_secrets(references, self.secrets.resolve, self._config.where("nats"))
         access = NatsAccess.of(address, nats, secrets, name=f"isthmus {self.name}")
         return open_bus(address, self.state.bus, nats=access)
 

@@ -63,6 +63,7 @@ class Link:
         self._thread.start()
         self._closed = False
         self._fault = ""
+        self._refused = False
         try:
             self.nc: Client = self.call(self._connect(nats, _options(access)))
         except BaseException:
@@ -80,7 +81,7 @@ class Link:
                     name=self.access.name,
                     connect_timeout=CONNECT_SECONDS,  # type: ignore[arg-type]  # seconds may be fractions
                     reconnect_time_wait=RECONNECT_SECONDS,  # type: ignore[arg-type]
-                    max_reconnect_attempts=1,
+                    max_reconnect_attempts=2,
                     error_cb=self._note,
                     pending_size=64 * 1024 * 1024,
                     **options,
@@ -88,7 +89,7 @@ class Link:
                 CONNECT_SECONDS * 2,
             )
         except errors.Error as error:
-            if _is_refusal(error) or _is_refusal(self._fault):
+            if self._refused or _is_refusal(error):
                 raise AuthenticationError(
                     f"{self.access.where}: the server refuses the credential; check [nats] username and secrets"
                 ) from None
@@ -100,6 +101,7 @@ class Link:
 
     async def _note(self, error: Exception) -> None:
         self._fault = _reason(error, "")
+        self._refused = self._refused or _is_refusal(error)
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run on the loop and wait for the result."""

@@ -20,11 +20,12 @@ def binary() -> str:
 class NatsServer:
     """A server that can be killed and started again on the same port and data."""
 
-    def __init__(self, directory: Path, *, sync: str = "always", settings: str = "") -> None:
+    def __init__(self, directory: Path, *, sync: str = "always", settings: str = "", jetstream: bool = True) -> None:
         self.directory = directory
         self.port, self.monitor_port = _free_port(), _free_port()
         self._settings = settings
-        self._sync = f"sync_interval: {sync}" if sync else ""
+        sync_interval = f"sync_interval: {sync}" if sync else ""
+        self._jetstream = f'jetstream {{ store_dir: "{directory}/data", {sync_interval} }}' if jetstream else ""
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
 
@@ -40,8 +41,7 @@ class NatsServer:
         """Start it and return when it accepts connections."""
         config = self.directory / "server.conf"
         config.write_text(
-            f"listen: 127.0.0.1:{self.port}\nhttp: 127.0.0.1:{self.monitor_port}\n"
-            f'jetstream {{ store_dir: "{self.directory}/data", {self._sync} }}\n{self._settings}\n'
+            f"listen: 127.0.0.1:{self.port}\nhttp: 127.0.0.1:{self.monitor_port}\n{self._jetstream}\n{self._settings}\n"
         )
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen([binary(), "-c", str(config)], stdout=log, stderr=log)
