@@ -286,7 +286,8 @@ class _Walk:
             self.value(f"{path}.{key}", item, kind.of, section)
         for at in range(before, len(self.errors)):
             found = self.errors[at]
-            self.errors[at] = found._replace(rule="dictionary-value", section=section)
+            expected = found.message.rpartition(" (section ")[0]
+            self.errors[at] = self._problem(found.path, "dictionary-value", expected, section)
 
     def _hashes(self, path: str, value: Any, _kind: Kind, _section: str) -> None:
         if not isinstance(value, Mapping):
