@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.stix._grammar import is_domain, is_email, is_uri
@@ -25,6 +26,8 @@ _LOCAL = frozenset(
         "localdomain",
     ]
 )
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f.:]+\]")
 _LONGEST = 512
 _DEFANGED = (("hxxp", "http"), ("[.]", "."), ("(.)", "."), ("[:]", ":"), ("[dot]", "."), ("[at]", "@"), ("[@]", "@"))
 
@@ -61,31 +64,54 @@ def hostname(value: object) -> str | None:
 
 
 def _in_ascii(name: str, value: str) -> str:
+    """IDNA 2008 with the mapping of UTS 46, as browsers write names."""
+    import idna
+
     try:
-        return name.encode("idna").decode().lower().rstrip("$.")
+        return idna.encode(name, uts46=True).decode().lower().rstrip("$.")
     except UnicodeError as error:
-        raise RecordError(f"{shown(value)} is not a host name") from error
+        raise RecordError(f"{shown(value)} is not a host name: {str(error)[:80]}") from None
 
 
 def domain(value: object) -> str | None:
-    """A domain name in lower case without trailing dot (as `hostname`); raises where it could not be one."""
+    """A domain name in lower case without trailing dot (as `hostname`).
+
+    Raises `RecordError` where RFC 5890 knows no such name, which section 6.4 of the standard asks for: labels of letters,
+    digits and inner hyphens. An underscore (``_ldap._tcp.x.example``) makes a host name, not a domain name.
+    """
     name = hostname(value)
-    if name is not None and not is_domain(name):
-        raise RecordError(f"{shown(value)} is not a domain name")
+    if name is not None and not _is_domain(name):
+        raise RecordError(f"{shown(value)} is not a domain name (RFC 5890)")
     return name
 
 
+@lru_cache(maxsize=2_048)
+def _is_domain(name: str) -> bool:
+    import idna
+
+    try:
+        idna.encode(name)
+    except UnicodeError:
+        return False
+    return is_domain(name)
+
+
 def email(value: object) -> str | None:
-    """An e-mail address without display name (``Ann <ann@x.example>``), its domain in lower case; ``None`` for nothing."""
+    """An e-mail address without display name (``Ann <ann@x.example>``), its domain in lower case; ``None`` for nothing.
+
+    Raises `RecordError` for what is no addr-spec of RFC 5322 in plain dots and atoms: quoted and international local
+    parts are none.
+    """
     said = text(value)
     if said is None:
         return None
     address = _armed(said)
     if address.endswith(">"):
         address = address[:-1].rpartition("<")[2]
-    local, at, host = address.removeprefix("mailto:").strip().rpartition("@")
-    address = f"{local}{at}{host.lower()}"
-    if len(address) > 320 or not is_email(address):
+    local, _, host = address.removeprefix("mailto:").strip().rpartition("@")
+    host = host.lower() if host.isascii() else _in_ascii(host.lower(), said)
+    address = f"{local}@{host}"
+    if len(address) > 320 or not _ATOMS.fullmatch(local) or not _HOST.fullmatch(host) or not is_email(address):
         raise RecordError(f"{shown(value)} is not an e-mail address")
     return address
 

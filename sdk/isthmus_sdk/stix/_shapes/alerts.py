@@ -55,6 +55,8 @@ class AlertShapes(GeneralShapes):
 
     def rule(self, rule: Rule) -> Shape:
         """indicator of a detection rule: by its pattern where the source tells it, else by the source's rule id."""
+        if not isinstance(rule, Rule):
+            raise RecordError(f"rule: expected a Rule, found {shown(rule)}")
         began, changed = self.versions(None, None)
         native_id = self.native_key(rule.id, "rule")
         pattern, kind = said("pattern", rule.pattern), said("pattern_type", rule.pattern_type)

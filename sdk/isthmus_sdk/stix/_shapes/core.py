@@ -11,6 +11,7 @@ import msgspec
 
 from isthmus_sdk.errors import InvalidObject, RecordError
 from isthmus_sdk.stix._check import check
+from isthmus_sdk.stix._grammar import is_hash, is_uri
 from isthmus_sdk.stix._identifiers import is_identifier
 from isthmus_sdk.stix._ids import edge_id, edge_ids, sdo_id
 from isthmus_sdk.stix._json import Json, encode
@@ -110,18 +111,20 @@ def end_of(referent: Referent, name: str) -> str:
     return found
 
 
+def subject_of(referent: Referent, name: str) -> str:
+    """`id_of` what one may write about: any object but markings, definitions and translations."""
+    found = id_of(referent, name)
+    if found.startswith(_META):
+        raise RecordError(f"{name}: {found} is not an object that one writes about")
+    return found
+
+
 def _id_in(referent: object) -> object:
     return referent.get("id") if isinstance(referent, Mapping) else referent
 
 
-_NO_ENDS = (
-    "relationship--",
-    "sighting--",
-    "bundle--",
-    "marking-definition--",
-    "language-content--",
-    "extension-definition--",
-)
+_META = ("bundle--", "marking-definition--", "language-content--", "extension-definition--")
+_NO_ENDS = ("relationship--", "sighting--", *_META)
 
 
 def objects_of(referent: Referent) -> tuple[Json, ...]:
@@ -231,15 +234,7 @@ class Origin:
         """
         made: list[Json] = []
         for item in listed("references", items):
-            pairs = item.fields() if isinstance(item, Reference) else mapping("references", item).items()
-            fields = {name: value for name, value in pairs if value}
-            for name, value in fields.items():
-                if name not in _STRUCTURED and (value := said(f"references.{name}", value)) is not None:
-                    fields[name] = value
-            if "source_name" not in fields or len(fields) == 1:
-                raise RecordError(
-                    "references: an external reference needs a source_name, and an id, URL or description"
-                )
+            fields = _fields_of(item)
             external_id = fields.get("external_id", "")
             if (
                 external_id[:1] == "C"
@@ -295,9 +290,30 @@ class Origin:
         ]
 
 
-_STRUCTURED = frozenset({"hashes"})
+_REFERENCE_FIELDS = frozenset({"source_name", "external_id", "url", "description", "hashes"})
 _REGISTERED = ("CVE-", "CAPEC-")
 _REGISTRIES = ("cve", "capec")
+
+
+def _fields_of(item: Reference | Mapping[str, Any]) -> Json:
+    """The fields of an external reference that say something (section 2.5)."""
+    pairs = item.fields() if isinstance(item, Reference) else mapping("references", item).items()
+    fields = {name: value for name, value in pairs if value}
+    for name, value in fields.items():
+        if name == "hashes":
+            found = mapping("references.hashes", value)
+            if not all(isinstance(each, str) and is_hash(kind, each) for kind, each in found.items()):
+                raise RecordError("references.hashes: a hash is not as long as its algorithm wants")
+        elif name not in _REFERENCE_FIELDS:
+            raise RecordError(f"references: {shown(name)} is no field of an external reference")
+        else:
+            fields[name] = said(f"references.{name}", value)
+    if fields.get("url") and not is_uri(fields["url"]):
+        raise RecordError(f"references.url: {shown(fields['url'])} is not a URL")
+    fields = {name: value for name, value in fields.items() if value}
+    if "source_name" not in fields or len(fields) == 1:
+        raise RecordError("references: an external reference needs a source_name, and an id, a URL or a description")
+    return fields
 
 
 def _reference_order(reference: Mapping[str, str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from isthmus_sdk.errors import RecordError
 from isthmus_sdk.stix._ids import edge_id
 from isthmus_sdk.stix._json import Json
 from isthmus_sdk.stix._markings import TLP, TLP_ORDER, tlp_object
+from isthmus_sdk.stix._normal.words import shown
 from isthmus_sdk.stix._shapes.core import (
     Origin,
     Reference,
@@ -21,6 +22,7 @@ from isthmus_sdk.stix._shapes.core import (
     id_of,
     notes_of,
     objects_of,
+    subject_of,
 )
 from isthmus_sdk.stix._shapes.reading import listed, mapping, one_of, said, whole, words
 from isthmus_sdk.stix._shapes.reading import number as number_in
@@ -82,6 +84,8 @@ class GeneralShapes(Origin):
         its source: what a mapping leaves unmarked, the hub marks as the configuration says.
         """
         name = one_of("tlp", tlp, TLP_ORDER)
+        if not isinstance(made, Shape):
+            raise RecordError(f"made: expected a shape, found {shown(made)}")
         main, objects = made.object, []
         for obj in made:
             told = obj if "object_marking_refs" in obj else {**obj, "object_marking_refs": [TLP[name]]}
@@ -213,7 +217,7 @@ class GeneralShapes(Origin):
         extensions: Mapping[str, Any] | None = None,
     ) -> Shape:
         """note on one or more objects. Key: the source's id, else its content and what it is about."""
-        refs = sorted({id_of(each, "about") for each in listed("about", about)})
+        refs = sorted({subject_of(each, "about") for each in listed("about", about)})
         if not refs:
             raise RecordError("a note needs an object it is about")
         what = self.native_key(content, "note")

@@ -229,8 +229,8 @@ class ObservableShapes(Origin):
             creator_user_ref=id_of(user, "user", ("user-account",)) if user else None,
             parent_ref=id_of(parent, "parent", ("process",)) if parent else None,
         )
-        if not properties:
-            raise RecordError("a process without any property says nothing")
+        if not properties.keys() - {"created_time"}:
+            raise RecordError("a process needs more than a time: its pid, command line, image, user or parent")
         made = checked({"type": "process", "spec_version": SPEC, "id": drawn_id("process", key), **properties})
         along = [objects_of(each) for each in (image, user, parent) if each]
         return Shape(made, gather(*along, [made]), notes_of(image, user, parent))

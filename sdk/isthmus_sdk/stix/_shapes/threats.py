@@ -18,9 +18,9 @@ from isthmus_sdk.stix._shapes.core import (
     Shape,
     checked,
     gather,
-    id_of,
     notes_of,
     objects_of,
+    subject_of,
 )
 from isthmus_sdk.stix._shapes.reading import flag, listed, said, whole, words
 from isthmus_sdk.stix._time import both_ends, is_later
@@ -173,7 +173,7 @@ class ThreatShapes(Origin):
         made = self.versioned(
             "report", key, began, changed,
             name=title, published=out, report_types=words(report_types, "report_types"),
-            object_refs=sorted({id_of(each, "about") for each in items}), **self._common("report", common),
+            object_refs=sorted({subject_of(each, "about") for each in items}), **self._common("report", common),
         )  # fmt: skip
         return Shape(checked(made), gather(*map(objects_of, items), [made]), notes_of(*items))
 
