@@ -60,7 +60,7 @@ def instance_status(hub: Hub, name: str) -> dict[str, Any]:
         "records": last.get("records", 0),
         "quarantined": sum(count.waiting for count in hub.quarantine.counts() if count.instance == name),
         "error": failed["message"] if failed else None,
-        "isolation": "process",
+        "isolation": next((row["isolation"] for row in last.get("runs", ()) if "isolation" in row), "process"),
     }
 
 

@@ -54,6 +54,8 @@ class Hello(Frame, tag="hello"):
     streams: list[str]
     version: str = ""
     """Of the connector."""
+    isolation: str = "process"
+    """Level in force, see `isthmus_sdk.confine`."""
 
 
 class BlockFrame(Block, tag_field="type", tag="block", kw_only=True):

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isthmus_sdk import __version__, protocol
+from isthmus_sdk.confine import Confinement, Reach, confine
 from isthmus_sdk.errors import ConfigurationError, IsthmusError, ProtocolError
 from isthmus_sdk.masking import Masking
 from isthmus_sdk.reporting import FrameHandler, Reporter
@@ -46,6 +47,7 @@ class Worker:
     def __init__(self, connector: Connector[Any], writer: protocol.FrameWriter) -> None:
         self.connector = connector
         self.report = Reporter(writer)
+        self.isolation = "process"
         self._writer = writer
         self._window = Window()
         self._instance: Instance | None = None
@@ -67,6 +69,7 @@ class Worker:
                 connector=self.connector.name,
                 streams=list(self.connector.streams),
                 version=self.connector.manifest.version,
+                isolation=self.isolation,
             )
         )
 
@@ -273,7 +276,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     writer = protocol.FrameWriter(options.write)
     parent = os.getppid()
     try:
+        confinement = Confinement("process", "open") if options.reach is None else confine(options.reach)
         worker = _load(options.connector, writer)
+        worker.isolation = confinement.level
     except IsthmusError as error:
         Reporter(writer).fail(error)
         return error.exit_code
@@ -300,6 +305,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--path", action="append", default=[], metavar="DIR", help="a folder to import the connector from"
     )
+    parser.add_argument("--reach", type=Reach.parse, help="what the worker is confined to, as the hub writes it")
     return parser.parse_args(arguments)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from isthmus_hub.config import Config
+from isthmus_hub.runtime._reach import reach_of
 from isthmus_hub.secret_ref import SecretRef
 from isthmus_sdk import protocol
+from isthmus_sdk.confine import Reach
 from isthmus_sdk.errors import ConfigurationError, SecretError
 from isthmus_sdk.loader import Found
 from isthmus_sdk.manifest import Manifest
@@ -27,6 +30,8 @@ class Plan:
     source_id: str
     configure: protocol.Configure = field(repr=False)
     python: Path = Path(sys.executable)
+    reach: Reach | None = None
+    """What the worker is confined to; ``None``: it is not confined."""
 
 
 def plugin(found: Mapping[str, Found], name: str, *, kind: str, where: str) -> tuple[Found, Manifest]:
@@ -85,6 +90,7 @@ def plan(
         entry=found.value,
         streams=streams,
         source_id=config.source_id(name),
+        reach=reach_of(chosen, manifest, _home(found), record, os.environ),
         configure=protocol.Configure(
             hub=config.hub.name,
             instance=name,
@@ -105,3 +111,11 @@ def plan(
             record_dir=str(record) if record else None,
         ),
     )
+
+
+def _home(found: Found) -> Path | None:
+    """The folder of the top package: the manifest lies in it or below."""
+    if found.manifest_path is None:
+        return None
+    top = found.value.partition(":")[0].partition(".")[0]
+    return next((folder for folder in found.manifest_path.parents if folder.name == top), found.manifest_path.parent)

@@ -18,6 +18,7 @@ from typing import IO
 
 from isthmus_hub.runtime._bounds import Bounds
 from isthmus_sdk import faults, protocol
+from isthmus_sdk.confine import Reach
 from isthmus_sdk.errors import ProtocolError
 
 LINE_LIMIT = 4096
@@ -51,9 +52,14 @@ class WorkerProcess:
         path: Sequence[Path] = (),
         environ: Mapping[str, str] | None = None,
         bounds: Bounds = Bounds(),  # noqa: B008 - frozen
+        reach: Reach | None = None,
     ) -> None:
-        """Start it. ``path``: folders outside of the environment that the connector is imported from."""
+        """Start it. ``path``: folders outside of the environment that the connector is imported from; ``reach``: what
+        it is confined to.
+        """
         given = os.environ if environ is None else environ
+        for folder in reach.write if reach else ():
+            Path(folder).mkdir(parents=True, exist_ok=True)  # the kernel allows only what is there
         to_worker, self._write = os.pipe()
         self._read, from_worker = os.pipe()
         try:
@@ -69,6 +75,7 @@ class WorkerProcess:
                     "--write",
                     str(from_worker),
                     *(word for folder in path for word in ("--path", str(folder))),
+                    *(() if reach is None else ("--reach", reach.as_text())),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

@@ -57,6 +57,8 @@ class StreamRun:
     ignored: Counter[str] = field(default_factory=Counter)
     cursor: str | None = None
     error: Failure | None = None
+    isolation: str = "process"
+    """Level that held the worker, see `isthmus_sdk.confine`."""
     finished: bool = False
     """The worker said that the run is over."""
 
@@ -73,6 +75,7 @@ class StreamRun:
             "ignored": dict(self.ignored),
             "quarantined": self.quarantined,
             "cursor": self.cursor,
+            "isolation": self.isolation,
             "error": None
             if self.error is None
             else {"kind": self.error.kind, "group": self.error.group, "message": self.error.message},

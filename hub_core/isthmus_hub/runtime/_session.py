@@ -70,6 +70,8 @@ class Session:
         self._stop = stop or threading.Event()
         self._silence = silence
         self._stall = stall
+        self.isolation = "process"
+        """Level that the worker said it reached."""
         self._asides = 0
         self._progress_at = time.monotonic()
         self._start = start
@@ -84,6 +86,7 @@ class Session:
         try:
             worker = self._open()
             for run in runs:
+                run.isolation = self.isolation
                 if self._stop.is_set():
                     break
                 self._read(worker, run)
@@ -116,7 +119,7 @@ class Session:
             worker.stop()
 
     def _open(self) -> WorkerProcess:
-        worker = self._start(self._plan.entry, self._plan.python, say=self._say)
+        worker = self._start(self._plan.entry, self._plan.python, say=self._say, reach=self._plan.reach)
         try:
             self._greet(worker)
         except BaseException:
@@ -134,6 +137,7 @@ class Session:
             raise ProtocolError(
                 f"the worker speaks protocol {frame.protocol}, this hub {accepted}: install a matching isthmus-sdk"
             )
+        self.isolation = frame.isolation
         worker.send(self._plan.configure)
 
     def _read(self, worker: WorkerProcess, run: StreamRun) -> None:

@@ -2,97 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.hub.runtime.rogue import PATIENCE, Scene
 
-from isthmus_hub.bus import Ack
-from isthmus_hub.runtime import Plan, Session, StreamRun
 from isthmus_hub.runtime import _session as session_module
-from isthmus_hub.runtime._process import WorkerProcess
-from isthmus_sdk import protocol
-from isthmus_sdk.block import Block
 
 WRITE = "int(sys.argv[sys.argv.index('--write') + 1])"
-PATIENCE, LITTLE_PATIENCE = 60.0, 2.0
-
-
-class Nothing:
-    """Takes everything, keeps nothing."""
-
-    def cursors(self, instance: str, stream: str) -> dict[str, bytes]:
-        return {}
-
-    def block(self, instance: str, source_id: str, block: Block) -> Ack:
-        return Ack(1, 1)
-
-    def bad_record(self, instance: str, frame: protocol.Quarantine) -> None:
-        pass
-
-    def log(self, instance: str, level: str, event: str, fields: Mapping[str, Any]) -> None:
-        pass
-
-    def progress(self, run: StreamRun) -> None:
-        pass
-
-
-class Scene:
-    """A connector whose one stream runs ``body``, and one session with it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.workers: list[WorkerProcess] = []
-
-    def run(self, body: str, **options: Any) -> StreamRun:
-        package = self.folder / "rogue"
-        package.mkdir()
-        lines = "".join(f"    {line}\n" for line in body.splitlines())
-        (package / "__init__.py").write_text(
-            "import os, subprocess, sys, time\n"
-            "from isthmus_sdk import Connector, Settings, protocol\n"
-            "rogue = Connector(__name__, settings=Settings)\n"
-            "@rogue.stream('rows', model=dict)\n"
-            f"def rows(ctx):\n{lines}    return []\n"
-            "rows.maps(lambda record, stix: None)\n"
-        )
-        (package / "connector.toml").write_text('[connector]\nname = "rogue"\nversion = "1"\nsdk_api = ">=1"\n')
-        configure = protocol.Configure(
-            protocol=protocol.VERSION, hub="h", instance="rogue-north", source_id="r", files={"rows": []}
-        )
-        plan = Plan("rogue-north", "rogue", "rogue:rogue", ("rows",), "r", configure, Path(sys.executable))
-        [run] = Session(plan, Nothing(), Nothing(), start=self._start, **{"silence": PATIENCE, **options}).run()
-        return run
-
-    def _start(self, entry: str, python: Path, **options: Any) -> WorkerProcess:
-        self.workers.append(WorkerProcess(entry, python, path=[self.folder], **options))
-        return self.workers[-1]
-
-    def nothing_left(self) -> bool:
-        """No process of any worker's group runs any more."""
-        for worker in self.workers:
-            try:
-                os.killpg(worker.pid, 0)
-            except ProcessLookupError:
-                continue
-            return _only_zombies(worker.pid)
-        return True
-
-
-def _only_zombies(group: int) -> bool:
-    """Orphans are reaped by the system's first process, sooner or later."""
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, _, its_group = stat.read_text().rpartition(")")[2].split()[:3]
-        except OSError:
-            continue
-        if int(its_group) == group and state != "Z":
-            return False
-    return True
+LITTLE_PATIENCE = 2.0
 
 
 @pytest.fixture
