@@ -162,11 +162,16 @@ def _plugins() -> Iterator[Finding]:
 
 
 def _isolation() -> Iterator[Finding]:
-    yield Finding(
-        "ok",
-        "isolation",
-        "process: every connector instance runs in its own process with only its own secrets; network: advisory",
-    )
+    from isthmus_sdk.confine import NETWORK_SINCE, landlock_version
+
+    version = landlock_version()
+    if not version:
+        said = "process: own process, own secrets only; this kernel has no Landlock, so files of this user are not out of reach"
+    elif version < NETWORK_SINCE:
+        said = "confined: own process, own secrets and files only; this kernel's Landlock knows no ports"
+    else:
+        said = "confined: own process, own secrets and files only, TCP only to the ports of its addresses"
+    yield Finding("ok" if version else "warning", "isolation", f"{said}; network: advisory")
 
 
 def _keyring() -> Iterator[Finding]:
