@@ -12,6 +12,7 @@ That gives guarantee 2 without a time limit; the server's own ``Nats-Msg-Id`` wi
 from __future__ import annotations
 
 import asyncio
+import secrets
 import threading
 import time
 from datetime import datetime
@@ -312,20 +313,24 @@ async def _consume(link: Link, name: str, start: dict[str, object], limit: int |
         "num_replicas": 1,
         "inactive_threshold": 30_000_000_000,
     }
-    made = await link.request(f"CONSUMER.CREATE.{name}", {"stream_name": name, "config": config})
+    consumer = f"{link.access.prefix}-{secrets.token_hex(8)}"
+    subject = f"CONSUMER.CREATE.{name}.{consumer}" + (
+        f".{start['filter_subject']}" if "filter_subject" in start else ""
+    )
+    made = await link.request(subject, {"stream_name": name, "config": {**config, "name": consumer}})
     wanted = made["num_pending"] if limit is None else min(limit, made["num_pending"])
     found: list[Message] = []
     try:
         while len(found) < wanted:
             batch = min(HEADERS_AT_ONCE, wanted - len(found))
             more = await link.gather(
-                f"CONSUMER.MSG.NEXT.{name}.{made['name']}", {"batch": batch, "no_wait": True}, batch, once=True
+                f"CONSUMER.MSG.NEXT.{name}.{consumer}", {"batch": batch, "no_wait": True}, batch, once=True
             )
             if not more:
                 break
             found += more
     finally:
-        await link.request(f"CONSUMER.DELETE.{name}.{made['name']}", None)
+        await link.request(f"CONSUMER.DELETE.{name}.{consumer}", None)
     if len(found) < wanted:
         raise StorageFault(f"stream {name} on {link.access.where}: the server stopped in the middle; try again")
     return found

@@ -16,14 +16,6 @@ ENGINES = ("memory", "sqlite", "jetstream")
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
-def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
-    """One server for all tests, which syncs before it acknowledges; each test has a prefix of its own."""
-    server = NatsServer(tmp_path_factory.mktemp("nats")).start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture(params=ENGINES)
 def make_bus(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeBus]:
     """Opens the same bus again and again; whatever is still open at the end is closed."""
