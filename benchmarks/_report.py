@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 
@@ -39,3 +39,25 @@ def seconds(work: Callable[[], object], rounds: int) -> float:
         work()
         spent.append(time.perf_counter() - begin)
     return statistics.median(spent)
+
+
+def cpu_seconds(sides: Mapping[str, Callable[[], Callable[[], object]]], rounds: int) -> dict[str, list[float]]:
+    """CPU seconds of each side, one entry a round; the sides take turns, so that all of them meet the same machine.
+
+    A side is called for its work before each round: what it prepares there is not measured. One round more than asked is
+    run, and not counted: it compiles and fills caches.
+    """
+    spent: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(rounds + 1):
+        for name, side in sides.items():
+            work = side()
+            begin = time.process_time()
+            work()
+            if number:
+                spent[name].append(time.process_time() - begin)
+    return spent
+
+
+def median_ratio(others: list[float], own: list[float]) -> float:
+    """Median over the rounds of how many times longer the others took."""
+    return statistics.median(other / mine for other, mine in zip(others, own, strict=True))

@@ -51,7 +51,7 @@ def read_bundle(data: bytes | str) -> list[Json]:
         check(value)
         return [value]
     objects = value.get("objects")
-    if not _is_plain_envelope(value) or any(explain(obj)[0] for obj in doubtful(value["objects"])):
+    if not _is_plain_envelope(value) or any(map(_is_wrong, doubtful(value["objects"]))):
         check(value)
     return objects or []
 
@@ -64,6 +64,10 @@ def _is_plain_envelope(bundle: Json) -> bool:
         and id.startswith("bundle--")
         and is_identifier(id)
         and isinstance(objects, list)
-        and all(isinstance(obj, dict) and obj.get("type") != "bundle" for obj in objects)
         and bool(objects)
     )
+
+
+def _is_wrong(obj: Any) -> bool:
+    """Whether ``obj`` should not be in a bundle: what is no object, another bundle, an invalid object."""
+    return not isinstance(obj, dict) or obj.get("type") == "bundle" or bool(explain(obj)[0])
