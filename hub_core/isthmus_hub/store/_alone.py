@@ -33,12 +33,14 @@ _KNOWN = """
     CROSS JOIN provenance AS p ON p.object = c.value AND p.source = ?
 """
 CONFIRM = """
-    UPDATE provenance SET observed = ?1, last_observed = max(last_observed, ?1)
+    UPDATE provenance SET observed = ?1, last_observed = max(last_observed, ?1),
+        seal = seal - observed + ?1 - last_observed + max(last_observed, ?1)
     WHERE source = ?2 AND object IN (SELECT value FROM carray(?3))
 """
 _RENEW = """
-    UPDATE provenance SET modified = ?, observed = ?, hash = ?, last_observed = ?, markings = ?, said = ?
-    WHERE object = ? AND source = ?
+    UPDATE provenance SET modified = ?1, observed = ?2, hash = ?3, last_observed = ?4, markings = ?5, said = ?6,
+        seal = seal - modified + ?1 - observed + ?2 - last_observed + ?4
+    WHERE object = ?7 AND source = ?8
 """
 
 

@@ -79,7 +79,7 @@ class Entries:
         )
 
     def _write_claims(self, entries: list[Entry], new: set[str]) -> None:
-        marks = "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        marks = "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         for verb, wanted in (("INSERT", True), ("INSERT OR REPLACE", False)):
             self._connection.executemany(
                 f"{verb} INTO provenance {marks}",
@@ -166,12 +166,14 @@ class Entries:
         for entry in entries:
             if entry.type is None or entry.described:
                 continue
+            type = words[entry.type]
+            seal = type + (entry.created or 0)
             if entry.mentioned or entry.told_by:
-                known.append((words[entry.type], entry.created, entry.links, entry.no))
+                known.append((type, entry.created, entry.links, seal, entry.no))
             else:
-                new.append((entry.no, key(entry.id), entry.id, words[entry.type], entry.created, entry.links))
-        self._connection.executemany("INSERT INTO ident VALUES (?, ?, ?, ?, ?, ?)", new)
-        self._connection.executemany("UPDATE ident SET type = ?, created = ?, links = ? WHERE no = ?", known)
+                new.append((entry.no, key(entry.id), entry.id, type, entry.created, entry.links, seal))
+        self._connection.executemany("INSERT INTO ident VALUES (?, ?, ?, ?, ?, ?, ?)", new)
+        self._connection.executemany("UPDATE ident SET type = ?, created = ?, links = ?, seal = ? WHERE no = ?", known)
 
     def _remove_old_links(self, entry: Entry, values: list[_links.Value], links: list[_links.Link]) -> None:
         old = self.stored_body(entry)

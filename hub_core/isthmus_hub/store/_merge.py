@@ -72,6 +72,14 @@ class Claim:
             self.markings,
             self.capped,
             self.said,
+            object
+            + source
+            + self.modified
+            + self.observed
+            + self.first_observed
+            + self.last_observed
+            + self.first_offset
+            + self.capped,
         )
 
     def absorb(self, other: Claim) -> bool:

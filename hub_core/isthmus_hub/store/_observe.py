@@ -33,7 +33,8 @@ _LOOKUP = """
 _ID, _NO, _TYPE, _CREATED, _LINKS, _SOURCE, _MODIFIED, _OBSERVED, _HASH, _FIRST_OBSERVED = range(10)
 _LAST_OBSERVED, _FIRST_OFFSET, _MARKINGS, _CAPPED = range(10, 14)
 _RESTAMP = """
-    UPDATE provenance SET modified = ?1, observed = ?2, last_observed = max(last_observed, ?2), said = x''
+    UPDATE provenance SET modified = ?1, observed = ?2, last_observed = max(last_observed, ?2), said = x'',
+        seal = seal - modified + ?1 - observed + ?2 - last_observed + max(last_observed, ?2)
     WHERE source = ?3 AND object = ?4
 """
 

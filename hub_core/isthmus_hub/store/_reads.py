@@ -10,13 +10,16 @@ from operator import itemgetter
 from typing import Any
 
 import apsw
+import zstandard
 
+from isthmus_hub._sqlite import StorageDamaged
 from isthmus_hub.store import _links, _merge, _times
 from isthmus_hub.store._bodies import Bodies
 from isthmus_hub.store._intern import Sources, Words, key
 from isthmus_hub.store._schema import COUNTERS
 from isthmus_hub.store._types import Communication, Direction, Edge, Json, Provenance, Rejected, Side, Stored
 from isthmus_sdk import stix
+from isthmus_sdk.errors import RecordError
 
 _PAGE = 1_000
 _STORED = """
@@ -108,6 +111,14 @@ class Reads(ABC):
 
     def _stored(self, connection: apsw.Connection, rows: Sequence[Any]) -> Stored:
         """From the rows of one object, which differ in the claim only."""
+        try:
+            return self._assembled(connection, rows)
+        except (OverflowError, TypeError) as error:
+            raise StorageDamaged(
+                f"{rows[0][1]}: the store holds a time that is none; run `isthmus store check`"
+            ) from error
+
+    def _assembled(self, connection: apsw.Connection, rows: Sequence[Any]) -> Stored:
         _, id, created, dictionary, body = rows[0][:_CLAIMS_FROM]
         claims = {row[_CLAIMS_FROM]: _merge.Claim(*row[_CLAIMS_FROM + 1 :]) for row in rows}
         names = {source: self._sources.name(connection, source) for source in claims}
@@ -134,7 +145,12 @@ class Reads(ABC):
         if dictionary > bodies.current:  # learned by another process
             with self._reading() as connection:
                 bodies.load(connection)
-        return stix.decode(bodies.unpack(dictionary, body))
+        try:
+            return stix.decode(bodies.unpack(dictionary, body))
+        except (zstandard.ZstdError, KeyError, TypeError, UnicodeError, RecordError) as error:
+            raise StorageDamaged(
+                f"an object of the store cannot be read ({error}): `isthmus store check` names it and sets it aside"
+            ) from error
 
     # -- by value, by edge -------------------------------------------------------------------------------------------
 

@@ -11,6 +11,10 @@ from isthmus_hub._sqlite import FileKind
 
 COUNTERS = ("connections", "bytes_out", "bytes_in", "packets_out", "packets_in", "late", "overflow")
 
+PROVENANCE_SUM = "object + source + modified + observed + first_observed + last_observed + first_offset + capped"
+IDENT_SUM = "type + ifnull(created, 0)"
+"""What ``seal`` holds, so that `_check` can see a flipped bit in numbers that nothing else can be compared with."""
+
 KIND = FileKind(
     name="store",
     application_id=0x49534D53,  # "ISMS"
@@ -67,5 +71,14 @@ KIND = FileKind(
             body BLOB NOT NULL);
         CREATE INDEX former_object ON former (object, until);
         """,
+        f"""
+        ALTER TABLE provenance ADD COLUMN seal INTEGER NOT NULL DEFAULT 0;
+        UPDATE provenance SET seal = {PROVENANCE_SUM};
+        ALTER TABLE ident ADD COLUMN seal INTEGER NOT NULL DEFAULT 0;
+        UPDATE ident SET seal = {IDENT_SUM} WHERE type NOTNULL;
+        -- what a check found broken, as it was found
+        CREATE TABLE damaged (no INTEGER PRIMARY KEY, side TEXT NOT NULL, object INTEGER NOT NULL,
+            dictionary INTEGER NOT NULL, body BLOB NOT NULL);
+        """,  # noqa: S608 - the sums above
     ),
 )

@@ -307,10 +307,23 @@ class Store(Explores):
         with self.transaction() as transaction:
             transaction._connection.execute("DELETE FROM outbox WHERE seq <= ?", (up_to,))
 
-    def check(self) -> list[str]:
-        """Read and verify everything; what is wrong, in words. Empty: nothing is."""
+    def check(self, *, quarantine: bool = False) -> list[str]:
+        """Read and verify everything; what is wrong, in words. Empty: nothing is.
+
+        ``quarantine`` takes objects that cannot be believed out of the tables (they are kept aside as they are), so that
+        nothing is answered from them and the rest goes on. Raises `StorageDamaged` where the file cannot be read at all.
+        """
         with self._reading() as connection:
-            return _check.problems(connection, self._store_bodies)
+            report = _check.examine(connection, self._store_bodies)
+        if quarantine and (report.observed or report.resolved):
+            with self.transaction() as transaction:
+                _check.set_aside(transaction._connection, report)
+            count = len(report.observed) + len(report.resolved)
+            report.problems.append(
+                f"{count} objects were set aside; sources that report them again bring them back, "
+                "and `isthmus store rebuild` brings back all"
+            )
+        return report.problems
 
     def digest(self) -> str:
         """One value for everything observed: equal for stores that were told the same, in any order and however often."""
