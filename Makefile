@@ -1,12 +1,13 @@
 # make demo     set everything up in .venv and run the main job on a simulated site
 # make test     the quick suite          make faults   kill matrix and hostile servers
 # make check    lint, types, import rules   make bench   speed, each figure against its peer
+# make fuzz     atheris over everything that reads what others wrote, a minute each
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 
-.PHONY: demo test faults check bench lock install clean
+.PHONY: demo test faults check bench fuzz lock install clean
 
 demo: install
 	$(BIN)/isthmus demo $(DEMO)
@@ -25,6 +26,9 @@ check: install
 
 bench: install
 	$(BIN)/python -m benchmarks $(BENCH)
+
+fuzz: install
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 lock: install
 	$(BIN)/python .ci/lock.py
