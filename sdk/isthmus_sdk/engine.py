@@ -47,6 +47,17 @@ class Rejected:
     raw: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A value that could not be normalised and was left out of its object; the record itself was mapped."""
+
+    index: int
+    """Position of the record in its page, from 0."""
+    native_id: str
+    note: str
+    """Its place in the object, a colon, what is wrong with it."""
+
+
 @dataclass(slots=True)
 class Outcome:
     """What became of one page."""
@@ -55,6 +66,8 @@ class Outcome:
     mapped: int = 0
     ignored: Counter[str] = field(default_factory=Counter)
     quarantined: list[Rejected] = field(default_factory=list)
+    notes: list[Noted] = field(default_factory=list)
+    """What mappings could not normalise, each once per record."""
     objects: dict[str, tuple[dict[str, Any], bytes]] = field(default_factory=dict)
     """Object and its encoding by id, in order of appearance."""
     raw_bytes: int = 0
@@ -196,11 +209,15 @@ class PageMapper:
     def _mapped(self, out: Outcome, index: int, raw: bytes, record: Any, builder: Builder) -> list[dict[str, Any]]:
         """The objects of one record; none where it is ignored or rejected, which is then counted."""
         made: list[dict[str, Any]] = []
+        notes: list[str] = []
         try:
             assert self.stream.mapping is not None, f"stream {self.stream.name} has no @maps function"
-            flatten(self.stream.mapping(record, builder), made)
+            flatten(self.stream.mapping(record, builder), made, notes)
             if not made:
                 out.ignored[NOTHING] += 1
+            elif notes:
+                native_id = self.records.native_id(raw)
+                out.notes += [Noted(index, native_id, cut(note)) for note in dict.fromkeys(notes)]
             return made
         except Exception as error:  # a mapping is somebody else's code: one record must not stop the stream
             self._give_up(out, index, raw, error, "map")
@@ -284,9 +301,14 @@ _DICTS = {dict}
 _SEVERAL = frozenset({stix.Shape, tuple, list, GeneratorType})
 
 
-def flatten(made: Any, out: list[dict[str, Any]]) -> None:
-    """STIX objects of whatever a mapping gave: a dict, a shape, an object of ``stix2``, ``None``, or an iterable of these."""
+def flatten(made: Any, out: list[dict[str, Any]], notes: list[str]) -> None:
+    """STIX objects of whatever a mapping gave: a dict, a shape, an object of ``stix2``, ``None``, or an iterable of these.
+
+    What shapes could not normalise goes to ``notes``.
+    """
     kind = type(made)
+    if kind is stix.Shape and made.notes:
+        notes.extend(made.notes)
     if kind is dict:
         out.append(made)
     elif kind in _SEVERAL or isinstance(made, tuple | list):
@@ -297,8 +319,10 @@ def flatten(made: Any, out: list[dict[str, Any]]) -> None:
                 out.append(item)
             elif kind is stix.Shape and set(map(type, item.objects)) == _DICTS:
                 out.extend(item.objects)
+                if item.notes:
+                    notes.extend(item.notes)
             else:
-                flatten(item, out)
+                flatten(item, out, notes)
     elif isinstance(made, Mapping):
         if type(made).__module__.partition(".")[0] == "stix2":
             from isthmus_sdk.stix import interop
@@ -308,9 +332,19 @@ def flatten(made: Any, out: list[dict[str, Any]]) -> None:
             out.append(dict(made))
     elif isinstance(made, Iterable) and not isinstance(made, str | bytes | bytearray):
         for item in made:
-            flatten(item, out)
+            flatten(item, out, notes)
     elif made is not None:
         raise RecordError(f"a mapping yields STIX objects, not {type(made).__name__}")
 
 
-__all__ = ["ALREADY_READ", "NOTHING", "Collector", "MakeBuilder", "Outcome", "PageMapper", "Rejected", "flatten"]
+__all__ = [
+    "ALREADY_READ",
+    "NOTHING",
+    "Collector",
+    "MakeBuilder",
+    "Noted",
+    "Outcome",
+    "PageMapper",
+    "Rejected",
+    "flatten",
+]

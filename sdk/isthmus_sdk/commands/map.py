@@ -6,6 +6,7 @@ sorted by id.
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from isthmus_sdk.context import Context
-from isthmus_sdk.engine import Outcome, PageMapper
+from isthmus_sdk.engine import Noted, Outcome, PageMapper
 from isthmus_sdk.errors import ConfigurationError, SourceError
 from isthmus_sdk.page import Page
 from isthmus_sdk.settings import configure
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 EPOCH = "1970-01-01T00:00:00.000Z"
 """``observed_at`` of a pipe, which has no time of its own."""
 PARTIAL = 4
+_POSITION = re.compile(r"\[[0-9]+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ class Mapped:
     objects: list[bytes]
     """Canonical JSON, sorted by id."""
     report: dict[str, Any]
-    """``{"records", "mapped", "ignored", "quarantined", "objects", "unused_fields"}``."""
+    """``{"records", "mapped", "ignored", "quarantined", "objects", "unused_fields", "notes"}``."""
     exit_code: int
     problem: str | None = None
     """What could not be read; everything else was mapped."""
@@ -135,6 +137,7 @@ class _Account:
         self._objects: dict[str, bytes] = {}
         self._ignored: Counter[str] = Counter()
         self._quarantined: list[dict[str, Any]] = []
+        self._notes: dict[str, dict[str, Any]] = {}
         self._records = 0
         self._mapped = 0
 
@@ -165,9 +168,21 @@ class _Account:
                     "stage": bad.stage,
                 }
             )
+        for noted in outcome.notes:
+            self._note(noted)
         self._ignored.update(outcome.ignored)
         self._mapped += outcome.mapped
         self._records += outcome.records
+
+    def _note(self, noted: Noted) -> None:
+        """Counted by place, whatever the position in a list there; the first of each place is told."""
+        place, _, note = noted.note.partition(": ")
+        path = _POSITION.sub("[]", place)
+        if path in self._notes:
+            self._notes[path]["count"] += 1
+        else:
+            first = {"index": self._records + noted.index, "native_id": noted.native_id, "note": note}
+            self._notes[path] = {"path": path, "count": 1, "first": first}
 
     def result(self, problem: str | None) -> Mapped:
         """The whole run."""
@@ -179,6 +194,7 @@ class _Account:
             "quarantined": self._quarantined,
             "objects": len(objects),
             "unused_fields": dict(sorted(self._unused.counts.items())) if self._unused else {},
+            "notes": [self._notes[path] for path in sorted(self._notes)],
         }
         if problem:
             report["error"] = problem

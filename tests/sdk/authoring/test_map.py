@@ -261,3 +261,22 @@ def test_errors_of_the_tree_have_their_exit_codes(
 def test_settings_errors_are_of_the_tree() -> None:
     assert issubclass(SettingsError, ConfigurationError)
     assert issubclass(SecretError, ConfigurationError)
+
+
+def test_what_a_mapping_could_not_normalise_is_in_the_report(
+    tmp_path: Path, acme: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = iter(("10.0.0.1", "10.0.0.999", "010.0.0.1"))
+
+    def mapping(record: Any, builder: stix.Builder) -> Any:
+        device = builder.asset(record.id, name="n", interfaces=[stix.Interface(ips=[next(addresses)])])
+        yield builder.alert(record.id, title="t", first_seen=5, subjects=[stix.Subject(device)])
+        yield device
+
+    stream = acme.streams["alerts"]
+    monkeypatch.setattr(stream, "mapping", mapping)
+    mapped = map_files(acme, stream, [write(tmp_path / "in.ndjson", alert(1), alert(2), alert(3))])
+    assert mapped.report["mapped"] == 3
+    (noted,) = mapped.report["notes"]
+    assert (noted["path"], noted["count"]) == ("interfaces[].ips", 2), "once per record, though two shapes carry it"
+    assert noted["first"] == {"index": 1, "native_id": "a2", "note": "'10.0.0.999' is not an IP address"}
