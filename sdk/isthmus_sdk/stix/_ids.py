@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from hashlib import blake2b, sha1
 from typing import Any, Final
 
@@ -54,7 +53,7 @@ def sco_id(type: str, properties: Mapping[str, Any]) -> str:
     if type in _SINGLE_VALUE:
         value = properties.get("value")
         if value.__class__ is str:
-            return _value_id(type, value)
+            return value_id(type, value)
     entry = TYPES.get(type)
     if entry is None or entry.family != "SCO":
         raise RecordError(f"{type!r} is not a cyber observable of STIX 2.1: it has no id contributing properties")
@@ -64,17 +63,16 @@ def sco_id(type: str, properties: Mapping[str, Any]) -> str:
     return drawn_id(type, {name: value for name, value in properties.items() if name != "id" and value is not None})
 
 
-def _value_id(type: str, value: str) -> str:
-    """`sco_id` of the observables whose one contributing property is ``value``: addresses, names, URLs."""
+def value_id(type: str, value: str) -> str:
+    """`sco_id` of the observables whose one contributing property is ``value``: addresses, names, URLs.
+
+    Not cached: what a miss costs is what an id costs, and most values of an inventory do not come again.
+    """
     try:
         return f"{type}--{_uuid5(_OASIS, json_bytes({'value': value}))!s}"
     except UnicodeError:
         json_text(value)  # says what is wrong with it
         raise
-
-
-value_id = lru_cache(maxsize=8_192)(_value_id)
-"""`_value_id` for mappings: the same addresses come in record after record."""
 
 
 def sdo_id(type: str, key: Mapping[str, Any]) -> str:

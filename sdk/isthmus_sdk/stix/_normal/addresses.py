@@ -88,7 +88,6 @@ def adapter_mac(value: object) -> str | None:
     return found
 
 
-@lru_cache(maxsize=8_192)
 def _ip(value: str) -> str | None:
     if is_ipv4(value) and "/" not in value and value != "0.0.0.0":  # noqa: S104 - compared, not bound
         return value
