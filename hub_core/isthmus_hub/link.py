@@ -193,7 +193,7 @@ def check(hub: Hub) -> list[str]:
     """Reach the centre and look at it, changing nothing; returns findings. Raises what is wrong with the link."""
     address = centre_of(hub)
     with closing(hub.open_bus(address)) as centre:
-        health = centre.health()
+        health = centre.health((OBSERVED, HUBS))
         found = presences(centre)
     where = forwarding(hub.bus)
     others = [

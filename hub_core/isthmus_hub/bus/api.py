@@ -324,8 +324,11 @@ class Bus(ABC):
         """
 
     @abstractmethod
-    def health(self) -> Health:
-        """State of the bus, cheap enough to ask every few seconds."""
+    def health(self, streams: Sequence[str] | None = None) -> Health:
+        """State of the bus, cheap enough to ask every few seconds.
+
+        With ``streams`` only of these, where they exist: for whoever may not look at the others.
+        """
 
     @abstractmethod
     def check(self) -> CheckReport:

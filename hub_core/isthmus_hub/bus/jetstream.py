@@ -194,9 +194,11 @@ class JetStreamBus(Bus):
 
     # -- state -------------------------------------------------------------------------------------------------------
 
-    def health(self) -> Health:
-        streams, replicas = [], self.access.replicas
+    def health(self, streams: Sequence[str] | None = None) -> Health:
+        listed, replicas = [], self.access.replicas
         for name in self.streams():
+            if streams is not None and name not in streams:
+                continue
             there = self._writable(name)
             info = self._link.call(
                 self._link.request(f"STREAM.INFO.{there.log.name}", {"subjects_filter": there.log.part_subject})
@@ -205,15 +207,15 @@ class JetStreamBus(Bus):
             state = info["state"]
             blocks = state["messages"] - sum((state.get("subjects") or {}).values())
             first, last = self.ends(name)
-            streams.append(
+            listed.append(
                 StreamHealth(name, first, last, blocks, state["bytes"], tuple(self.groups(name)), there.reading.gaps())
             )
         found = self._durable.finding(replicas)
         warnings = [*found.warnings]
         warnings += [
-            f"stream {s.name}: offsets {gap.first}-{gap.last} are lost: {gap.reason}" for s in streams for gap in s.gaps
+            f"stream {s.name}: offsets {gap.first}-{gap.last} are lost: {gap.reason}" for s in listed for gap in s.gaps
         ]
-        return Health("jetstream", found.durability, None, self._link.nc.is_connected, tuple(streams), tuple(warnings))
+        return Health("jetstream", found.durability, None, self._link.nc.is_connected, tuple(listed), tuple(warnings))
 
     def check(self) -> CheckReport:
         blocks = entries = 0

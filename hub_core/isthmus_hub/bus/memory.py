@@ -202,13 +202,14 @@ class MemoryBus(Bus):
                 del log.ids[block_id]
             return Retained(dropped, log.first)
 
-    def health(self) -> Health:
+    def health(self, streams: Sequence[str] | None = None) -> Health:
         with self._changed:
-            streams = tuple(
+            found = tuple(
                 StreamHealth(name, log.first, log.last, len(log.blocks), log.stored_bytes, tuple(self.groups(name)))
                 for name, log in sorted(self._memory.streams.items())
+                if streams is None or name in streams
             )
-        return Health("memory", "volatile", None, True, streams)
+        return Health("memory", "volatile", None, True, found)
 
     def check(self) -> CheckReport:
         with self._changed:

@@ -131,20 +131,21 @@ class SqliteBus(Bus):
         finally:
             self._space.take_reserve()
 
-    def health(self) -> Health:
-        streams = []
+    def health(self, streams: Sequence[str] | None = None) -> Health:
+        found = []
         for name in self.streams():
-            log = self._writable(name)
-            first, last, blocks, size = log.head()
-            streams.append(StreamHealth(name, first, last, blocks, size, tuple(self.groups(name)), log.gaps()))
+            if streams is None or name in streams:
+                log = self._writable(name)
+                first, last, blocks, size = log.head()
+                found.append(StreamHealth(name, first, last, blocks, size, tuple(self.groups(name)), log.gaps()))
         free, accepting = self._space.free(), self._space.admits(0)
         warnings = []
         if not accepting:
             warnings.append(f"{free} bytes are free on the disk, intake stops below {self._space.low_water}")
         warnings += [
-            f"stream {s.name}: offsets {gap.first}-{gap.last} are lost: {gap.reason}" for s in streams for gap in s.gaps
+            f"stream {s.name}: offsets {gap.first}-{gap.last} are lost: {gap.reason}" for s in found for gap in s.gaps
         ]
-        return Health("sqlite", "flushed", free, accepting, tuple(streams), tuple(warnings))
+        return Health("sqlite", "flushed", free, accepting, tuple(found), tuple(warnings))
 
     def check(self) -> CheckReport:
         reports = [_scan.check(self._writable(name)) for name in self.streams()]

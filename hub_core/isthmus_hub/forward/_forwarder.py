@@ -20,7 +20,7 @@ import structlog
 import tenacity
 
 from isthmus_hub.bus import EARLIEST, Bus, OffsetExpired, StoredBlock
-from isthmus_hub.forward._roster import Claim, NameTaken, Roster, conflicts
+from isthmus_hub.forward._roster import HUBS, Claim, NameTaken, Roster, conflicts
 from isthmus_sdk.errors import IsthmusError
 
 log = structlog.get_logger("isthmus.forward")
@@ -220,7 +220,7 @@ class Forwarder:
         living = self._roster.say(
             claims=who.claims(), end=where.end, pending=where.pending, gaps=self._gaps, timeout=PUBLISH_SECONDS
         )
-        health = centre.health()
+        health = centre.health((OBSERVED, HUBS))
         now = max((presence.stored_at or 0.0 for presence in living), default=0.0)
         warnings = (*health.warnings, *conflicts(living, now))
         for warning in set(warnings) - set(self.state.warnings):
