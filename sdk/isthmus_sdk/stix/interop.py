@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from isthmus_sdk.errors import RecordError
-from isthmus_sdk.stix._ids import drawn_id, sco_id
+from isthmus_sdk.stix._check import check
 from isthmus_sdk.stix._json import Json, decode, encode
-from isthmus_sdk.stix._table import TYPES
+from isthmus_sdk.stix._pattern import FOREIGN_LIMIT, read_pattern
+from isthmus_sdk.stix._upgrade import upgrade
 
 
 def from_stix2(obj: Any) -> Json:
@@ -25,89 +26,53 @@ def from_stix2(obj: Any) -> Json:
 
 
 def to_stix2(obj: Mapping[str, Any]) -> Any:
-    """The ``stix2`` object of a dict; custom types and properties are kept.
+    """The ``stix2`` object of a dict; custom properties are kept, and a type stix2 does not know stays a dict.
 
-    Raises `RecordError` where stix2 refuses the object, or is not installed.
+    Nothing is ever registered with stix2: its expression for type names takes exponential time on hostile ones. Patterns
+    that would exhaust its parser are refused here. Raises `RecordError` where stix2 refuses the object, or is not installed.
     """
     try:
         import stix2
     except ImportError as error:
         raise RecordError("stix2 is not installed: pip install 'isthmus-sdk[stix2]'") from error
+    pattern = obj.get("pattern")
+    if isinstance(pattern, str) and read_pattern(pattern).comparisons > FOREIGN_LIMIT:
+        raise RecordError(f"stix2 cannot read a pattern of more than {FOREIGN_LIMIT} comparisons", path="pattern")
     try:
         return stix2.parse(decode(encode(obj)), allow_custom=True)
-    except (stix2.exceptions.STIXError, ValueError, TypeError, KeyError) as error:
+    except (stix2.exceptions.STIXError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise RecordError(f"stix2 refuses {obj.get('id', 'the object')}: {error}") from error
 
 
-def upgrade(obj: Json) -> list[Json]:
-    """STIX 2.0 to 2.1: the object with a version, and the observables that its ``objects`` held, referents first.
+def objects_in(document: Any) -> Iterator[Json]:
+    """The objects of a bundle, a list or one object (dicts, ``stix2`` objects, or JSON as bytes or text), as STIX 2.1.
 
-    An object that already is 2.1, or of a type only 2.1 has, comes back alone and unchanged. Raises `RecordError` where
-    local references run in a circle or into nothing.
+    STIX 2.0 is upgraded. Unknown types, custom properties and unknown extensions stay byte for byte what they were in
+    canonical JSON; nothing is checked. Raises `RecordError` for what is none of these.
     """
-    entry = TYPES.get(str(obj.get("type")))
-    if "spec_version" in obj or (entry is not None and entry.family == "SCO"):
-        return [obj]
-    made = {**obj, "spec_version": "2.1"}
-    if made.get("type") == "indicator" and isinstance(made.get("pattern"), str):
-        made.setdefault("pattern_type", "stix")
-    if made.get("type") == "malware":
-        made.setdefault("is_family", False)
-    if made.get("type") == "observed-data" and isinstance(made.get("objects"), Mapping):
-        observables = _observables(made.pop("objects"))
-        made["object_refs"] = sorted(observables)
-        return [*observables.values(), made]
-    return [made]
+    if isinstance(document, bytes | str):
+        text = document.encode() if isinstance(document, str) else document
+        document = decode(b'{"objects":' + text.removeprefix(b"\xef\xbb\xbf") + b"}")["objects"]
+    if isinstance(document, list | tuple):
+        for each in document:
+            yield from objects_in(each)
+        return
+    obj = from_stix2(document)
+    if obj.get("type") != "bundle":
+        yield from upgrade(obj)
+        return
+    inner = obj.get("objects", [])
+    if not isinstance(inner, list) or not all(isinstance(each, dict) for each in inner):
+        raise RecordError("the bundle's objects are no list of objects", path="objects")
+    for each in inner:
+        yield from upgrade(each)
 
 
-def _observables(local: Mapping[str, Any]) -> dict[str, Json]:
-    """Observables by id, in an order in which every reference points back."""
-    ids: dict[str, str] = {}
-    done: dict[str, Json] = {}
-    waiting = {str(key): dict(item) for key, item in local.items() if isinstance(item, Mapping)}
-    while waiting:
-        ready = [key for key, item in waiting.items() if _pointed_at(item) <= ids.keys()]
-        if not ready:
-            raise RecordError(f"local references of {sorted(waiting)} run in a circle or into nothing", path="objects")
-        for key in ready:
-            item = _pointing(waiting.pop(key), ids)
-            kind = str(item.get("type"))
-            entry = TYPES.get(kind)
-            known = entry is not None and entry.family == "SCO"
-            id = sco_id(kind, item) if known else drawn_id(kind, item)
-            ids[key] = id
-            done[id] = {"type": kind, "spec_version": "2.1", "id": id, **{n: v for n, v in item.items() if n != "type"}}
-    return done
-
-
-def _pointed_at(value: Any) -> set[str]:
-    """Local keys that an observable refers to, in its structures too."""
-    found: set[str] = set()
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        for name, child in item.items() if isinstance(item, Mapping) else ():
-            if name.endswith("_ref") and isinstance(child, str):
-                found.add(child)
-            elif name.endswith("_refs") and isinstance(child, list):
-                found.update(each for each in child if isinstance(each, str))
-            else:
-                stack.extend(child if isinstance(child, list) else [child])
-    return found
-
-
-def _pointing(value: Any, ids: Mapping[str, str]) -> Any:
-    """The observable with local keys replaced by ids."""
-    if isinstance(value, list):
-        return [_pointing(each, ids) for each in value]
-    if not isinstance(value, Mapping):
-        return value
-    made: Json = {}
-    for name, child in value.items():
-        if name.endswith("_ref") and isinstance(child, str):
-            made[name] = ids[child]
-        elif name.endswith("_refs") and isinstance(child, list):
-            made[name] = [ids[each] if isinstance(each, str) else each for each in child]
-        else:
-            made[name] = _pointing(child, ids)
+def checked(obj: Any) -> Json:
+    """The plain dict of a mapping or ``stix2`` object that breaks no rule. Raises `InvalidObject` or `RecordError`."""
+    made = from_stix2(obj)
+    check(made)
     return made
+
+
+__all__ = ["checked", "from_stix2", "objects_in", "to_stix2", "upgrade"]
