@@ -22,6 +22,12 @@ COVERAGE: Final = "extension-definition--244ad8cb-2a95-5f6a-b4cc-74508a31bf49"
 AUTHOR: Final = "identity--93c6e525-aaaa-5abe-bc1b-e549e62adbd5"
 PUBLISHED: Final = "2025-01-01T00:00:00.000Z"
 
+VERSIONS: Final = dict.fromkeys((ASSET, COMMUNICATION, EXPOSURE, ALERT, COVERAGE), ("1.0.0", PUBLISHED))
+"""Version of each schema and when it was published: a schema that changes gets a new one of both.
+
+A new fact raises the second number. What makes facts invalid that were valid raises the first, and the number in ``$id``.
+"""
+
 _FILES: Final = {
     ASSET: "asset", COMMUNICATION: "communication", EXPOSURE: "exposure", ALERT: "alert", COVERAGE: "coverage",
 }  # fmt: skip
@@ -61,16 +67,17 @@ def extension_objects() -> list[dict[str, Any]]:
 
 def _definition(extension: str, name: str) -> dict[str, Any]:
     schema = extension_schema(extension)
+    version, changed = VERSIONS[extension]
     return {
         "type": "extension-definition",
         "spec_version": "2.1",
         "id": extension,
         "created_by_ref": AUTHOR,
         "created": PUBLISHED,
-        "modified": PUBLISHED,
+        "modified": changed,
         "name": schema["title"],
         "description": schema["description"],
         "schema": encode(schema).decode(),
-        "version": "1.0.0",
+        "version": version,
         "extension_types": ["property-extension"],
     }
