@@ -25,6 +25,7 @@ from isthmus_hub import assets, link, repair, views
 from isthmus_hub.bus import EARLIEST, Bus, NatsAccess, Offset, Start, Subscription, open_bus
 from isthmus_hub.config import Config, check_settings, load
 from isthmus_hub.delivery import Deliverer, Ledger
+from isthmus_hub.explore import Explores
 from isthmus_hub.forward import Forwarder
 from isthmus_hub.runtime import (
     Failure,
@@ -65,7 +66,7 @@ class Silent:
         """Nothing."""
 
 
-class Hub:
+class Hub(Explores):
     """One hub. Use :meth:`open`; it is a context manager. Safe for several threads."""
 
     def __init__(
@@ -583,8 +584,8 @@ class Hub:
             raise
 
     def store_check(self) -> dict[str, Any]:
-        """Verify the store; returns the problems found."""
-        problems = list(self.store.check())
+        """Verify the store, setting aside objects that cannot be believed; returns the problems found."""
+        problems = self.store.check(quarantine=True)
         return {"ok": not problems, "problems": problems}
 
 

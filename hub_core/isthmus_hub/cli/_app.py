@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from isthmus_hub.cli import _context, _inventory, _operate, _plugins, _repair, _setup
+from isthmus_hub.cli import _context, _explore, _inventory, _operate, _plugins, _repair, _setup
 from isthmus_hub.cli._context import ConfigOption, StateOption
 
 app = typer.Typer(
@@ -67,7 +67,7 @@ app.command("gaps")(_inventory.gaps)
 app.add_typer(_repair.quarantine, name="quarantine")
 app.add_typer(_repair.dead, name="dead")
 app.add_typer(_repair.bus, name="bus")
-app.add_typer(_repair.store, name="store")
+app.add_typer(_explore.store, name="store")
 _forwarded("stix", "`stix check`: objects, a bundle or NDJSON against the rules of STIX 2.1.")
 app.command("doctor")(_operate.doctor)
 app.command("demo")(_operate.demo)

@@ -3,6 +3,7 @@
 from isthmus_hub._sqlite import StateTooNew, StorageDamaged, StorageFault, StorageFull
 from isthmus_hub.store._paths import Path, Paths
 from isthmus_hub.store._relay import relay
+from isthmus_hub.store._search import Hit, SearchIndex
 from isthmus_hub.store._types import (
     Change,
     Communication,
@@ -24,6 +25,7 @@ __all__ = [
     "Communication",
     "Edge",
     "Found",
+    "Hit",
     "Incoming",
     "OutboxBlock",
     "Path",
@@ -31,6 +33,7 @@ __all__ = [
     "Provenance",
     "Rejected",
     "RetiredError",
+    "SearchIndex",
     "StateTooNew",
     "Statement",
     "StorageDamaged",

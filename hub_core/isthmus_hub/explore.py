@@ -1,0 +1,113 @@
+"""Questions about what a hub knows that begin with a value, a word or two objects; plain data in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from isthmus_hub.bus import OffsetExpired
+from isthmus_hub.store import Found, SearchIndex, Store
+from isthmus_sdk import stix
+from isthmus_sdk.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from isthmus_hub.bus import Bus
+    from isthmus_hub.runtime import StateDirectory
+
+RESOLVED = "resolved"
+
+
+class Explores:
+    """These methods of :class:`~isthmus_hub.hub.Hub`."""
+
+    state: StateDirectory
+
+    if TYPE_CHECKING:
+
+        @property
+        def store(self) -> Store: ...
+
+        @property
+        def bus(self) -> Bus: ...
+
+    def store_find(self, value: str, limit: int = 1_000) -> dict[str, Any]:
+        """Everything that carries a value: an address, a name, a serial number, a CVE, a native id."""
+        return {"value": value, "found": [self._described(found) for found in self.store.find(value, limit)]}
+
+    def store_paths(
+        self, a: str, b: str, max_length: int = 6, types: Sequence[str] | None = None, limit: int = 3
+    ) -> dict[str, Any]:
+        """The shortest ways between two things, each named by an id, or by a value that one object or asset carries."""
+        found = self.store.paths(self._one(a), self._one(b), max_length=max_length, types=types, limit=limit)
+        return {
+            "complete": found.complete,
+            "cut": found.cut,
+            "paths": [
+                {
+                    "length": path.length,
+                    "ids": list(path.ids),
+                    "edges": [msgspec.to_builtins(edge) for edge in path.edges],
+                }
+                for path in found.paths
+            ],
+        }
+
+    def store_show(self, id: str, at: str | None = None, instance: str | None = None) -> dict[str, Any]:
+        """What each source says about an observed object, or said at a time (STIX timestamp)."""
+        moment = at or "9999-12-31T23:59:59.000Z"
+        return {
+            "id": id,
+            "at": at,
+            "statements": [msgspec.to_builtins(one) for one in self.store.as_of(id, moment, instance=instance)],
+        }
+
+    def store_search(self, words: str, limit: int = 100) -> dict[str, Any]:
+        """Published objects in which every word occurs. The index is brought up to date first."""
+        with SearchIndex(self.state.path / "search.sqlite") as index:
+            self._follow(index)
+            return {"words": words, "found": [msgspec.to_builtins(hit) for hit in index.find(words, limit)]}
+
+    def _follow(self, index: SearchIndex) -> None:
+        if index.offset > self.bus.end(RESOLVED):  # another bus than the one it followed
+            self._index_anew(index)
+        try:
+            while blocks := self.bus.read(RESOLVED, index.offset + 1):
+                index.take((entry for block in blocks for entry in block.entries), blocks[-1].last)
+        except OffsetExpired:
+            self._index_anew(index)
+
+    def _index_anew(self, index: SearchIndex) -> None:
+        """From the store, which has at least what the stream has now; what comes after is read from the stream."""
+        last = self.bus.end(RESOLVED)
+        index.begin_anew((stix.encode(stored.body) for stored in self.store.iterate(None, "resolved")), last)
+
+    def _described(self, found: Found) -> dict[str, Any]:
+        stored = self.store.get(found.id)
+        asset = found.asset and (self.store.alias_of(found.asset) or found.asset)
+        return {
+            **msgspec.to_builtins(found),
+            "asset": asset,
+            "name": stored.body.get("name") or stored.body.get("value") if stored else None,
+            "sources": [{"instance": one.instance, "stream": one.stream} for one in stored.provenance]
+            if stored
+            else [],
+        }
+
+    def _one(self, text: str) -> str:
+        """The observed object that is meant. Raises :class:`ConfigurationError` where it is none, or several."""
+        if self.store.get(text) is not None:
+            return text
+        if members := self.store.members(text):
+            return members[0]
+        found = self.store.find(text)
+        assets = {one.asset for one in found if one.asset}
+        if len(assets) == 1:
+            found = [one for one in found if one.asset]
+        if not found:
+            raise ConfigurationError(f"{text!r}: nothing carries it; see `isthmus store find`")
+        if len({one.id for one in found}) > 1 and len(assets) != 1:
+            known = ", ".join(sorted({one.id for one in found})[:5])
+            raise ConfigurationError(f"{text!r}: several objects carry it, name one by its id: {known}")
+        return found[0].id
