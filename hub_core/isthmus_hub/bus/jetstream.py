@@ -50,12 +50,14 @@ _POLICY_SECONDS = 5.0
 class _Stream:
     """What this process has of one stream."""
 
-    __slots__ = ("keeping", "log", "reading")
+    __slots__ = ("asked", "keeping", "log", "reading")
 
     def __init__(self, log: Log) -> None:
         self.log = log
         self.reading = Reading(log)
         self.keeping = Keeping(log, self.reading)
+        self.asked = float("-inf")
+        """When the server was last asked for the end of the stream; between, publishers tell it."""
 
 
 class JetStreamBus(Bus):
@@ -103,13 +105,17 @@ class JetStreamBus(Bus):
         deadline = None if timeout is None else time.monotonic() + timeout
         log, pause = there.log, _POLL_FIRST
         while log.newest <= after_offset:
-            if self._link.call(there.reading.end()) > after_offset:
-                return True
-            left = pause if deadline is None else min(pause, deadline - time.monotonic())
-            if left <= 0:
-                return False
+            left = pause if deadline is None else min(pause, max(deadline - time.monotonic(), 0))
+            if not left or time.monotonic() - there.asked > _POLL_LAST:
+                there.asked = time.monotonic()
+                if self._link.call(there.reading.end()) > after_offset:
+                    return True
+                if not left:
+                    return False
             with log.news:
                 log.news.wait_for(lambda: log.newest > after_offset or self._closed.is_set(), left)
+            if self._closed.is_set():
+                raise StorageFault(f"{self.access.where}: the bus is closed")
             pause = min(pause * 1.5, _POLL_LAST)
         return True
 
