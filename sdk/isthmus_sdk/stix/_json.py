@@ -39,7 +39,16 @@ def encode(obj: Mapping[str, Any]) -> bytes:
     """
     try:
         # MessagePack marks floats with one byte: where it is missing there are none, and writing it costs less than looking
-        return _sorted(obj if b"\xcb" not in _packed(obj) else _without_integral_floats(obj))
+        return _sorted(obj if b"\xcb" not in _packed(obj) else _written_numbers(obj))
+    except OverflowError:  # an integer beyond 64 bits
+        return _with_large_integers(obj)
+    except _UNWRITABLE as error:
+        raise RecordError(f"{_name(obj)} cannot be written as JSON: {error}") from error
+
+
+def _with_large_integers(obj: Mapping[str, Any]) -> bytes:
+    try:
+        return _sorted(_written_numbers(obj))
     except _UNWRITABLE as error:
         raise RecordError(f"{_name(obj)} cannot be written as JSON: {error}") from error
 
@@ -125,14 +134,16 @@ def _exact(value: Any, largest: int | None = None) -> bool:
     return True
 
 
-def _without_integral_floats(value: Any) -> Any:
-    """``value`` with every float in a form that msgspec writes as RFC 8785 would."""
+def _written_numbers(value: Any) -> Any:
+    """``value`` with every float as RFC 8785 writes it and every integer exactly, where msgspec would not."""
     if isinstance(value, float):
         return msgspec.Raw(_number(value).encode())
+    if value.__class__ is int and not -(2**63) <= value < 2**64:
+        return msgspec.Raw(str(value).encode())
     if isinstance(value, Mapping):
-        return {key: _without_integral_floats(child) for key, child in value.items()}
+        return {key: _written_numbers(child) for key, child in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_integral_floats(child) for child in value]
+        return [_written_numbers(child) for child in value]
     return value
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isthmus_sdk.errors import RecordError
-from isthmus_sdk.stix import content_hash, decode, encode
+from isthmus_sdk.stix import content_hash, decode, encode, encode_all
 from isthmus_sdk.stix._json import hashed_form
 
 # Appendix B of RFC 8785: bits of a double, and its text.
@@ -60,6 +60,15 @@ def test_keys_are_sorted_at_every_depth_and_nothing_is_padded() -> None:
 def test_the_wire_keeps_large_integers_exactly_while_identifiers_round_them_as_the_standard_says() -> None:
     assert encode({"n": 2**60 + 7}) == b'{"n":1152921504606846983}'
     assert hashed_form({"n": 2**60 + 7}) == b'{"n":1152921504606847000}'
+
+
+@given(st.integers() | st.integers(-(2**70), 2**70) | st.floats(1e18, 1e22))
+def test_what_was_written_can_be_written_again(value: float) -> None:
+    """An integral double between 2^64 and 1e21 is read back as an integer that no machine word holds."""
+    written = encode({"a": [value], "b": 0.5})
+    assert encode(decode(written)) == written
+    assert json.loads(written)["a"] == [value]
+    assert encode_all([{"n": value}]) == [encode({"n": value})]
 
 
 def test_text_that_looks_like_a_float_is_left_alone() -> None:
