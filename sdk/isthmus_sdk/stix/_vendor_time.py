@@ -70,6 +70,8 @@ def timestamp(value: object, *, unit: str = "auto", zone: tzinfo = UTC) -> str |
     """
     if value is None:
         return None
+    if type(value) is str and len(value) == 24 and is_timestamp(value) and value[17:19] != "60":
+        return _known(value)  # as it is already: no second cache
     if isinstance(value, str):
         if len(value) > _LONGEST and len(value := value.strip()) > _LONGEST:
             raise RecordError(f"a text of {len(value)} characters is not a time")
@@ -117,8 +119,6 @@ def time_zone(name: str | tzinfo | None) -> tzinfo:
 
 @lru_cache(maxsize=4_096)
 def _from_text(value: str, unit: str, zone: tzinfo) -> str | None:
-    if len(value) == 24 and is_timestamp(value) and value[17:19] != "60":
-        return _known(value)
     text = value.strip()
     if text.lower() in _SAYS_NOTHING:
         return None
