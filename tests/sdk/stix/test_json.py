@@ -67,7 +67,8 @@ def test_what_was_written_can_be_written_again(value: float) -> None:
     """An integral double between 2^64 and 1e21 is read back as an integer that no machine word holds."""
     written = encode({"a": [value], "b": 0.5})
     assert encode(decode(written)) == written
-    assert json.loads(written)["a"] == [value]
+    (read,) = json.loads(written)["a"]
+    assert (float(read) if isinstance(value, float) else read) == value
     assert encode_all([{"n": value}]) == [encode({"n": value})]
 
 
