@@ -37,14 +37,15 @@ class NatsServer:
     def monitor(self) -> str:
         return f"http://127.0.0.1:{self.monitor_port}"
 
-    def start(self) -> NatsServer:
-        """Start it and return when it accepts connections."""
+    def start(self, text: str = "", env: dict[str, str] | None = None) -> NatsServer:
+        """Start it, with a configuration of one's own if need be, and return when it accepts connections."""
         config = self.directory / "server.conf"
         config.write_text(
-            f"listen: 127.0.0.1:{self.port}\nhttp: 127.0.0.1:{self.monitor_port}\n{self._jetstream}\n{self._settings}\n"
+            text
+            or f"listen: 127.0.0.1:{self.port}\nhttp: 127.0.0.1:{self.monitor_port}\n{self._jetstream}\n{self._settings}\n"
         )
         with (self.directory / "log").open("ab") as log:
-            self._process = subprocess.Popen([binary(), "-c", str(config)], stdout=log, stderr=log)
+            self._process = subprocess.Popen([binary(), "-c", str(config)], stdout=log, stderr=log, env=env)
         end = time.monotonic() + 20
         while time.monotonic() < end:
             assert self._process.poll() is None, (self.directory / "log").read_text()
