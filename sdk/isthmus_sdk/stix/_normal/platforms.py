@@ -85,6 +85,8 @@ def _from_uri(uri: str) -> str:
     parts = uri[5:].split(":")
     if len(parts) > 7:
         raise RecordError(f"{shown(uri)} is not a CPE: a CPE 2.2 URI has at most seven parts")
+    if parts[0] not in ("a", "h", "o"):
+        raise RecordError(f"{shown(uri)} is not a CPE: it begins with a, h or o")
     parts += [""] * (7 - len(parts))
     tail = ["", "", "", ""]
     if parts[5].startswith("~"):

@@ -39,13 +39,10 @@ def protocol(value: object) -> str | None:
 
 @lru_cache(maxsize=1_024)
 def _protocol(said: str) -> str | None:
-    name = (
-        _SPACES.sub("-", _PREFIX.sub("", said.lower()))
-        if said.lower().startswith("l")
-        else _SPACES.sub("-", said.lower())
-    )
-    name = _IN_BRACKETS.sub("", name).strip("-") or name
+    name = said.lower()
     if name in _WILDCARDS:
         return None
+    name = _SPACES.sub("-", _PREFIX.sub("", name) or name)
+    name = _IN_BRACKETS.sub("", name).strip("-") or name
     name = _SPELLINGS.get(name, name)
     return _BY_NUMBER.get(name, name)
