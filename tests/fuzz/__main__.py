@@ -1,6 +1,6 @@
 """``python -m tests.fuzz [TARGET ...] [-- LIBFUZZER OPTIONS]``: atheris over each target, 60 seconds each.
 
-Coverage of `isthmus_sdk.stix` and of ``stix check`` guides it. A finding is written to the working directory and ends the
+``all`` lets the first byte choose the target. Coverage of `isthmus_sdk.stix` and of ``stix check`` guides it. A finding is written to the working directory and ends the
 run with a code that is not zero.
 """
 
@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+NAMES = ("check", "decode", "pattern", "split", "times", "upgrade", "words")
 SECONDS = 60
 
 
@@ -40,6 +41,8 @@ def seeds(folder: Path, target: str) -> None:
             "\n".join(objects[:3]),
             f'{{"type":"bundle","id":"bundle--1","objects":[{",".join(objects[3:6])}]}}',
         ]
+    if target == "all":
+        texts = [chr(place) + text for place in range(len(NAMES)) for text in (*patterns, *few, *objects[::5])]
     for index, text in enumerate(texts):
         (folder / f"seed{index}").write_text(text, encoding="utf-8")
 
@@ -49,9 +52,9 @@ def fuzz(target: str, options: list[str]) -> None:
     import atheris
 
     with atheris.instrument_imports(include=["isthmus_sdk.stix", "isthmus_sdk.commands.stix_check"]):
-        from tests.fuzz.targets import TARGETS
+        from tests.fuzz.targets import TARGETS, everything
 
-    atheris.Setup([sys.argv[0], *options], TARGETS[target])
+    atheris.Setup([sys.argv[0], *options], everything if target == "all" else TARGETS[target])
     atheris.Fuzz()
 
 
@@ -59,7 +62,7 @@ def main(arguments: list[str]) -> int:
     """Each named target (all of them without a name) in a process of its own."""
     names, _, options = " ".join(arguments).partition("-- ")
     failed = []
-    targets = names.split() or ["check", "decode", "upgrade", "pattern", "times", "words", "split"]
+    targets = names.split() or NAMES
     for target in targets:
         with tempfile.TemporaryDirectory() as folder:
             seeds(Path(folder), target)
