@@ -25,6 +25,8 @@ from isthmus_sdk.stix._json import content_hash, decode, encode, encode_all
 from isthmus_sdk.stix._markings import TLP, TLP_ORDER, tlp_object, tlp_of
 from isthmus_sdk.stix._merge import coalesce
 from isthmus_sdk.stix._refs import refs, rewrite_refs
+from isthmus_sdk.stix._rulebook import RULES
+from isthmus_sdk.stix._sets import set_problems, set_warnings
 from isthmus_sdk.stix._shapes.alerts import Rule, Subject
 from isthmus_sdk.stix._shapes.classes import ASSET_CLASSES
 from isthmus_sdk.stix._shapes.core import Reference, Shape
@@ -43,6 +45,7 @@ __all__ = [
     "COMMUNICATION",
     "COVERAGE",
     "EXPOSURE",
+    "RULES",
     "TLP",
     "TLP_ORDER",
     "Builder",
@@ -76,6 +79,8 @@ __all__ = [
     "rewrite_refs",
     "sco_id",
     "sdo_id",
+    "set_problems",
+    "set_warnings",
     "time_zone",
     "timestamp",
     "tlp_object",

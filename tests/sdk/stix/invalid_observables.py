@@ -208,6 +208,7 @@ META: list[Row] = [  # sections 7 and 8
     ("short property of a top-level extension", "extension-definition", put("extension_types", ["toplevel-property-extension"], "extension_properties", ["ab"]), "extension-properties", "7.3", "extension_properties[0]", NOBODY),
     ("extension defines created anew", "extension-definition", put("extension_types", ["toplevel-property-extension"], "extension_properties", ["created"]), "extension-properties", "7.3", "extension_properties[0]", NOBODY),
     ("confidence in an extension", "extension-definition", put("confidence", 5), "not-applicable", "7.3", "confidence", STIX2),
+    ("extended definition", "extension-definition", extension(EXTENSION, extension_type="property-extension", rank=1), "not-applicable", "7.3", "extensions", STIX2),
     ("new domain object without modified", "tool", both(extension(EXTENSION, extension_type="new-sdo"), drop("modified"), put("type", "my-sdo", "id", f"my-sdo--{UUID_4}")), "new-object", "7.3", "modified", VALIDATOR),
     ("new relationship object without spec_version", "tool", both(extension(EXTENSION, extension_type="new-sro"), drop("spec_version"), put("type", "my-sro", "id", f"my-sro--{UUID_4}")), "new-object", "7.3", "spec_version", VALIDATOR),
     ("custom object modified before created", "tool", put("type", "x-mine", "id", f"x-mine--{UUID_4}", "created", T1, "modified", T0), "time-order", "11.2", "modified", BOTH),

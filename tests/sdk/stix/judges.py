@@ -21,12 +21,12 @@ from isthmus_sdk.stix._table import TYPES
 OPTIONS = ValidationOptions(version="2.1", disabled="103,272")
 
 
-def stix2_refuses(obj: dict[str, Any]) -> bool:
+def stix2_refuses(obj: dict[str, Any], *, allow_custom: bool = False) -> bool:
     """Whether ``stix2.parse`` does not take the object."""
     with python_warnings.catch_warnings():
         python_warnings.simplefilter("ignore")
         try:
-            stix2.parse(copy.deepcopy(obj), version="2.1")
+            stix2.parse(copy.deepcopy(obj), version="2.1", allow_custom=allow_custom)
         except Exception:  # whatever it stumbles over, it does not take the object
             return True
     return False
@@ -65,11 +65,19 @@ def _custom_references(obj: dict[str, Any]) -> bool:
     return any(type_of_identifier(ref) not in TYPES for _, ref in refs(obj))
 
 
+_CUSTOM = {"custom-type", "custom-property", "custom-extension"}
+
+
+def _refused_even_if_custom(obj: dict[str, Any]) -> bool:
+    return stix2_refuses(obj, allow_custom=True) or validator_refuses(obj)
+
+
 _Excuse = Callable[[dict[str, Any], str, Collection[str]], Any]
 _REASONS: list[tuple[str, _Excuse]] = [
     ("2.16.1: seconds have any number of digits", lambda o, text, _: re.search(r"\.\d{7,}Z", text)),
     ("2.16.1: RFC 3339 knows leap seconds", lambda o, text, _: re.search(r":60(\.\d+)?Z", text)),
-    ("11: what is custom is allowed", lambda o, _, a: {"custom-type", "custom-property", "custom-extension"} & {*a}),
+    ("11: what is custom is allowed", lambda o, _, a: _CUSTOM & {*a} and not _refused_even_if_custom(o)),
+    ("11.2: a type may end with a hyphen", lambda o, *_: o["type"].endswith("-")),
     ("3.3, 11.2: references may point at custom objects", lambda o, *_: _custom_references(o)),
     ("2.7: names of hashes are an open vocabulary", lambda o, _, a: "hashes" in o and "vocabulary" in a),
     ("2.7: TLSH digests of version 4 start with T1", lambda o, text, _: '"TLSH": "T1' in text),

@@ -54,7 +54,7 @@ META_OBJECTS: Final[Table] = (
         "extension-definition",
         "7.3",
         "META",
-        COMMON
+        {name: kind for name, kind in COMMON.items() if name != "extensions"}
         | _WITHOUT_CONFIDENCE
         | properties(
             created_by_ref=needed(ref("identity")),
@@ -66,7 +66,7 @@ META_OBJECTS: Final[Table] = (
             extension_properties=list_of(TEXT),
         ),
         (*VERSIONING, special("extension-properties")),
-        forbidden=("confidence", "lang", *NOT_ON_OTHERS),
+        forbidden=("confidence", "lang", "extensions", *NOT_ON_OTHERS),
     ),
 )
 
