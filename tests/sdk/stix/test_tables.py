@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from tests.sdk.stix import invalid_objects, invalid_observables, valid_objects
@@ -80,6 +81,14 @@ def test_every_binding_rule_of_one_object_is_broken_by_some_row() -> None:
     elsewhere = {"object", "depth", "not-together", "container-key"}
     binding = {name for name, rule in RULES.items() if rule.binds}
     assert binding - of_sets - elsewhere == {row[3] for row in INVALID}
+
+
+def test_the_documentation_lists_the_rulebook() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "stix-rules.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("| `")]
+    sections = {True: "type", False: "our own"}
+    expected = [[f"`{name}`", rule.section or sections[rule.binds], rule.asks] for name, rule in RULES.items()]
+    assert rows == expected
 
 
 def test_no_rule_is_named_that_the_rulebook_does_not_explain() -> None:
