@@ -47,8 +47,12 @@ _SAYS_NOTHING = frozenset({"", "-", "--", "never", "unknown", "none", "null", "n
 _DAYS_OF_ZERO = frozenset({"0001-01-01", "1601-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01", "9999-12-31"})  # fmt: skip
 _ZEROS = frozenset(f"{day}T00:00:00.000Z" for day in _DAYS_OF_ZERO)
 """The zeros of .NET, Windows file times, OLE, SQL and Unix: what vendors write for "never"."""
-_LIMITS = frozenset({2**31 - 1, -(2**31), 2**32 - 1, 2**63 - 1, -(2**63), 2**64 - 1})
-"""The ends of integer types, which as epoch numbers mean "never" too."""
+_LAST_SECOND = 253_402_300_799
+_LIMITS = frozenset(
+    {2**31 - 1, -(2**31), 2**32 - 1, 2**63 - 1, -(2**63), 2**64 - 1}
+    | {_LAST_SECOND, _LAST_SECOND * 1_000, _LAST_SECOND * 1_000 + 999}
+)
+"""The ends of integer types, and the last second of 9999: as epoch numbers they mean "never" too."""
 
 _PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "µs": 1_000_000, "ns": 1_000_000_000}
 _FILETIME_OFFSET = 11_644_473_600 * 10_000_000
@@ -212,7 +216,8 @@ def _from_number(value: float, unit: str) -> str | None:
             return None
     if isinstance(value, int):
         return _from_scaled(value * 1_000_000 // per_second, str(value))
-    return _from_scaled(round(value * (1_000_000 / per_second)), str(value))
+    whole = int(value)  # exact, as is what remains: a product of the two would lose the last digits
+    return _from_scaled(whole * 1_000_000 // per_second + round((value - whole) * (1_000_000 / per_second)), str(value))
 
 
 def _per_second(value: float, unit: str) -> int | None:
