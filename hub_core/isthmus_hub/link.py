@@ -82,7 +82,7 @@ def keep_place(hub: Hub, stop: threading.Event) -> None:
                 roster = roster or Roster(
                     hub.bus, hub=hub.name, role="centre", origin=hub.state.origin, host=socket.gethostname()
                 )
-                told = _tell(conflicts(roster.say(claims=claims(hub)), _now(hub)), told)
+                told = _tell(conflicts(roster.say(claims=tuple(claims(hub))), _now(hub)), told)
                 roster.tidy()
         except NameTaken as error:
             told = _tell([str(error)], told)
@@ -91,7 +91,7 @@ def keep_place(hub: Hub, stop: threading.Event) -> None:
         stop.wait(SAY_SECONDS)
     if roster is not None:
         with suppress(IsthmusError):  # the lease runs out by itself
-            roster.leave(timeout=2.0)
+            roster.leave(2.0, claims=tuple(claims(hub)))
 
 
 def _tell(problems: list[str], told: set[str]) -> set[str]:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 import tenacity
@@ -106,6 +106,7 @@ class Forwarder:
         self._centre: Bus | None = None
         self._roster: Roster | None = None
         self._say_next = 0.0
+        self._told_pending = False
         self._committed: int | None = None
         self._gaps = 0
         self.state = LinkState()
@@ -154,6 +155,8 @@ class Forwarder:
                 break
             self._source.commit(OBSERVED, GROUP, block.last)
             position = self._committed = block.last
+        if self._told_pending and position >= self._source.end(OBSERVED):
+            self._say_next = 0.0  # that nothing waits any more is news
         return position - start
 
     def close(self) -> None:
@@ -161,7 +164,7 @@ class Forwarder:
         with self._turn:
             if self._roster is not None and self.state.link == "up":
                 with suppress(Exception):  # the lease runs out by itself
-                    self._roster.leave(timeout=LEAVE_SECONDS)
+                    self._roster.leave(LEAVE_SECONDS, **self._facts(forwarding(self._source)))
             self._hang_up()
 
     # -- patience ----------------------------------------------------------------------------------------------------
@@ -217,9 +220,7 @@ class Forwarder:
         if self._roster is None:
             self._roster = Roster(centre, hub=who.hub, role="collector", origin=who.origin, host=who.host)
         where = forwarding(self._source)
-        living = self._roster.say(
-            claims=who.claims(), end=where.end, pending=where.pending, gaps=self._gaps, timeout=PUBLISH_SECONDS
-        )
+        living = self._roster.say(PUBLISH_SECONDS, **self._facts(where))
         health = centre.health((OBSERVED, HUBS))
         now = max((presence.stored_at or 0.0 for presence in living), default=0.0)
         warnings = (*health.warnings, *conflicts(living, now))
@@ -231,6 +232,11 @@ class Forwarder:
             self.state, link="up", error="", failures=0, durability=health.durability, warnings=warnings
         )
         self._say_next = self._clock() + SAY_SECONDS
+        self._told_pending = where.pending > 0
+
+    def _facts(self, where: Forwarding) -> dict[str, Any]:
+        """What the roster is told."""
+        return {"claims": tuple(self._who.claims()), "end": where.end, "pending": where.pending, "gaps": self._gaps}
 
     def _forward(self, centre: Bus, block: StoredBlock) -> None:
         if block.damage:

@@ -153,19 +153,12 @@ class Roster:
     def _key(self) -> str:
         return self._hub + _SEPARATOR + self._origin
 
-    def say(
-        self,
-        *,
-        claims: Sequence[Claim] = (),
-        end: int = 0,
-        pending: int = 0,
-        gaps: int = 0,
-        timeout: float | None = None,
-    ) -> list[Presence]:
-        """Say that we live, and return who else does. Raises :class:`NameTaken` where another of our name came first."""
-        word = Word(
-            self._hub, self._role, self._origin, self._host, self._since, False, tuple(claims), end, pending, gaps
-        )
+    def say(self, timeout: float | None = None, **facts: Any) -> list[Presence]:
+        """Say that we live, and return who else does; ``facts`` are fields of `Word`.
+
+        Raises :class:`NameTaken` where another of our name came first.
+        """
+        word = Word(self._hub, self._role, self._origin, self._host, self._since, **facts)
         offset, now = self._publish(word, timeout)
         if not self._since or self._last is None or now - self._last > LEASE:
             self._since = offset  # new, or away for so long that another may have taken the name
@@ -180,9 +173,11 @@ class Roster:
                 )
         return living
 
-    def leave(self, timeout: float | None = None) -> None:
+    def leave(self, timeout: float | None = None, **facts: Any) -> None:
         """Free the name: we stop in good order."""
-        self._publish(Word(self._hub, self._role, self._origin, self._host, self._since, True), timeout)
+        self._publish(
+            Word(self._hub, self._role, self._origin, self._host, self._since, released=True, **facts), timeout
+        )
 
     def tidy(self) -> None:
         """Remove old words; the newest of each hub stays in `Bus.latest`."""
