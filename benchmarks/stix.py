@@ -25,7 +25,7 @@ from isthmus_sdk.stix._ids import OASIS_NAMESPACE
 RECORDS, PEER_RECORDS = 300, 30
 OBJECTS = 9
 """Objects per record: the asset, its two addresses, two programs, four edges."""
-IDS, PEER_IDS = 20_000, 200
+IDS, PEER_IDS = 2_000, 200
 BUNDLE = "bundle--8e2e2d2b-17d4-4cbf-938f-98ee46b3cd3f"
 
 Side = tuple[Callable[[], Callable[[], object]], int]
@@ -36,7 +36,7 @@ def run(rounds: int) -> Iterator[Row]:
     """Rates of the core; each ratio is against a peer in the same rounds."""
     gc.collect()
     gc.freeze()  # what was imported stays, for all sides alike
-    rounds = max(7, rounds)
+    rounds = max(9, rounds)
     yield from _build(rounds)
     yield from _bundle(rounds)
     yield from _ids(rounds)

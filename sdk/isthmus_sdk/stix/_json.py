@@ -22,8 +22,8 @@ SAFE_INTEGER = 2**53 - 1
 """Largest integer that every JSON reader keeps exactly (STIX 2.1 section 2.10)."""
 
 _sorted = msgspec.json.Encoder(order="sorted").encode
-json_bytes = _sorted
-"""Canonical JSON of what is known to hold no float, and no text that UTF-8 cannot."""
+json_of_one = msgspec.json.Encoder().encode
+"""Canonical JSON of an object with one text: nothing to be sorted, which costs even where there is nothing to sort."""
 _lines = msgspec.json.Encoder(order="sorted").encode_lines
 _packed = msgspec.msgpack.Encoder().encode
 _decode = msgspec.json.Decoder().decode
