@@ -2,12 +2,16 @@
 
 A tokenizer and a parser with its own bound on nesting: no text can make it recurse without end or backtrack. The tree
 is not kept, only what checks need: whether the text is a pattern, and the comparisons in it.
+
+``[a:b = 1 AND c:d = 2]`` joins comparisons of two types in one observation. No object has two types, so it never matches;
+the grammar of section 9 has it all the same, and a pattern that follows the grammar is valid: accepted, as by the
+validator of the standard (the stix2 library's tree refuses it).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -18,6 +22,10 @@ DEEPEST: Final = 100
 """Nested parentheses we read. The standard has no bound."""
 FOREIGN_LIMIT: Final = 250
 """Comparisons beyond which the parsers of other libraries are known to fail."""
+LONGEST: Final = 1_000_000
+"""Characters of a pattern we read. The standard has no bound."""
+_KEPT: Final = 8_192
+"""Characters of a pattern whose reading is remembered: what is long comes seldom, and would fill the memory."""
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -58,7 +66,9 @@ class Reading(NamedTuple):
         return sum(map(len, self.observations))
 
 
-class _Token(NamedTuple):
+class Token(NamedTuple):
+    """A word of a pattern: what it is, its text, and where."""
+
     kind: str
     text: str
     at: int
@@ -68,19 +78,28 @@ class _BadPattern(Exception):
     pass
 
 
-@lru_cache(maxsize=1_024)
 def read_pattern(text: str) -> Reading:
     """Read a pattern. Never raises: a text that is none has its ``error`` set."""
+    if len(text) <= _KEPT:
+        return _remembered(text)
+    return _read(text) if len(text) <= LONGEST else Reading(f"longer than {LONGEST} characters")
+
+
+def _read(text: str) -> Reading:
     try:
-        parser = _Parser(_tokens(text))
+        parser = _Parser(tokens(text))
         parser.pattern()
     except _BadPattern as error:
         return Reading(str(error))
     return Reading("", tuple(tuple(each) for each in parser.observations))
 
 
-def _tokens(text: str) -> list[_Token]:
-    tokens, at = [], 0
+_remembered = lru_cache(maxsize=1_024)(_read)
+
+
+def tokens(text: str) -> list[Token]:
+    """The words of a text. Raises where one is none."""
+    words, at = [], 0
     end = len(text.rstrip())
     while at < end:
         found = _TOKEN.match(text, at)
@@ -89,15 +108,15 @@ def _tokens(text: str) -> list[_Token]:
             raise _BadPattern(f"unexpected {text[start.end() if start else at :][:12]!r} at {at}")
         kind = found.lastgroup
         word = found[kind]
-        tokens.append(_Token("keyword" if kind == "name" and word in _KEYWORDS else kind, word, found.start(kind)))
+        words.append(Token("keyword" if kind == "name" and word in _KEYWORDS else kind, word, found.start(kind)))
         at = found.end()
-    return tokens
+    return words
 
 
 class _Parser:
     """Recursive descent with a counter; every method consumes one production of the grammar."""
 
-    def __init__(self, tokens: Sequence[_Token]) -> None:
+    def __init__(self, tokens: Sequence[Token]) -> None:
         self._tokens = tokens
         self._next = 0
         self._depth = 0
@@ -198,7 +217,7 @@ class _Parser:
             raise self._unexpected("a property", back=True)
         return token.text.strip("'")
 
-    def _hash(self, algorithm: str, literal: _Token) -> None:
+    def _hash(self, algorithm: str, literal: Token) -> None:
         if algorithm and not (literal.kind == "string" and is_hash(algorithm, literal.text[1:-1])):
             raise self._unexpected(f"a {algorithm} hash", back=True)
 
@@ -245,7 +264,7 @@ class _Parser:
                 return True
         return False
 
-    def _take_any(self, expected: str) -> _Token:
+    def _take_any(self, expected: str) -> Token:
         if self._next >= len(self._tokens):
             raise self._unexpected(expected)
         self._next += 1
@@ -255,7 +274,7 @@ class _Parser:
         if not self._take(text):
             raise self._unexpected(repr(text))
 
-    def _expect_kind(self, kind: str) -> _Token:
+    def _expect_kind(self, kind: str) -> Token:
         token = self._take_any(f"a {kind}")
         if token.kind != kind:
             raise self._unexpected(f"a {kind}", back=True)
@@ -281,14 +300,3 @@ def _is_special(text: str) -> bool:
     if text[0] == "t":
         return is_timestamp(body)
     return is_hex_constant(body) if text[0] == "h" else is_base64(body)
-
-
-def quoted(text: str) -> str:
-    """``text`` as a string literal of the pattern language."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
-
-
-def equals(type: str, path: str, values: Iterable[str]) -> str:
-    """The pattern that one of ``values`` is seen at ``type:path``."""
-    return "[" + " OR ".join(f"{type}:{path} = {quoted(value)}" for value in values) + "]"

@@ -29,6 +29,7 @@ from isthmus_sdk.stix._shapes.core import (
 from isthmus_sdk.stix._shapes.general import GeneralShapes
 from isthmus_sdk.stix._shapes.reading import listed, one_of, said, whole, words
 from isthmus_sdk.stix._time import both_ends
+from isthmus_sdk.stix.pattern import canonical
 
 STATUSES = ("open", "acknowledged", "closed")
 _TECHNIQUE = re.compile(r"T[0-9]{4}(\.[0-9]{3})?")
@@ -61,7 +62,7 @@ class AlertShapes(GeneralShapes):
         native_id = self.native_key(rule.id, "rule")
         pattern, kind = said("pattern", rule.pattern), said("pattern_type", rule.pattern_type)
         if pattern and kind:
-            key = {"pattern": pattern, "pattern_type": kind}
+            key = {"pattern": canonical(pattern) if kind == "stix" else pattern, "pattern_type": kind}
         else:
             key = {"connector": self.connector, "native_id": native_id, "source_id": self.source_id}
         made = self.versioned(

@@ -24,6 +24,7 @@ from isthmus_sdk.stix._shapes.core import (
 )
 from isthmus_sdk.stix._shapes.reading import flag, listed, said, whole, words
 from isthmus_sdk.stix._time import both_ends, is_later
+from isthmus_sdk.stix.pattern import canonical
 
 References = Iterable[Reference | Mapping[str, str]]
 
@@ -134,7 +135,7 @@ class ThreatShapes(Origin):
         return Shape(
             checked(
                 self.versioned(
-                    "indicator", {"pattern": text, "pattern_type": kind}, began, changed,
+                    "indicator", {"pattern": canonical(text) if kind == "stix" else text, "pattern_type": kind}, began, changed,
                     name=said("name", name), pattern=text, pattern_type=kind, valid_from=start,
                     valid_until=end if end and is_later(end, start) else None,
                     indicator_types=words(indicator_types, "indicator_types"),
