@@ -119,8 +119,9 @@ def test_what_add_returned_for_survives_a_kill(path):
         assert quarantine.add([bad(b"%d" % last)]).duplicate == 1
 
 
-def test_what_add_returned_for_survives_a_power_cut(tmp_path, path):
+def test_what_add_returned_for_survives_a_power_cut(tmp_path, path, monkeypatch):
     disk = Disk()
+    monkeypatch.setattr("isthmus_hub._sqlite.sync_directory", disk.sync_directory)
     with Quarantine(path, Redactor(), vfs=disk.name) as quarantine:
         for number in range(12):
             quarantine.add([bad(b"%d" % number)])
