@@ -113,6 +113,21 @@ def test_what_another_judge_refuses_is_refused_or_allowed_by_the_text(obj: Json)
         assert reasons_to_differ(obj, advice), obj
 
 
+_WRONG: list[Any] = [None, "", "x y", 5, -1, 2.5, True, [], ["x"], [5], [{}], {}, {"abc": 1}]
+
+
+@pytest.mark.parametrize("type", ALL_TYPES)
+def test_no_property_of_any_type_takes_what_another_judge_refuses(type: str) -> None:
+    """Each property alone: left out, and set to what is mostly wrong."""
+    for name in [*TYPES[type].properties, "x_mine"]:
+        without = {key: value for key, value in example(type).items() if key != name}
+        for obj in [without, *({**example(type), name: value} for value in _WRONG)]:
+            if problems(obj):
+                assert not accepts(obj)
+            elif stix2_refuses(obj, allow_custom=True) or validator_refuses(obj):
+                assert reasons_to_differ(obj, {warning.rule for warning in warnings(obj)}), obj
+
+
 @_CALM
 @given(mutants())
 def test_the_quick_yes_is_never_said_to_what_is_refused(obj: Json) -> None:

@@ -11,6 +11,7 @@ from stix2validator.v21 import enums
 
 from isthmus_sdk.stix._rules import SPECIAL
 from isthmus_sdk.stix._table import EXTENSIONS, PARTS, TYPES, Entry
+from isthmus_sdk.stix._table.observables import PLACES
 from isthmus_sdk.stix._table.relationships import LISTED, LISTED_FOR_ALL
 from isthmus_sdk.stix._table.vocabularies import VOCABULARIES
 
@@ -104,3 +105,34 @@ def test_listed_relationships_agree_with_the_validator() -> None:
         source: set(kinds) for source, kinds in theirs.items()
     }
     assert set(enums.COMMON_RELATIONSHIPS) == LISTED_FOR_ALL
+
+
+SECTIONS = {
+    "artifact": "6.1", "autonomous-system": "6.2", "directory": "6.3", "domain-name": "6.4", "email-addr": "6.5", "email-message": "6.6", "file": "6.7",
+    "archive-ext": "6.7.2", "ntfs-ext": "6.7.3", "pdf-ext": "6.7.4", "raster-image-ext": "6.7.5", "windows-pebinary-ext": "6.7.6", "ipv4-addr": "6.8",
+    "ipv6-addr": "6.9", "mac-addr": "6.10", "mutex": "6.11", "network-traffic": "6.12", "http-request-ext": "6.12.2", "icmp-ext": "6.12.3",
+    "socket-ext": "6.12.4", "tcp-ext": "6.12.5", "process": "6.13", "windows-process-ext": "6.13.2", "windows-service-ext": "6.13.3", "software": "6.14",
+    "url": "6.15", "user-account": "6.16", "unix-account-ext": "6.16.2", "windows-registry-key": "6.17", "x509-certificate": "6.18",
+    "relationship": "5.1", "sighting": "5.2", "language-content": "7.1", "marking-definition": "7.2.1", "extension-definition": "7.3",
+}  # fmt: skip
+"""As the table of contents of the standard has them."""
+
+
+def test_sections_are_those_of_the_standard() -> None:
+    found = {name: entry.section for name, entry in {**TYPES, **EXTENSIONS}.items()}
+    domain = sorted(name for name, entry in TYPES.items() if entry.family == "SDO")
+    assert found == SECTIONS | {name: f"4.{at}" for at, name in enumerate(domain, 1)}
+    assert len({entry.section for entry in PARTS.values()}) == len(PARTS)
+
+
+def test_predefined_extensions_stand_where_the_standard_puts_them() -> None:
+    assert set().union(*PLACES.values()) == set(EXTENSIONS)
+    for type, names in PLACES.items():
+        assert all(EXTENSIONS[name].section.startswith(TYPES[type].section + ".") for name in names)
+
+
+def test_common_properties_that_do_not_apply_are_barred() -> None:
+    for entry in TYPES.values():
+        assert ("defanged" in entry.properties) == (entry.family == "SCO"), entry.name
+        assert ("defanged" in entry.forbidden) == (entry.family != "SCO"), entry.name
+        assert set(entry.forbidden).isdisjoint(entry.properties), entry.name

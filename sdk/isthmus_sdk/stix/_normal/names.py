@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from functools import lru_cache
+from urllib.parse import quote
 
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.stix._grammar import is_domain, is_email, is_uri
@@ -116,10 +117,14 @@ def email(value: object) -> str | None:
     return address
 
 
+_STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
+
+
 def url(value: object) -> str | None:
     """A URL with its scheme and host in lower case; defanged ones (``hxxp://x[.]example``) are armed again.
 
-    Raises `RecordError` for a text without a scheme, or with spaces or control characters in it.
+    What RFC 3986 has no place for (umlauts, braces) is percent-encoded. Raises `RecordError` for a text without a scheme,
+    or with spaces or control characters in it.
     """
     said = text(value)
     if said is None:
@@ -133,7 +138,7 @@ def url(value: object) -> str | None:
     address = f"{scheme.lower()}{colon}{rest}"
     if not is_uri(address) or not rest:
         raise RecordError(f"{shown(value)} is not a URL")
-    return address
+    return quote(_STRAY_PERCENT.sub("%25", address), safe="%!#$&'()*+,/:;=?@[]~")
 
 
 def _armed(value: str) -> str:
