@@ -42,9 +42,10 @@ SAY_SECONDS = 60.0
 def forwarder(hub: Hub) -> Forwarder:
     """The forwarder of a collector; registers its group, so that retention waits for it from now on."""
     if not hub.resolves:
-        hub.bus.forget(
-            OBSERVED, "resolve"
-        )  # of a time when this hub did resolve; it would hold retention back for ever
+        for group in ("resolve", "checkpoint"):
+            hub.bus.forget(
+                OBSERVED, group
+            )  # of a time when this hub did resolve: it would hold retention back for ever
     who = Who(hub.name, hub.state.origin, socket.gethostname(), lambda: claims(hub), hub.redactor.text)
     return Forwarder(hub.bus, lambda: hub.open_bus(centre_of(hub)), who)
 

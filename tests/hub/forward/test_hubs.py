@@ -147,7 +147,7 @@ def test_a_hub_that_becomes_a_collector_does_not_hold_its_bus_back_for_a_resolve
     site.drop("collector-a", assets(1))
     before = site.hub("collector-a", "", instance="guardian", forward=False)
     before.sync()
-    assert [group.name for group in before.bus.groups("observed")] == ["resolve"]
+    assert "resolve" in {group.name for group in before.bus.groups("observed")}
     before.close()
     after = site.hub("collector-a", instance="guardian")
     after.sync()
