@@ -34,6 +34,7 @@ from isthmus_hub.bus.api import (
     StorageFault,
     StorageFull,
     StoredBlock,
+    StreamCutShort,
     StreamHealth,
     Time,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "StorageFault",
     "StorageFull",
     "StoredBlock",
+    "StreamCutShort",
     "StreamHealth",
     "Subscription",
     "Time",

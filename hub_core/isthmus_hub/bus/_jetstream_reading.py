@@ -9,7 +9,7 @@ from isthmus_hub.bus import _codec, _values
 from isthmus_hub.bus._jetstream_log import Log
 from isthmus_hub.bus._jetstream_message import Message, Place, assemble, cut, decode
 from isthmus_hub.bus._jetstream_state import Floor
-from isthmus_hub.bus._values import Gap, OffsetExpired, StoredBlock
+from isthmus_hub.bus._values import Gap, OffsetExpired, StoredBlock, StreamCutShort
 
 FETCH_BYTES: Final = 8 * 1024 * 1024
 """Compressed bytes asked for at once."""
@@ -109,6 +109,8 @@ class Reading:
             first, last = await self.ends()
             if offset < first:
                 raise OffsetExpired(self._log.stream, offset, first)
+            if offset > last + 1:
+                raise StreamCutShort(self._log.stream, offset, last)
             if offset > last:
                 return []
             blocks = await self._from(offset, limit, await self._find(offset), last)

@@ -16,7 +16,7 @@ import apsw
 from isthmus_hub._sqlite import StorageDamaged, rollback
 from isthmus_hub.bus import _codec, _values
 from isthmus_hub.bus._log import Log
-from isthmus_hub.bus.api import CheckReport, Gap, OffsetExpired, StoredBlock
+from isthmus_hub.bus.api import CheckReport, Gap, OffsetExpired, StoredBlock, StreamCutShort
 
 _COLUMNS = "first, last, count, stored_at, size, checksum, id, key, meta, body"
 _UNREADABLE = (apsw.CorruptError, UnicodeDecodeError)
@@ -31,6 +31,8 @@ def read(log: Log, offset: int, limit: int) -> list[StoredBlock]:
             offset = first
         elif offset < first:
             raise OffsetExpired(log.name, offset, first)
+        elif offset > last + 1:
+            raise StreamCutShort(log.name, offset, last)
         found: list[StoredBlock] = []
         size = 0
         for block, length in _walk(reader, log, offset, last):

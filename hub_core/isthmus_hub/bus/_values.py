@@ -25,6 +25,20 @@ class OffsetExpired(IsthmusError):
         self.first = first
 
 
+class StreamCutShort(StorageDamaged):
+    """The stream ends before an offset that was given: it was lost, or another one stands in its place."""
+
+    def __init__(self, stream: str, asked: int, last: int) -> None:
+        super().__init__(
+            f"stream {stream}: ends at offset {last}, and {asked} was asked for: entries up to {asked - 1} were there and "
+            "are gone (a server that does not sync lost power, or the stream was removed or replaced); put the stream "
+            "back, or move the bus, the store and the delivery ledger away together and read the sources again"
+        )
+        self.stream = stream
+        self.asked = asked
+        self.last = last
+
+
 class PublishTimeout(DeadlineExceeded):
     """`publish` did not finish in time; repeat it with the same block id."""
 
@@ -228,6 +242,7 @@ __all__ = [
     "StorageFault",
     "StorageFull",
     "StoredBlock",
+    "StreamCutShort",
     "StreamHealth",
     "Time",
 ]

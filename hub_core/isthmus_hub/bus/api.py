@@ -29,6 +29,8 @@ Guarantees. Each has tests that every engine must pass:
     position passes it. Requeued, it is delivered again, to its group alone.
 13. Where `ensure` bounds a stream by bytes, `publish` waits rather than dropping what a registered group has not
     committed, and raises `StorageFull` when its time is over; whoever removes the laggard with `forget` frees it.
+14. An offset that was given is never waited for in vain: where a stream ends before a position that its consumer holds, it
+    was lost or replaced, and `read` raises `StreamCutShort`.
 
 A consumer whose effect must happen once keeps its own position: it stores the offset in the transaction that holds the
 effect, subscribes with ``Offset(position + 1)`` and uses `Bus.commit` afterwards only to let retention go on. The bus and
@@ -78,6 +80,7 @@ from isthmus_hub.bus._values import (
     StorageFault,
     StorageFull,
     StoredBlock,
+    StreamCutShort,
     StreamHealth,
     Time,
 )
@@ -140,7 +143,8 @@ class Bus(ABC):
     def read(self, stream: str, offset: int = 0, limit_blocks: int = 64) -> list[StoredBlock]:
         """Blocks from ``offset`` (inclusive) on, at most ``limit_blocks`` of them, fewer when they are large.
 
-        0 stands for the oldest retained entry. Empty when there is nothing from there on. Raises `OffsetExpired`.
+        0 stands for the oldest retained entry. Empty when there is nothing from there on. Raises `OffsetExpired` and
+        `StreamCutShort`.
         """
 
     @abstractmethod
@@ -196,6 +200,8 @@ class Bus(ABC):
                 state = self.change_group(stream, group, _groups.begin(parts, start, time.time()))
             assert state is not None
             position = start if isinstance(from_, Offset) else state.positions[part]
+        if position > (last := self.end(stream)):
+            raise StreamCutShort(stream, position + 1, last)
         return Subscription(
             self,
             stream,
@@ -410,6 +416,7 @@ __all__ = [
     "StorageFault",
     "StorageFull",
     "StoredBlock",
+    "StreamCutShort",
     "StreamHealth",
     "Time",
 ]

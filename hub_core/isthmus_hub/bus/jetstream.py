@@ -37,6 +37,7 @@ from isthmus_hub.bus.api import (
     Retention,
     StorageFault,
     StoredBlock,
+    StreamCutShort,
     StreamHealth,
 )
 
@@ -98,7 +99,11 @@ class JetStreamBus(Bus):
 
     def read(self, stream: str, offset: int = 0, limit_blocks: int = 64) -> list[StoredBlock]:
         there = self._existing(stream)
-        return [] if there is None else self._link.call(there.reading.read(offset, max(limit_blocks, 1)))
+        if there is None:
+            if offset > 1:
+                raise StreamCutShort(stream, offset, 0)
+            return []
+        return self._link.call(there.reading.read(offset, max(limit_blocks, 1)))
 
     def wait(self, stream: str, after_offset: int, timeout: float | None = None) -> bool:
         there = self._writable(stream)

@@ -25,6 +25,7 @@ from isthmus_hub.bus.api import (
     Retention,
     StorageFault,
     StoredBlock,
+    StreamCutShort,
     StreamHealth,
 )
 
@@ -96,6 +97,8 @@ class MemoryBus(Bus):
                 offset = log.first
             elif offset < log.first:
                 raise OffsetExpired(stream, offset, log.first)
+            elif offset > log.last + 1:
+                raise StreamCutShort(stream, offset, log.last)
             found: list[StoredBlock] = []
             size = 0
             start = bisect_left(log.blocks, offset, key=lambda block: block.last)

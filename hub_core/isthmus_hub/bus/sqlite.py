@@ -26,6 +26,7 @@ from isthmus_hub.bus.api import (
     Retention,
     StorageFault,
     StoredBlock,
+    StreamCutShort,
     StreamHealth,
 )
 from isthmus_sdk.errors import ConfigurationError
@@ -69,7 +70,11 @@ class SqliteBus(Bus):
 
     def read(self, stream: str, offset: int = 0, limit_blocks: int = 64) -> list[StoredBlock]:
         log = self._existing(stream)
-        return [] if log is None else _scan.read(log, offset, max(limit_blocks, 1))
+        if log is None:
+            if offset > 1:
+                raise StreamCutShort(stream, offset, 0)
+            return []
+        return _scan.read(log, offset, max(limit_blocks, 1))
 
     def wait(self, stream: str, after_offset: int, timeout: float | None = None) -> bool:
         return self._writable(stream).wait(after_offset, timeout)

@@ -43,6 +43,7 @@ def test_the_public_names_of_the_bus() -> None:
         "StorageFault",
         "StorageFull",
         "StoredBlock",
+        "StreamCutShort",
         "StreamHealth",
         "Subscription",
         "Time",

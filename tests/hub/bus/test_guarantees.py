@@ -11,7 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.hub.bus.filling import STREAM, fill
 
-from isthmus_hub.bus import EARLIEST, LATEST, Ack, BlockRefused, Bus, Offset, OffsetExpired, StorageFault, Time
+from isthmus_hub.bus import (
+    EARLIEST,
+    LATEST,
+    Ack,
+    BlockRefused,
+    Bus,
+    Offset,
+    OffsetExpired,
+    StorageFault,
+    StreamCutShort,
+    Time,
+)
 
 MakeBus = Callable[[], Bus]
 
@@ -84,7 +95,7 @@ def test_offsets_have_no_holes_and_reading_may_begin_anywhere(
         expected |= dict(zip(range(ack.first, ack.last + 1), entries or [b""], strict=True))
     assert list(expected) == list(range(1, bus.end(stream) + 1))
     read: dict[int, bytes] = {}
-    position = start
+    position = start = min(start, bus.end(stream) + 1)
     while blocks := bus.read(stream, position, limit):
         assert len(blocks) <= limit
         for block in blocks:
@@ -142,6 +153,23 @@ def test_wait_gives_up_after_its_time_and_answers_at_once_when_there_is_somethin
     fill(bus, 1)
     assert bus.wait(STREAM, 1, timeout=0)
     assert not bus.wait(STREAM, 2, timeout=0)
+
+
+def test_a_position_beyond_the_end_of_a_stream_is_told_and_not_waited_for(bus: Bus) -> None:
+    with pytest.raises(StreamCutShort, match="ends at offset 0, and 7 was asked for"):
+        bus.read(STREAM, 7)
+    fill(bus, 2)
+    assert bus.read(STREAM, 5) == []
+    with pytest.raises(StreamCutShort, match="read the sources again") as raised:
+        bus.read(STREAM, 6)
+    assert (raised.value.asked, raised.value.last) == (6, 4)
+    bus.retain(STREAM, max_bytes=0)
+    assert bus.read(STREAM, 5) == []
+    with pytest.raises(StreamCutShort):
+        bus.subscribe(STREAM, None, from_=Offset(9))
+    bus.commit(STREAM, "resolve", 9)
+    with pytest.raises(StreamCutShort):
+        bus.subscribe(STREAM, "resolve")
 
 
 # -- groups --------------------------------------------------------------------------------------------------------------
