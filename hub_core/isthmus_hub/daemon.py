@@ -172,7 +172,10 @@ class Daemon:
                     raise
                 log.warning("resolve waits", error=str(error))
                 ended.wait(5.0)
-            self._hub.bus.wait(OBSERVED, self._hub.resolver.position(), 1.0)
+            if self._hub.waits:
+                ended.wait(1.0)
+            else:
+                self._hub.bus.wait(OBSERVED, self._hub.resolver.position(), 1.0)
         self._hub.resolve()
 
     def _instance(self, name: str, ended: threading.Event) -> None:

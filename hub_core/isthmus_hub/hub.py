@@ -27,6 +27,7 @@ from isthmus_hub.config import Config, check_settings, load
 from isthmus_hub.delivery import Deliverer, Ledger
 from isthmus_hub.explore import Explores
 from isthmus_hub.forward import Forwarder
+from isthmus_hub.keeping import Keeping, base_of_rebuild, checkpoint_of, resolve_all
 from isthmus_hub.runtime import (
     Failure,
     Ingest,
@@ -45,7 +46,7 @@ from isthmus_hub.runtime import (
     retry,
 )
 from isthmus_hub.secrets import KeySource, SecretStore
-from isthmus_hub.store import Store, relay
+from isthmus_hub.store import Store
 from isthmus_hub.telemetry import Redactor
 from isthmus_sdk import stix
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
@@ -192,6 +193,17 @@ class Hub(Explores):
         return self._config is None or self._config.resolves
 
     @cached_property
+    def keeping(self) -> Keeping | None:
+        """Retention of the embedded bus; a shared bus is bounded by those who run it."""
+        return Keeping.begun(self.bus, self._config, self.state.store)
+
+    @property
+    def waits(self) -> str:
+        """Why resolving waits; empty where it does not, or another process resolves."""
+        keeping: Keeping | None = self.__dict__.get("keeping")
+        return keeping.waits if keeping else ""
+
+    @cached_property
     def store(self) -> Store:
         """The store."""
         store = Store.open(self.state.store, hub=self.name)
@@ -213,6 +225,7 @@ class Hub(Explores):
     @cached_property
     def ingest(self) -> Ingest:
         """From workers to the bus."""
+        _ = self.keeping  # its bounds are in force before anything comes in
         return Ingest(self.bus, self.quarantine, hub=self.name)
 
     @cached_property
@@ -267,15 +280,7 @@ class Hub(Explores):
         if not self.resolves:
             return 0
         with self._resolve_turn:
-            count = 0
-            while True:
-                taken = self.resolver.step()
-                relay(self.store, self.bus)
-                if not taken:
-                    break
-                self.bus.commit(OBSERVED, "resolve", self.resolver.position())
-                count += taken
-            return count
+            return resolve_all(self.resolver, self.store, self.bus, self.keeping)
 
     @contextmanager
     def resolving(self) -> Iterator[None]:
@@ -290,7 +295,7 @@ class Hub(Explores):
             try:
                 while not stop.is_set():
                     self.resolve()
-                    self.bus.wait(OBSERVED, self.resolver.position(), 0.2)
+                    stop.wait(0.2) if self.waits else self.bus.wait(OBSERVED, self.resolver.position(), 0.2)
             except BaseException as error:
                 failures.append(error)
 
@@ -557,11 +562,11 @@ class Hub(Explores):
         What does not follow from ``observed`` is taken over first: assignments, aliases, published versions and what
         waits to be published, so that platforms are told only what differs. The new file takes the former one's place
         when it is whole, so a kill at any instant leaves one or the other. Nothing else may use the store meanwhile.
-        Raises where the beginning of the stream is no longer retained.
+        Where the beginning of the stream is no longer retained, the checkpoint stands for it; raises where that is gone.
         """
-        self.bus.read(OBSERVED, 1, 1)
+        base = base_of_rebuild(self.bus, checkpoint_of(self.state.store))
         with self._resolve_turn:
-            entries = repair.build_store(self.state.store, self.store, self.bus, self.name)
+            entries = repair.build_store(self.state.store, self.store, self.bus, self.name, base)
             self.store.close()
             for part in ("store", "resolver"):
                 self.__dict__.pop(part, None)

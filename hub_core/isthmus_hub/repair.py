@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -59,15 +60,24 @@ def dead_show(ledger: Ledger, number: int) -> dict[str, Any]:
     return _letter(letter)
 
 
-def build_store(path: Path, former: Store, bus: Bus, hub: str) -> int:
-    """Resolve the whole of ``observed`` into a new file beside ``path``; returns the number of entries."""
+def build_store(path: Path, former: Store, bus: Bus, hub: str, base: Path | None = None) -> int:
+    """Resolve ``observed`` into a new file beside ``path``, which begins empty or as a copy of ``base``.
+
+    Returns the number of entries that were resolved.
+    """
     fresh = _fresh(path)
     for leftover in path.parent.glob(f"{fresh.name}*"):
         leftover.unlink()
+    if base is not None:
+        shutil.copyfile(base, fresh)
+        fresh.chmod(0o600)
     with Store.open(fresh, hub=hub) as store:
         with store.transaction() as tx:
             tx.adopt(former)
-        return Resolver(store, bus, hub=hub).run()
+        entries = Resolver(store, bus, hub=hub).run()
+        with store.transaction() as tx:
+            tx.settle(former)
+        return entries
 
 
 def replace_store(path: Path) -> Path:

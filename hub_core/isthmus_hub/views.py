@@ -27,7 +27,7 @@ def status(hub: Hub) -> dict[str, Any]:
             "engine": health.engine,
             "durability": health.durability,
             "free_bytes": health.free_bytes,
-            "warnings": list(health.warnings),
+            "warnings": [*health.warnings, *([hub.waits] if hub.waits else [])],
             "streams": [
                 {
                     "name": stream.name,

@@ -15,6 +15,8 @@ from isthmus_sdk.errors import ProtocolError
 from isthmus_sdk.faults import fault_point
 
 OBSERVED = "observed"
+PUBLISH_SECONDS = 60.0
+"""How long a block waits for room on a full bus; then the run ends with that as its error, and the next one goes on."""
 _SEPARATOR = "\x1f"
 
 
@@ -69,6 +71,7 @@ class Ingest:
             block_id=block.block_id,
             key=key(self._hub, instance, block.stream + lane, block.partition),
             meta=meta,
+            timeout=PUBLISH_SECONDS,
         )
         fault_point("commit")
         return ack

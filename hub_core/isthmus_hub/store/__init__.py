@@ -1,6 +1,7 @@
 """Current objects, who reported them, how they hang together, and what the hub has resolved. One SQLite file."""
 
 from isthmus_hub._sqlite import StateTooNew, StorageDamaged, StorageFault, StorageFull
+from isthmus_hub.store._checkpoint import save_checkpoint
 from isthmus_hub.store._paths import Path, Paths
 from isthmus_hub.store._relay import relay
 from isthmus_hub.store._search import Hit, SearchIndex
@@ -44,4 +45,5 @@ __all__ = [
     "Stored",
     "Transaction",
     "relay",
+    "save_checkpoint",
 ]

@@ -28,4 +28,5 @@ def test_the_public_names_of_the_store() -> None:
         "Stored",
         "Transaction",
         "relay",
+        "save_checkpoint",
     ]
