@@ -161,3 +161,15 @@ def test_an_object_longer_than_a_document_looked_at_as_a_whole_is_still_one_obje
     (piece,) = split(long)
     assert isinstance(piece, Piece)
     assert json.loads(piece.data) == json.loads(long)
+
+
+@pytest.mark.parametrize("text", [b"{bad}", b'{"a":1}', b'{"type":', b'{"x '])
+def test_a_long_line_of_many_documents_is_not_looked_at_once_for_each(
+    text: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+    real = _splitter._value_of
+    monkeypatch.setattr(_splitter, "_value_of", lambda data: looked.append(len(data)) or real(data))
+    data = text * 1_000
+    split(data)
+    assert sum(looked) <= 2 * len(data)

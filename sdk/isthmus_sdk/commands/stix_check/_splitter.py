@@ -87,6 +87,7 @@ class Splitter:
         self._ended = False
         self._adrift = False
         self._in_vain = 0
+        self._looked_at = 0
 
     def found(self) -> Iterator[Piece | Envelope | Fault]:
         """Objects, envelopes and faults in the order of the text."""
@@ -114,7 +115,9 @@ class Splitter:
 
     def _document(self) -> Iterator[Piece | Envelope]:
         """An object at the top: a line of its own, or one that spans lines."""
-        stop = self._line_end()
+        # The rest of a line is looked at once: many documents on one long line would make that quadratic.
+        looked, self._looked_at = self._looked_at, self.line
+        stop = self._line_end() if looked != self.line or self._in_vain >= _SCANS else None
         if stop is not None:
             data = self._text[self._at : stop]
             value = _value_of(data)
