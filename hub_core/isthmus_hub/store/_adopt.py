@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 
 from isthmus_hub.store._bodies import Bodies
-from isthmus_hub.store._intern import Idents, Words
+from isthmus_hub.store._intern import Idents, Words, key_array
 from isthmus_hub.store._reads import Reads
 
 _PAGE = 1_000
@@ -34,6 +34,50 @@ def adopt(connection: apsw.Connection, words: Words, idents: Idents, bodies: Bod
         _copy_resolved(source, former._bodies, connection, words, idents, bodies)
         outbox: Any = source.execute("SELECT entries, body FROM outbox ORDER BY seq").fetchall()
     connection.executemany("INSERT INTO outbox (entries, body) VALUES (?, ?)", outbox)
+
+
+def settle(connection: apsw.Connection, bodies: Bodies, now: Reads, former: Reads) -> list[bytes]:
+    """After the replay: give objects that say what they said before their former version back, as if never told anew.
+
+    A replay passes through everything that was ever believed; platforms have heard it. Returns the encoded objects that
+    do differ; what waited in the former outbox waits again. Where an asset has other members than before, nothing is
+    taken back, because references to it have to be told again.
+    """
+    same_members = dict(now.assignments()) == dict(former.assignments()) and set(now.aliases()) == set(former.aliases())
+    differing: list[bytes] = []
+    last = 0
+    with former._reading() as source:
+        while rows := connection.execute(_RESOLVED, (last, _PAGE)).fetchall():
+            page: Any = rows
+            last = page[-1][0]
+            before = _former_versions(source, [row[1] for row in page])
+            restored = []
+            for no, id, _, _, modified, _, hash, dictionary, body in page:
+                known = before.get(id)
+                if known is not None and known[3] == hash and known[1] == modified:
+                    continue
+                if known is not None and known[3] == hash and same_members:
+                    (packed,) = bodies.pack([former._bodies.unpack(known[4], known[5])])
+                    restored.append((known[0], known[1], known[2], bodies.current, packed, no))
+                else:
+                    differing.append(bodies.unpack(dictionary, body))
+            connection.executemany(
+                "UPDATE resolved SET created = ?, modified = ?, revoked = ?, dictionary = ?, body = ? WHERE no = ?",
+                restored,
+            )
+        outbox: Any = source.execute("SELECT entries, body FROM outbox ORDER BY seq").fetchall()
+    connection.execute("DELETE FROM outbox")
+    connection.executemany("INSERT INTO outbox (entries, body) VALUES (?, ?)", outbox)
+    return differing
+
+
+def _former_versions(source: apsw.Connection, ids: list[str]) -> dict[str, Any]:
+    rows: Any = source.execute(
+        "SELECT i.id, r.created, r.modified, r.revoked, r.hash, r.dictionary, r.body FROM carray(?) AS c "
+        "CROSS JOIN ident AS i ON i.key = c.value JOIN resolved AS r ON r.no = i.no",
+        (key_array(ids),),
+    )
+    return {row[0]: row[1:] for row in rows}
 
 
 def _copy_resolved(

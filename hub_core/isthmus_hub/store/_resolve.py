@@ -70,6 +70,10 @@ class Resolving:
             return False
         return self.emit([{**body, "revoked": True}])[0]
 
+    def queue(self, entries: Iterable[bytes]) -> None:
+        """Tell these objects as they are."""
+        self._entries += entries
+
     def flush_outbox(self) -> None:
         """Write the outbox rows of this transaction; called once, before it commits."""
         entries, self._entries = self._entries, []

@@ -18,7 +18,7 @@ import apsw
 
 from isthmus_hub._sqlite import Lent, Readers, connect, rollback, storage_errors
 from isthmus_hub.store import _check, _digest
-from isthmus_hub.store._adopt import adopt
+from isthmus_hub.store._adopt import adopt, settle
 from isthmus_hub.store._bodies import Bodies, first_dictionary
 from isthmus_hub.store._explore import Explores
 from isthmus_hub.store._intern import Idents, Sources, Words
@@ -146,6 +146,10 @@ class Transaction(Explores):
         ``observed`` is replayed: then only what differs is told again.
         """
         adopt(self._connection, self._words, self._idents, self._bodies, former)
+
+    def settle(self, former: Store) -> None:
+        """After `adopt` and the replay: only what differs from ``former`` waits to be told, beside what waited there."""
+        self._resolving.queue(settle(self._connection, self._bodies, self, former))
 
     # -- resolved --------------------------------------------------------------------------------------------------
 
