@@ -200,8 +200,7 @@ class Hub(Explores):
     @property
     def waits(self) -> str:
         """Why resolving waits; empty where it does not, or another process resolves."""
-        keeping: Keeping | None = self.__dict__.get("keeping")
-        return keeping.waits if keeping else ""
+        return str(getattr(self.__dict__.get("keeping"), "waits", ""))
 
     @cached_property
     def store(self) -> Store:
