@@ -142,11 +142,12 @@ def read_meta(message: Message) -> tuple[str, int, bytes] | None:
 
 
 def assemble(messages: Iterable[Message]) -> Iterator[tuple[Message, bytes | None]]:
-    """Ends of blocks with the whole data; ``None`` where a part is missing. Parts without an end are passed over."""
+    """Ends of blocks with the whole data; ``None`` where a part is missing. Parts without an end are passed over.
+
+    Parts of different blocks cannot be told apart here where some are missing: the checksum does that.
+    """
     parts: list[Message] = []
     for message in messages:
-        if parts and message.seq != parts[-1].seq + 1:
-            parts = []
         if message.is_part:
             parts.append(message)
             continue

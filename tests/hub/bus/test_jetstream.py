@@ -176,6 +176,20 @@ def test_a_message_that_is_gone_is_a_gap_with_its_offsets(nats_server: NatsServe
     assert f"offsets {gaps[0][0]}-{gaps[0][1]} are lost" in " ".join(reader.health().warnings)
 
 
+def test_a_block_of_which_a_part_is_gone_is_a_gap(nats_server: NatsServer, open_bus: Open) -> None:
+    bus = open_bus(nats_server)
+    fill(bus, 1)
+    bus.publish(STREAM, [random.Random(1).randbytes(3_500_000)], block_id=b"large")
+    fill(bus, 1, tag="after")
+    raw(nats_server, f"STREAM.MSG.DELETE.{bus.access.prefix}_{STREAM}", {"seq": 3})
+    found = open_bus(nats_server).read(STREAM)
+    assert [(block.first, block.last, bool(block.damage)) for block in found] == [
+        (1, 2, False),
+        (3, 3, True),
+        (4, 5, False),
+    ]
+
+
 def test_a_message_of_other_bytes_is_a_gap_and_reading_goes_on(nats_server: NatsServer, open_bus: Open) -> None:
     bus = open_bus(nats_server)
     fill(bus, 1)
@@ -304,6 +318,7 @@ def test_durability_is_verified_and_never_believed(tmp_path: Path, nats_server: 
         for access, warning in (
             ({}, "name its monitoring address"),
             ({"monitors": (lazy.monitor,)}, "does not sync before it acknowledges"),
+            ({"monitors": (nats_server.monitor,)}, "belongs to the connected server"),
         ):
             health = open_bus(lazy, **access).health()
             assert health.durability == "buffered"
