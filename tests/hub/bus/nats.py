@@ -20,12 +20,22 @@ def binary() -> str:
 class NatsServer:
     """A server that can be killed and started again on the same port and data."""
 
-    def __init__(self, directory: Path, *, sync: str = "always", settings: str = "", jetstream: bool = True) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        sync: str = "always",
+        settings: str = "",
+        jetstream: bool = True,
+        store: Path | None = None,
+    ) -> None:
         self.directory = directory
         self.port, self.monitor_port = _free_port(), _free_port()
         self._settings = settings
         sync_interval = f"sync_interval: {sync}" if sync else ""
-        self._jetstream = f'jetstream {{ store_dir: "{directory}/data", {sync_interval} }}' if jetstream else ""
+        self._jetstream = (
+            f'jetstream {{ store_dir: "{store or directory}/data", {sync_interval} }}' if jetstream else ""
+        )
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
 
