@@ -28,7 +28,7 @@ def told(items: list[Incoming], sizes: list[int]) -> str:
         return store.digest()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_any_order_and_any_repetition_give_the_same_digest(data: st.DataObject) -> None:
     items = data.draw(st.lists(statements(), min_size=1, max_size=12))

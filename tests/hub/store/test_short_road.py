@@ -30,7 +30,7 @@ def rows(store: Store) -> list[Any]:
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(statements(), min_size=1, max_size=6), min_size=1, max_size=8))
 def test_the_short_road_leads_where_the_long_one_leads(batches: list[list[Incoming]]) -> None:
     with TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
