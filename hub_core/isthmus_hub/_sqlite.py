@@ -66,7 +66,7 @@ def storage_errors(path: Path) -> Iterator[None]:
         ) from error
     except (apsw.BusyError, apsw.LockedError) as error:
         raise StorageFault(f"{path}: another process holds the file; try again") from error
-    except (apsw.CorruptError, apsw.NotADBError) as error:
+    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:  # the last: its schema is not ours
         raise StorageDamaged(f"{path}: the file is damaged ({error}); run the matching check command") from error
     except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError, apsw.AuthError) as error:
         raise ConfigurationError(f"{path}: cannot be opened for writing ({error}); check owner and mode") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,19 +10,21 @@ from typing import Any
 import apsw
 import msgspec
 
-from isthmus_hub._sqlite import Readers, rollback
+from isthmus_hub._sqlite import Readers, StorageDamaged, rollback
 from isthmus_hub.bus._groups import Change, GroupState
 from isthmus_hub.bus._values import DeadLetter
 
 _states = msgspec.msgpack.Decoder(GroupState)
 _letters = msgspec.msgpack.Decoder(DeadLetter)
 _encode = msgspec.msgpack.Encoder().encode
+_COLUMNS = "CAST(name AS BLOB), position, updated_at, state"
 
 
 class Consumers:
     """Reads with lent connections; writes with the one it is given, whose turn the caller has taken.
 
-    Column ``position`` is the floor of the group, for retention; column ``state`` is empty while that says it all.
+    Column ``position`` is the floor of the group, for retention; column ``state`` holds all of it behind a checksum. It is
+    empty in rows of the first format, until their group commits again.
     """
 
     def __init__(self, stream: str, readers: Readers) -> None:
@@ -36,22 +39,40 @@ class Consumers:
     def all(self) -> dict[str, GroupState]:
         """Registered groups."""
         with self._readers.one() as reader:
-            rows: list[Any] = reader.execute("SELECT name, position, updated_at, state FROM cursor").fetchall()
-        return {name: _state(position, at, state) for name, position, at, state in rows}
+            rows: list[Any] = reader.execute(f"SELECT {_COLUMNS} FROM cursor").fetchall()  # noqa: S608
+        states = [(row[0], _state(*row)) for row in rows]
+        return {name.decode(): state for name, state in states}
+
+    def problems(self, reader: apsw.Connection) -> list[str]:
+        """Groups whose rows are not what was written."""
+        found = []
+        try:
+            rows: list[Any] = reader.execute(f"SELECT {_COLUMNS} FROM cursor").fetchall()  # noqa: S608
+        except apsw.Error as error:
+            return [f"groups cannot be read: {error}"]
+        for row in rows:
+            try:
+                _state(*row)
+            except StorageDamaged as error:
+                found.append(str(error))
+        return found
 
     def change(self, writer: apsw.Connection, group: str, change: Change) -> GroupState | None:
         """See `Bus.change_group`."""
         try:
             writer.execute("BEGIN IMMEDIATE")
-            before = _stored(writer, group)
-            after = change(before)
+            try:
+                after = change(before := _stored(writer, group))
+            except StorageDamaged:
+                before, after = None, change(None)  # a seek sets it anew
+                if after is None:
+                    raise
             if after is None:
                 writer.execute("DELETE FROM cursor WHERE name = ?", (group,))
             elif after != before:
-                plain = len(after.positions) == 1 and not (after.redeliveries or after.waiting or after.requeued)
                 writer.execute(
                     "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)",
-                    (group, after.floor, after.updated_at, None if plain else _encode(after)),
+                    (group, after.floor, after.updated_at, _sealed(group.encode(), _encode(after))),
                 )
             writer.execute("COMMIT")
         except BaseException:
@@ -87,12 +108,24 @@ class Consumers:
 
 
 def _stored(connection: apsw.Connection, group: str) -> GroupState | None:
-    row: Any = connection.execute("SELECT position, updated_at, state FROM cursor WHERE name = ?", (group,)).get
+    row: Any = connection.execute(f"SELECT {_COLUMNS} FROM cursor WHERE name = ?", (group,)).get  # noqa: S608
     return None if row is None else _state(*row)
 
 
-def _state(position: int, updated_at: float, state: bytes | None) -> GroupState:
-    return GroupState((position,), updated_at) if state is None else _states.decode(state)
+def _sealed(name: bytes, packed: bytes) -> bytes:
+    return zlib.crc32(packed, zlib.crc32(name)).to_bytes(4) + packed
+
+
+def _state(name: Any, position: Any, updated_at: Any, sealed: Any) -> GroupState:
+    """Of one row. Raises `StorageDamaged` where it is not what was written: nobody is sent to a wrong place."""
+    if sealed is None and isinstance(position, int) and isinstance(updated_at, float):
+        return GroupState((position,), updated_at)
+    if isinstance(name, bytes) and isinstance(sealed, bytes) and _sealed(name, sealed[4:]) == sealed:
+        state = _states.decode(sealed[4:])
+        if state.floor == position:
+            return state
+    shown = name.decode(errors="replace") if isinstance(name, bytes) else ""
+    raise StorageDamaged(f"group {shown!r}: its position is damaged; set it with `isthmus bus seek`")
 
 
 __all__ = ["Consumers"]

@@ -52,6 +52,7 @@ def check(log: Log) -> CheckReport:
         except _UNREADABLE as error:
             lines = [str(error)]
         problems = [f"{log.path.name}: {line}" for line in lines if line != "ok"]
+        problems += [f"{log.path.name}: {problem}" for problem in log.groups.problems(reader)]
         first, last = _ends(reader)
         gaps = []
         for block, _ in _walk(reader, log, first, last):
