@@ -39,7 +39,7 @@ class Consumers:
     def all(self) -> dict[str, GroupState]:
         """Registered groups."""
         with self._readers.one() as reader:
-            rows: list[Any] = reader.execute(f"SELECT {_COLUMNS} FROM cursor").fetchall()  # noqa: S608
+            rows: Any = reader.execute(f"SELECT {_COLUMNS} FROM cursor").fetchall()  # noqa: S608
         states = [(row[0], _state(*row)) for row in rows]
         return {name.decode(): state for name, state in states}
 
@@ -47,7 +47,7 @@ class Consumers:
         """Groups whose rows are not what was written."""
         found = []
         try:
-            rows: list[Any] = reader.execute(f"SELECT {_COLUMNS} FROM cursor").fetchall()  # noqa: S608
+            rows: Any = reader.execute(f"SELECT {_COLUMNS} FROM cursor").fetchall()  # noqa: S608
         except apsw.Error as error:
             return [f"groups cannot be read: {error}"]
         for row in rows:
