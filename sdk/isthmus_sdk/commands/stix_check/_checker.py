@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final, NamedTuple
 
-from isthmus_sdk.commands.stix_check._between import REMEMBERED, Between, Place
 from isthmus_sdk.commands.stix_check._decoding import Trouble, decoded_value
 from isthmus_sdk.commands.stix_check._lines import line_of
 from isthmus_sdk.commands.stix_check._reading import expanded, opened
@@ -16,10 +16,21 @@ from isthmus_sdk.errors import RecordError, SourceError
 from isthmus_sdk.stix import Problem, interop, problems
 from isthmus_sdk.stix._explain import explain
 from isthmus_sdk.stix._rulebook import RULES
+from isthmus_sdk.stix._sets import Together
 
+REMEMBERED: Final = 100_000
+"""Objects whose versions and references are followed, so that memory stays bounded however long the input is."""
 Tell = Callable[[str, dict[str, Any]], None]
 _NO_OBJECT = -1
 """Index of what is wrong beside the objects: with a bundle, or with text between them."""
+
+
+class Place(NamedTuple):
+    """Where an object is: number of the file in the report, index in it, line."""
+
+    file: str
+    number: int
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +73,7 @@ class Checker:
         self.report = Report(limit=options.limit)
         self._options = options
         self._tell = tell
-        self._between = Between()
+        self._together = Together(REMEMBERED)
         self._file = ""
         self._index = 0
         self._old = 0
@@ -85,11 +96,15 @@ class Checker:
 
     def finish(self) -> None:
         """Say what can only be said at the end."""
-        for each in self._between.missing():
-            message = f"{each.target} is not in the input"
-            self._found("warning", each.place, _stated(each.id, each.path, "unresolved-reference", message))
+        invalid: set[Place] = set()
+        for place, problem in self._together.problems():
+            invalid.add(place)
+            self._found("error", place, problem)
+        self.report.no_longer_valid(Counter(place.file for place in invalid))
+        for place, problem in self._together.warnings() if self._options.warnings else ():
+            self._found("warning", place, problem)
         notes = self.report.notes
-        if self._between.full:
+        if self._together.full:
             notes.append(f"versions and references were not followed: more than {REMEMBERED} objects")
         if self._old:
             notes.append(f"{self._old} invalid objects look like STIX 2.0; --upgrade checks them as STIX 2.1")
@@ -127,15 +142,11 @@ class Checker:
             errors, warnings = explain(obj) if self._options.warnings else (problems(obj), [])
             for each in warnings:
                 self._found("warning", place, each, piece.data)
-            broken += errors or self._against_others(obj, place)
+            broken += errors
+            if not errors:
+                self._together.add(obj, place, follow=self._options.warnings)
         self._old += bool(broken) and "created" in value and "spec_version" not in value
         return broken
-
-    def _against_others(self, obj: Mapping[str, Any], place: Place) -> list[Problem]:
-        errors = [_stated(_id_of(obj), *each) for each in self._between.errors(obj)]
-        if self._options.warnings:
-            self._between.want(obj, place)
-        return errors
 
     def _object(self, place: Place, errors: list[Problem], data: bytes = b"") -> None:
         self._index += 1

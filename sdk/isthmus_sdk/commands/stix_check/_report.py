@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,12 @@ class Report:
     def add(self, kind: str, entry: dict[str, Any]) -> None:
         """List one."""
         (self.errors if kind == "error" else self.warnings).append(entry)
+
+    def no_longer_valid(self, objects: Mapping[str, int]) -> None:
+        """Objects of each file that are sound alone and not together with others."""
+        for file in self.files:
+            file["valid"] -= objects.get(file["file"], 0)
+        self.valid -= sum(objects.values())
 
     def as_json(self) -> dict[str, Any]:
         """The shape that ``stix check --json`` prints."""
