@@ -120,7 +120,7 @@ class Forwarder:
             while not stop.is_set():
                 self._patiently(stop, self.step)
                 if not stop.is_set():
-                    self._wait_for_blocks()
+                    self._wait_for_blocks(stop)
         finally:
             self.close()
 
@@ -272,8 +272,12 @@ class Forwarder:
             self._gaps += 1
             return self._source.read(OBSERVED)
 
-    def _wait_for_blocks(self) -> None:
-        self._source.wait(OBSERVED, self._committed or 0, LOOK_SECONDS)
+    def _wait_for_blocks(self, stop: threading.Event) -> None:
+        try:
+            self._source.wait(OBSERVED, self._committed or 0, LOOK_SECONDS)
+        except IsthmusError as error:  # our own disk: the next step says whether it still is so
+            self._note(error)
+            stop.wait(LOOK_SECONDS)
 
 
 def register(source: Bus) -> None:

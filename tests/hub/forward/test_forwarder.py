@@ -258,6 +258,22 @@ def test_an_error_nobody_foresaw_is_a_link_that_is_down(source, centre):
     assert stored(centre) == stored(source)
 
 
+def test_trouble_with_the_own_disk_is_waited_out(source, centre, monkeypatch):
+    clock, troubles = Clock(), iter([True, True])
+    wait = source.wait
+
+    def fail_twice(*args):
+        if next(troubles, False):
+            raise StorageFull("our own disk is full")
+        return wait(*args)
+
+    made = forwarder(source, Link(centre), clock)
+    observe(source, 1)
+    monkeypatch.setattr(source, "wait", fail_twice)
+    run_until(made, lambda: next(troubles, None) is None and forwarding(source).pending == 0, clock)
+    assert stored(centre) == stored(source)
+
+
 def test_no_secret_of_the_link_stands_in_its_state(source, centre):
     link = Link(centre)
     link.before = lambda name: (_ for _ in ()).throw(Unreachable("cannot log in with hunter2"))
