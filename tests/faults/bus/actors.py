@@ -139,12 +139,14 @@ def publisher(scene: Scene, key: str) -> None:
     log = os.open(scene.acks(key), os.O_CREAT | os.O_APPEND | os.O_WRONLY)
     number = max(_repeat(lambda: int(bus.latest(STREAM, key).get(key, (0, b"0"))[1])), 0)
     while (last := goal(scene, key)) is None or number < last:
-        ack = _repeat(
-            lambda: bus.publish(STREAM, entries(key, number), block_id=f"{key} {number}".encode(), key=key, meta=b"%d" % number)
-        )  # fmt: skip
+        ack = _repeat(_publish, bus, key, number)
         os.write(log, b"%d %d %d %d\n" % (number, ack.first, ack.last, ack.duplicate))
         number += 1
     bus.close()
+
+
+def _publish(bus: Bus, key: str, number: int) -> Any:
+    return bus.publish(STREAM, entries(key, number), block_id=f"{key} {number}".encode(), key=key, meta=b"%d" % number)
 
 
 def consumer(scene: Scene, die_between: int) -> None:
@@ -173,7 +175,7 @@ def consumer(scene: Scene, die_between: int) -> None:
         batches += 1
         if batches == die_between:
             os.kill(os.getpid(), signal.SIGKILL)
-        _repeat(lambda: subscription.commit(batch[-1].last))
+        _repeat(subscription.commit, batch[-1].last)
     bus.close()
 
 
@@ -195,11 +197,11 @@ def _all_published(scene: Scene, bus: Bus) -> bool:
     return all(key in newest and int(newest[key][1]) == last - 1 for key, last in goals.items())
 
 
-def _repeat(call: Callable[[], Any]) -> Any:
+def _repeat(call: Callable[..., Any], *arguments: Any) -> Any:
     """Call until it works: what can be retried is."""
     while True:
         try:
-            return call()
+            return call(*arguments)
         except RetriableError:
             time.sleep(0.01)  # between two attempts
 

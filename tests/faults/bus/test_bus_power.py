@@ -1,0 +1,73 @@
+"""The power goes while publishing: a copy of the file system's image, taken at that moment, is mounted and counted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from tests.faults.bus.actors import STREAM, Scene, entries
+from tests.faults.bus.killing import KEYS, Troupe, acknowledged
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
+CUTS = 3
+
+
+def mounted(image: Path, at: Path) -> bool:
+    at.mkdir(exist_ok=True)
+    return (
+        os.geteuid() == 0
+        and not subprocess.run(["mount", "-o", "loop", image, at], capture_output=True, check=False).returncode
+    )
+
+
+def test_a_copied_file_system_image_holds_everything_acknowledged_before_the_copy(tmp_path: Path) -> None:
+    image, disk = tmp_path / "image", tmp_path / "disk"
+    with image.open("wb") as file:
+        file.truncate(64 * 1024 * 1024)
+    made = (
+        shutil.which("mkfs.ext4")
+        and not subprocess.run(["mkfs.ext4", "-q", image], capture_output=True, check=False).returncode
+    )
+    if not (made and mounted(image, disk)):
+        pytest.skip("NOT RUN: mounting a file system image is not permitted here")
+    troupe = Troupe(Scene(disk))
+    try:
+        for key in KEYS:
+            troupe.start(key, "publisher", key=key)
+        for cut in range(CUTS):
+            time.sleep(1.0)  # blocks are being published; nothing is waited for
+            promised = {key: acknowledged(troupe.scene, key) for key in KEYS}
+            copy, at = tmp_path / f"copy-{cut}", tmp_path / f"after-{cut}"
+            for pid in troupe.running.values():
+                os.kill(pid, signal.SIGSTOP)  # what they did not flush is in memory, not in the image
+            shutil.copyfile(image, copy)
+            for pid in troupe.running.values():
+                os.kill(pid, signal.SIGCONT)
+            assert mounted(copy, at), "the image has to recover by its journal"
+            try:
+                check(Scene(at), promised)
+            finally:
+                subprocess.run(["umount", at], check=True)
+    finally:
+        troupe.close()
+        subprocess.run(["umount", disk], check=True)
+
+
+def check(scene: Scene, promised: dict[str, list[tuple[int, int, int, bool]]]) -> None:
+    with scene.open() as bus:
+        stored = {block.block_id: block for block in bus.read(STREAM, limit_blocks=1_000_000)}
+        position = bus.end(STREAM)
+        while blocks := bus.read(STREAM, max(block.last for block in stored.values()) + 1, 10_000):
+            stored |= {block.block_id: block for block in blocks}
+        assert sum(map(len, promised.values())) > 20
+        for key, acks in promised.items():
+            for number, first, last, _ in acks:
+                block = stored[f"{key} {number}".encode()]
+                assert (block.first, block.last, block.entries) == (first, last, tuple(entries(key, number)))
+        assert position >= max(last for acks in promised.values() for _, _, last, _ in acks)
+        assert bus.check().ok
