@@ -290,7 +290,9 @@ def _summary(report: dict[str, Any], *, show_loss: bool) -> None:
     if len(report["quarantined"]) > 20:
         _say(f"  and {len(report['quarantined']) - 20} more; --report FILE lists all")
     for noted in report["notes"][:20]:
-        _say(f"  left out {noted['count']}: {noted['path']}: {noted['first']['note']} (first in record {noted['first']['index']})")
+        _say(
+            f"  left out {noted['count']}: {noted['path']}: {noted['first']['note']} (first in record {noted['first']['index']})"
+        )
     if show_loss:
         for path, count in report["unused_fields"].items():
             _say(f"  unused {path}: {count}")

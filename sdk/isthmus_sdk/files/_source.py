@@ -275,4 +275,16 @@ def _exactly(raw: BinaryIO, size: int) -> bytes:
     return data
 
 
-__all__ = ["CHUNK", "FULL", "TAIL", "Compression", "Fingerprint", "Source", "Stat", "Vanished", "compression_of", "decoded", "file_stat"]
+__all__ = [
+    "CHUNK",
+    "FULL",
+    "TAIL",
+    "Compression",
+    "Fingerprint",
+    "Source",
+    "Stat",
+    "Vanished",
+    "compression_of",
+    "decoded",
+    "file_stat",
+]

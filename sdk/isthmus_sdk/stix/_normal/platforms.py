@@ -51,7 +51,9 @@ def _from_formatted(name: str) -> str:
 
 def _split(text: str) -> list[str]:
     """At the colons that are not escaped."""
-    parts, part, escaped = [], [], False
+    parts: list[str] = []
+    part: list[str] = []
+    escaped = False
     for char in text:
         if char == ":" and not escaped:
             parts.append("".join(part))

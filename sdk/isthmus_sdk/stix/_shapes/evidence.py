@@ -59,7 +59,7 @@ class EvidenceShapes(Origin):
         """directory, its path as the source writes it."""
         return Shape(observable("directory", path=said("path", path)))
 
-    def autonomous_system(self, number: int, *, name: str | None = None) -> Shape:
+    def autonomous_system(self, number: int | str, *, name: str | None = None) -> Shape:
         """autonomous-system: ``64500``, ``"64500"`` or ``"AS64500"``."""
         bare = number[2:] if isinstance(number, str) and number[:2].upper() == "AS" else number
         found = whole("number", bare, 0, 2**32 - 1)

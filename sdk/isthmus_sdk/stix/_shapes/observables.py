@@ -68,10 +68,10 @@ def program(software: Software | str, notes: list[str] | None = None, where: str
         made, errors = _program(*told) if all(map(_is_brief, told)) else _program.__wrapped__(*told)
     except (RecordError, TypeError) as error:
         made, errors = None, (str(error) if isinstance(error, RecordError) else "name: expected text",)
-    for error in errors:
+    for wrong in errors:
         if notes is None:
-            raise RecordError(f"{where}: {error}")
-        notes.append(f"{where}.{error}")
+            raise RecordError(f"{where}: {wrong}")
+        notes.append(f"{where}.{wrong}")
     return None if made is None else made.copy()
 
 
