@@ -11,33 +11,25 @@ Every method that answers a command returns plain data in the shape of that comm
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal
 
 from isthmus_hub import assets, link, repair, views
-from isthmus_hub.bus import EARLIEST, Bus, NatsAccess, Offset, Start, Subscription, open_bus
-from isthmus_hub.config import Config, check_settings, load
-from isthmus_hub.delivery import Deliverer, Ledger
+from isthmus_hub.bus import EARLIEST, Offset, Start, Subscription
+from isthmus_hub.delivery import Deliverer
 from isthmus_hub.explore import Explores
 from isthmus_hub.forward import Forwarder
-from isthmus_hub.keeping import Keeping, base_of_rebuild, checkpoint_of, resolve_all
+from isthmus_hub.keeping import base_of_rebuild, checkpoint_of, resolve_all
+from isthmus_hub.parts import Parts
 from isthmus_hub.runtime import (
     Failure,
-    Ingest,
-    Observer,
     Plan,
-    Quarantine,
-    RunJournal,
     Session,
-    StateDirectory,
-    StateLock,
     StreamRun,
     plan,
     plugin,
@@ -45,140 +37,16 @@ from isthmus_hub.runtime import (
     resolve_secrets,
     retry,
 )
-from isthmus_hub.secrets import KeySource, SecretStore
-from isthmus_hub.store import Store
-from isthmus_hub.telemetry import Redactor
 from isthmus_sdk import stix
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
-from isthmus_sdk.faults import keep_markers_in
-from isthmus_sdk.loader import Found, discover, load_platform
+from isthmus_sdk.loader import load_platform
 
 OBSERVED, RESOLVED = "observed", "resolved"
 PARALLEL_INSTANCES = 8
 
 
-class Silent:
-    """An observer that looks away."""
-
-    def log(self, instance: str, level: str, event: str, fields: Mapping[str, Any]) -> None:
-        """Nothing."""
-
-    def progress(self, run: StreamRun) -> None:
-        """Nothing."""
-
-
-class Hub(Explores):
+class Hub(Parts, Explores):
     """One hub. Use :meth:`open`; it is a context manager. Safe for several threads."""
-
-    def __init__(
-        self, state: StateDirectory, config: Config | None, *, environ: MutableMapping[str, str] | None = None
-    ) -> None:
-        self.state = state
-        self._config = config
-        self._environ = os.environ if environ is None else environ
-        self._closing = ExitStack()
-        self._instances: dict[str, threading.Lock] = {}
-        self._deliveries: dict[str, threading.Lock] = {}
-        self._resolve_turn = threading.Lock()
-        self.observer: Observer = Silent()
-
-    @classmethod
-    def open(
-        cls,
-        state_dir: str | Path | None = None,
-        config: Config | str | Path | None = None,
-        *,
-        lock: bool = True,
-        environ: MutableMapping[str, str] | None = None,
-    ) -> Hub:
-        """Open a hub on a state directory (created where missing) with a configuration (or none, for reading only).
-
-        ``lock=False`` opens beside a running daemon, for reading. Raises :class:`ConfigurationError` for an invalid
-        configuration, and ``StateInUse`` where another process holds the state directory.
-        """
-        environ = os.environ if environ is None else environ
-        if isinstance(config, str | Path):
-            config = load(Path(config), environ=environ)
-        hub = cls(
-            StateDirectory.open(Path(state_dir) if state_dir else StateDirectory.default()), config, environ=environ
-        )
-        keep_markers_in(hub.state.path)
-        if config is not None:
-            hub.check_configuration()
-        if lock:
-            hub._closing.enter_context(StateLock(hub.state.lock))
-        return hub
-
-    def close(self) -> None:
-        """Release everything that was opened."""
-        self._closing.close()
-
-    def __enter__(self) -> Hub:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    # -- parts, each made when first needed ------------------------------------------------------------------------
-
-    @property
-    def config(self) -> Config:
-        """The configuration. Raises :class:`ConfigurationError` where the hub was opened without one."""
-        if self._config is None:
-            raise ConfigurationError(
-                "no configuration was given: name it with --config, or write one with `isthmus init`"
-            )
-        return self._config
-
-    @property
-    def name(self) -> str:
-        """Name of the hub: part of every block id and of the author of what it publishes."""
-        return self._config.hub.name if self._config else "hub"
-
-    @cached_property
-    def redactor(self) -> Redactor:
-        """Knows every secret this process has resolved."""
-        return Redactor()
-
-    @cached_property
-    def secrets(self) -> SecretStore:
-        """Resolves secret references."""
-        vault = self._config.vault if self._config else None
-        key = (
-            KeySource(
-                credential=vault.credential, key_file=Path(vault.key_file) if vault.key_file else None, env=vault.env
-            )
-            if vault
-            else None
-        )
-        return SecretStore(self.state.vault, key=key, environ=self._environ, on_secret=self.redactor.register)
-
-    @cached_property
-    def connectors(self) -> dict[str, Found]:
-        """Installed connectors, by name; none of their code is imported."""
-        return {found.name: found for found in discover(kinds=["connector"])}
-
-    @cached_property
-    def platforms(self) -> dict[str, Found]:
-        """Installed platforms, by name."""
-        return {found.name: found for found in discover(kinds=["platform"])}
-
-    @cached_property
-    def bus(self) -> Bus:
-        """The bus."""
-        return self._closing.enter_context(self.open_bus(self._config.hub.bus if self._config else "sqlite"))
-
-    def open_bus(self, address: str) -> Bus:
-        """Our own bus, or the centre's."""
-        if address == "sqlite" or self._config is None:
-            return open_bus(address, self.state.bus)
-        nats = self._config.nats
-        references = {str(kind): reference for kind, reference in nats.secrets.items()}
-        secrets = resolve_secrets(references, self.secrets.resolve, self._config.where("nats"))
-        access = NatsAccess.of(address, nats, secrets, name=f"isthmus {self.name}")
-        return open_bus(address, self.state.bus, nats=access)
 
     @cached_property
     def forwarder(self) -> Forwarder:
@@ -186,66 +54,6 @@ class Hub(Explores):
         forwarder = link.forwarder(self)
         self._closing.callback(forwarder.close)
         return forwarder
-
-    @property
-    def resolves(self) -> bool:
-        """Whether this hub keeps an inventory of its own."""
-        return self._config is None or self._config.resolves
-
-    @cached_property
-    def keeping(self) -> Keeping | None:
-        """Retention of the embedded bus; a shared bus is bounded by those who run it."""
-        return Keeping.begun(self.bus, self._config, self.state.store)
-
-    @property
-    def waits(self) -> str:
-        """Why resolving waits; empty where it does not, or another process resolves."""
-        return str(getattr(self.__dict__.get("keeping"), "waits", ""))
-
-    @cached_property
-    def store(self) -> Store:
-        """The store."""
-        store = Store.open(self.state.store, hub=self.name)
-        self._closing.callback(store.close)
-        return store
-
-    @cached_property
-    def quarantine(self) -> Quarantine:
-        """Records that did not map."""
-        return self._closing.enter_context(Quarantine(self.state.quarantine, self.redactor))
-
-    @cached_property
-    def ledger(self) -> Ledger:
-        """What each platform was given."""
-        ledger = Ledger.open(self.state.delivery, redact=self.redactor.text)
-        self._closing.callback(ledger.close)
-        return ledger
-
-    @cached_property
-    def ingest(self) -> Ingest:
-        """From workers to the bus."""
-        _ = self.keeping  # its bounds are in force before anything comes in
-        return Ingest(self.bus, self.quarantine, hub=self.name)
-
-    @cached_property
-    def journal(self) -> RunJournal:
-        """How the last run of each instance ended."""
-        return RunJournal(self.state.runs)
-
-    @cached_property
-    def resolver(self) -> assets.Resolver:
-        """From ``observed`` to the store."""
-        return assets.Resolver(self.store, self.bus, hub=self.name)
-
-    def check_configuration(self) -> None:
-        """Raise ``InvalidSettings`` where settings do not fit the manifests of what they configure."""
-        manifests = {
-            name: found.manifest.for_configuration() for name, found in self.connectors.items() if found.manifest
-        }
-        platforms = {
-            name: found.manifest.for_configuration() for name, found in self.platforms.items() if found.manifest
-        }
-        check_settings(self.config, manifests, platforms=platforms)
 
     # -- fetching ----------------------------------------------------------------------------------------------------
 
@@ -572,20 +380,6 @@ class Hub(Explores):
             kept = repair.replace_store(self.state.store)
         self.resolve()
         return {"entries": entries, "former": str(kept)}
-
-    def reconfigure(self, config: Config) -> None:
-        """Take a new configuration; a bad one is refused whole. The hub's name and bus cannot change while it runs."""
-        before = self._config
-        if before and (before.hub.name, before.hub.bus, before.nats) != (config.hub.name, config.hub.bus, config.nats):
-            raise ConfigurationError(
-                f"{config.file}: [hub] name and bus and [nats] cannot change while the daemon runs: restart it"
-            )
-        self._config = config
-        try:
-            self.check_configuration()
-        except ConfigurationError:
-            self._config = before
-            raise
 
     def store_check(self) -> dict[str, Any]:
         """Verify the store, setting aside objects that cannot be believed; returns the problems found."""
