@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -69,14 +71,19 @@ class Scene:
         return self.workers[-1]
 
     def nothing_left(self) -> bool:
-        """No process of any worker's group runs any more."""
-        for worker in self.workers:
-            try:
-                os.killpg(worker.pid, 0)
-            except ProcessLookupError:
-                continue
-            return _only_zombies(worker.pid)
+        """No process of any worker's group runs any more; one that was killed may need a moment to be gone."""
+        until = time.monotonic() + PATIENCE
+        while not (gone := all(map(_gone, (worker.pid for worker in self.workers)))) and time.monotonic() < until:
+            threading.Event().wait(0.05)
+        return gone
+
+
+def _gone(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
         return True
+    return _only_zombies(group)
 
 
 def _only_zombies(group: int) -> bool:
