@@ -97,6 +97,11 @@ class Cursor:
         self._top = read_mark(state.kind, state.top)
 
     @property
+    def walk(self) -> int:
+        """Number of this walk: no other walk of the partition has it."""
+        return self._state.walk
+
+    @property
     def position(self) -> Position | None:
         """Where an interrupted walk over the network resumes."""
         t = self._state.t

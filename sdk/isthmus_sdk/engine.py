@@ -18,6 +18,7 @@ from isthmus_sdk.block import BLOCK_BYTES
 from isthmus_sdk.errors import Ignored, RecordError, SourceError
 from isthmus_sdk.faults import fault_point
 from isthmus_sdk.records import Bad, Records, cut, getter
+from isthmus_sdk.snapshot import PAIR, devices, object_key, record_key
 
 if TYPE_CHECKING:
     from isthmus_sdk.connector import Stream
@@ -73,6 +74,10 @@ class Outcome:
     raw_bytes: int = 0
     values: list[Any] = field(default_factory=list)
     """Value of the cursor field of each record, ``None`` where there is none; only for streams with a cursor."""
+    seen: set[bytes] = field(default_factory=set)
+    """Devices of the records that mapped, see :mod:`isthmus_sdk.snapshot`; only for streams of snapshots."""
+    unmapped: list[int] = field(default_factory=list)
+    """Key of each quarantined record, 0 where none can be read; only for streams of snapshots."""
 
     def add(self, other: Outcome) -> None:
         """Take over the counts of a page that brought neither objects nor bad records."""
@@ -203,6 +208,8 @@ class PageMapper:
             elif objects := mapped(out, index, raw, record, builder):
                 made.append((index, raw, objects))
         self._commit(out, made)
+        if self.stream.snapshot:
+            self._witness(out, made)
         fault_point("map", kill_parent=self._in_worker)
         return out
 
@@ -222,6 +229,14 @@ class PageMapper:
         except Exception as error:  # a mapping is somebody else's code: one record must not stop the stream
             self._give_up(out, index, raw, error, "map")
         return []
+
+    def _witness(self, out: Outcome, made: Sequence[Made]) -> None:
+        """Note which devices the page shows, and which records could be one."""
+        whole_key = self.records.whole_key
+        for _, raw, objects in made:
+            key = record_key(whole_key(raw))
+            out.seen.update(PAIR.pack(object_key(id), key) for id in devices(objects))
+        out.unmapped = [record_key(whole_key(bad.raw)) for bad in out.quarantined]
 
     def _commit(self, out: Outcome, made: Sequence[Made]) -> None:
         """Take over the objects of all records, those of one record together or not at all."""

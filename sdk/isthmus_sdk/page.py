@@ -40,6 +40,10 @@ class Page:
     They go to quarantine; of one that is too large, the record holds the beginning."""
     replayed: bool = False
     """The records were counted in an earlier run and are read again because their window is still open."""
+    begins: bool = False
+    """The first page of a file that is read from its beginning."""
+    ends: bool = False
+    """The last page of a file, for now: everything in it was read."""
 
 
 __all__ = ["Page"]

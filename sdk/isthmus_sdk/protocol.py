@@ -29,6 +29,7 @@ import msgspec
 
 from isthmus_sdk.block import Block
 from isthmus_sdk.errors import ProtocolError
+from isthmus_sdk.snapshot import Snapshot
 
 VERSION = 1
 ACCEPTED_VERSIONS = (1,)
@@ -121,6 +122,10 @@ class Done(Frame, tag="done"):
     resumed: bool = False
     """The walk began in the middle, where an earlier run was interrupted."""
     error: str | None = None
+    snapshots: list[Snapshot] = msgspec.field(default_factory=list)
+    """Complete inventories that the run read, in order of time; see :mod:`isthmus_sdk.snapshot`."""
+    unproven: str = ""
+    """Why a run of a stream of snapshots says nothing about what has vanished; empty: it does, or there is nothing to say."""
 
 
 class Checked(Frame, tag="checked"):

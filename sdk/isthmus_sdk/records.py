@@ -72,14 +72,22 @@ class Records:
 
     def native_id(self, raw: bytes) -> str:
         """The vendor's own id of a raw record, as far as it can be read; ``""`` otherwise. Never raises."""
+        return "/".join(self._key_values(raw))[:256]
+
+    def whole_key(self, raw: bytes) -> str:
+        """All parts of a raw record's key; ``""`` where one cannot be read. Never raises."""
+        found = self._key_values(raw)
+        return "/".join(found) if len(found) == len(self.keys) and all(found) else ""
+
+    def _key_values(self, raw: bytes) -> list[str]:
         if not self.keys:
-            return ""
+            return []
         try:
             document = _ANY.decode(raw)
         except (msgspec.DecodeError, ValueError, RecursionError):
-            return ""
+            return []
         found = [_raw_value(document, path) for path in raw_paths(self.model, self.keys)]
-        return "/".join(str(value) for value in found if isinstance(value, str | int | float))[:256]
+        return [str(value) for value in found if isinstance(value, str | int | float)]
 
     def _one_struct(self, raw: bytes) -> Any:
         try:

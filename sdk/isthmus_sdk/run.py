@@ -14,6 +14,7 @@ from isthmus_sdk.context import Context, Position, Walk
 from isthmus_sdk.cursor import Cursor, fingerprint
 from isthmus_sdk.engine import ALREADY_READ, MakeBuilder, Outcome, PageMapper, Rejected
 from isthmus_sdk.errors import ConfigurationError, CursorExpired, RecordError
+from isthmus_sdk.snapshot import Snapshot, Snapshots
 from isthmus_sdk.transports import FilesTransport, HttpTransport
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Instance:
     """Stream -> absolute globs."""
     settle: float = 10.0
     one_pass: bool = False
+    snapshot: str = "none"
+    """Which files are a complete inventory, see `isthmus_sdk.snapshot.MODES`."""
     record_dir: Path | None = None
     """Where pages are kept as they came."""
     mask: Callable[[bytes], bytes] = bytes
@@ -62,6 +65,10 @@ class Totals:
     cursor: str | None = None
     complete: bool = False
     resumed: bool = False
+    snapshots: list[Snapshot] = field(default_factory=list)
+    """Complete inventories among what was read."""
+    unproven: str = ""
+    """Why there is none, where one could be expected."""
 
 
 class Place(NamedTuple):
@@ -107,6 +114,9 @@ class StreamRun:
         self._known, self._known_pages = Outcome(), 0
         self._interrupted = False
         self._observed_at = ""
+        self._snapshots: Snapshots | None = None
+        if stream.snapshot and not (self._files and instance.snapshot == "none"):
+            self._snapshots = Snapshots(instance.snapshot if self._files else "", filtered=self._from is not None)
 
     def run(self) -> Totals:
         """Read, map and send everything. The errors of the transport and of the stream function pass through."""
@@ -129,6 +139,8 @@ class StreamRun:
         """One walk over the pages of the stream function."""
         self._interrupted = False
         made = self.stream.fn(self._context())
+        if self._snapshots is not None:
+            self._snapshots.begin(resumed=self.totals.resumed)
         if self.stream.summary is not None:
             self._summarise(made)
         else:
@@ -139,6 +151,9 @@ class StreamRun:
             if not self._files and not self._interrupted:
                 self._rest()
         self.totals.complete = not self._interrupted
+        if self._snapshots is not None and self.totals.complete:
+            walks = {name: cursor.walk for name, cursor in self._cursors.items()}
+            self.totals.snapshots, self.totals.unproven = self._snapshots.end(walks, self._fingerprint)
 
     def _context(self) -> Context[Any]:
         instance, stream = self._instance, self.stream
@@ -149,6 +164,7 @@ class StreamRun:
                 settle=instance.settle,
                 one_pass=instance.one_pass,
                 summarised=stream.summary is not None,
+                whole="" if self._snapshots is None else instance.snapshot,
                 notice=lambda text: self._log("info", text),
             )
             return Context(
@@ -198,6 +214,8 @@ class StreamRun:
         cursor = self._cursor(page.partition)
         outcome = self._mapper.map(page, cursor.skip if cursor.timed else None)
         self._reject_all(outcome, page.partition, page.observed_at)
+        if self._snapshots is not None:
+            self._snapshots.page(outcome, page.partition, page.observed_at, begins=page.begins, ends=page.ends)
         after = cursor.after_page(outcome.values, page.records, page.after, page.observed_at, last=last)
         self._count(outcome)
         if cursor.timed and not outcome.objects and outcome.records == outcome.ignored[ALREADY_READ]:

@@ -53,6 +53,7 @@ class FilesTransport:
         one_pass: bool = False,
         final: bool = False,
         summarised: bool = False,
+        whole: str = "",
         notice: Callable[[str], None] | None = None,
     ) -> None:
         self._globs = globs
@@ -61,6 +62,7 @@ class FilesTransport:
         self._one_pass = one_pass
         self._final = final
         self._summarised = summarised
+        self._whole = whole
         self._notice = notice
         self._given = False
 
@@ -81,6 +83,7 @@ class FilesTransport:
             log=self._summarised,
             native=self._summarised,
             tables=request.tables,
+            whole=self._whole,
             notice=self._notice,
         )
 

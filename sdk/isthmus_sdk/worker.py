@@ -140,6 +140,7 @@ class Worker:
             files=frame.files,
             settle=frame.settle,
             one_pass=frame.one_pass,
+            snapshot=frame.snapshot,
             record_dir=Path(frame.record_dir) if frame.record_dir else None,
             mask=self.report.masking.data,
             in_worker=True,
@@ -356,6 +357,8 @@ def _done(name: str, totals: Totals, message: str | None) -> protocol.Done:
         complete=totals.complete,
         resumed=totals.resumed,
         error=message,
+        snapshots=totals.snapshots if totals.complete else [],
+        unproven=totals.unproven,
     )
 
 

@@ -29,6 +29,7 @@ def pages(
     tables: Sequence[Table] = (),
     max_records: int = MAX_RECORDS,
     now: float | None = None,
+    whole: str = "",
     notice: Callable[[str], None] | None = None,
 ) -> Iterator[Page]:
     """Pages of every file that matches, in natural order; each page of at most ``max_records`` records and 4 MiB.
@@ -42,6 +43,8 @@ def pages(
       changed is read again.
     * ``native``: give table rows as they stand (``Page.table``) instead of as JSON.
     * ``tables``: the logs this stream reads, with the columns of tables without a header; others are refused by name.
+    * ``whole``: ``"file"``: a file is given only once it has settled, whatever its form; ``"batch"``: no file is given before
+      all that are new have settled, and one that vanishes meanwhile is an error.
     * ``now``: seconds since 1970, for tests. ``notice`` receives remarks, such as copies that are left alone.
 
     ``Page.observed_at`` is the file's time; ``Page.partition`` names the input file by its beginning. A file that
@@ -59,6 +62,7 @@ def pages(
         final=final,
         now=time.time() if now is None else now,
         max_records=max_records,
+        whole=whole,
         notice=notice or (lambda text: None),
     )
     return walk.pages()

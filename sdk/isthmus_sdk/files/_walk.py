@@ -65,6 +65,7 @@ class Walk:
     final: bool = False
     now: float = field(default_factory=time.time)
     max_records: int = MAX_RECORDS
+    whole: str = ""
     notice: Callable[[str], None] = lambda text: None
 
     def pages(self) -> Iterator[Page]:
@@ -78,7 +79,8 @@ class Walk:
                     number += 1
                     yield dataclasses.replace(page, number=number)
             except Vanished:
-                continue
+                if self.whole == "batch":
+                    problems.append(UnexpectedReply(f"{file.path}: went away while its batch was read"))
             except SourceError as error:
                 problems.append(error)
             except OSError as error:
@@ -96,6 +98,10 @@ class Walk:
         # The longest first: of an original and a copy that is not complete yet, the original is the file to read.
         for file in sorted(unknown, key=lambda file: (file.compressed, -file.stat.size)):
             _attempt(file, problems, lambda f: self._place(f, claimed, present))
+        waiting = [file.path for file in files if not file.settled]
+        if self.whole == "batch" and waiting:
+            self.notice(f"{waiting[0]}: is still being written, so its batch waits")
+            return []
         return [file for file in files if not file.done]
 
     def _known(self, file: _File, claimed: dict[str, _File]) -> bool:
@@ -126,7 +132,7 @@ class Walk:
         if waits or file.shape is None or file.shape.kind == "empty":
             file.done = True
             return True
-        if file.shape.kind == "documents" and not file.settled:
+        if (self.whole or file.shape.kind == "documents") and not file.settled:
             file.done = True
             return True
         for name, position in sorted(mine, key=lambda pair: -int(pair[1].get("off", 0))):
@@ -205,9 +211,13 @@ class Walk:
     def _pages_of(self, file: _File) -> Iterator[Page]:
         assert file.shape is not None
         make = self._document_pages if file.shape.kind == "documents" else self._line_pages
+        begins = not (file.position or {}).get("off")
         for page in make(file):
             observed_at = _written(file.stat.mtime_ns)
-            yield dataclasses.replace(page, partition=file.partition, observed_at=observed_at, source=file.path)
+            yield dataclasses.replace(
+                page, partition=file.partition, observed_at=observed_at, source=file.path, begins=begins
+            )
+            begins = False
 
     def _line_pages(self, file: _File) -> Iterator[Page]:
         assert file.shape is not None
@@ -308,7 +318,7 @@ def _document_page(base: Mapping[str, Any], count: int, batch: list[Record], *, 
 
 
 def _at_end(page: Page, stat: Stat) -> Page:
-    return dataclasses.replace(page, after={**page.after, "seen": stat.seen})
+    return dataclasses.replace(page, after={**page.after, "seen": stat.seen}, ends=True)
 
 
 def _digest(path: str) -> str:
