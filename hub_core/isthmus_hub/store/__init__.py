@@ -5,6 +5,9 @@ from isthmus_hub.store._checkpoint import save_checkpoint
 from isthmus_hub.store._paths import Path, Paths
 from isthmus_hub.store._relay import relay
 from isthmus_hub.store._search import Hit, SearchIndex
+from isthmus_hub.store._snapshot import Mark, Verdict, judge
+from isthmus_hub.store._snapshot import decode as decode_mark
+from isthmus_hub.store._snapshot import encode as encode_mark
 from isthmus_hub.store._types import (
     Change,
     Communication,
@@ -28,6 +31,7 @@ __all__ = [
     "Found",
     "Hit",
     "Incoming",
+    "Mark",
     "OutboxBlock",
     "Path",
     "Paths",
@@ -44,6 +48,10 @@ __all__ = [
     "StoreError",
     "Stored",
     "Transaction",
+    "Verdict",
+    "decode_mark",
+    "encode_mark",
+    "judge",
     "relay",
     "save_checkpoint",
 ]

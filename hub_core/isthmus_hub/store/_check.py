@@ -74,6 +74,7 @@ _FORGET = (
     "DELETE FROM provenance WHERE object IN (SELECT value FROM carray(?))",
     "DELETE FROM statement WHERE object IN (SELECT value FROM carray(?))",
     "DELETE FROM value WHERE object IN (SELECT value FROM carray(?))",
+    "DELETE FROM absence WHERE object IN (SELECT value FROM carray(?))",
     "DELETE FROM edge WHERE via IN (SELECT value FROM carray(?))",
     "UPDATE ident SET type = NULL, created = NULL, links = NULL WHERE no IN (SELECT value FROM carray(?))",
 )
@@ -172,6 +173,8 @@ def _dangling(connection: apsw.Connection) -> list[str]:
         "WHERE f.a = e.b AND f.inward = 1 - e.inward AND f.kind = e.kind AND f.b = e.a AND f.via = e.via)",
         "objects nobody reported": "SELECT count(*) FROM object WHERE no NOT IN (SELECT object FROM provenance)",
         "reports without an object": "SELECT count(*) FROM provenance WHERE object NOT IN (SELECT no FROM object)",
+        "absences of what nobody reported": "SELECT count(*) FROM absence AS a WHERE NOT EXISTS "
+        "(SELECT 1 FROM provenance AS p WHERE p.object = a.object AND p.source = a.source)",
         "values of unknown objects": "SELECT count(*) FROM value WHERE object NOT IN (SELECT no FROM object)",
     }
     counts = ((text, connection.execute(sql).get) for text, sql in checks.items())

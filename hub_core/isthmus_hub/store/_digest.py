@@ -1,7 +1,8 @@
 """One value for everything the store believes of what was observed.
 
 It does not depend on the order in which things became known: each fact is hashed by its names, and the hashes are added
-up. Two stores that were told the same statements, in whatever order and however often, have the same digest.
+up. Two stores that were told the same statements, in whatever order and however often, have the same digest; at which
+offsets of the stream they were told does not count.
 """
 
 from __future__ import annotations
@@ -21,6 +22,14 @@ _FACTS = {
     "value": """
         SELECT w.text, v.value, i.id FROM value AS v JOIN word AS w ON w.no = v.kind JOIN ident AS i ON i.no = v.object
     """,
+    "absence": """
+        SELECT i.id, s.instance, s.stream, s.source_id, a.since FROM absence AS a JOIN ident AS i ON i.no = a.object
+        JOIN source AS s ON s.no = a.source
+    """,
+    "snapshot": """
+        SELECT s.instance, s.stream, s.source_id, m.observed, m.serial, hex(m.digest) FROM snapshot AS m
+        JOIN source AS s ON s.no = m.source
+    """,
     "communication": "SELECT i.id, c.* FROM communication AS c JOIN ident AS i ON i.no = c.edge",
 }
 _BITS = 128
@@ -31,7 +40,8 @@ def digest(store: Reads) -> str:
     """32 hexadecimal digits."""
     total = 0
     for stored in store.iterate():
-        total += _hash("object", (stored.id, stored.body, stored.provenance))
+        claims = [msgspec.structs.replace(claim, first_offset=0) for claim in stored.provenance]
+        total += _hash("object", (stored.id, stored.body, claims))
     with store._reading() as connection:
         for kind, sql in _FACTS.items():
             for row in connection.execute(sql):

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Iterable
-from hashlib import blake2b
 from typing import Any
 
 import apsw
 
+from isthmus_sdk.snapshot import object_key
 
-def key(id: str) -> int:
-    """63-bit key of a STIX id: the last 16 digits of its UUID, which are as good as random.
-
-    Two ids may share a key; rows are told apart by the id itself.
-    """
-    try:
-        return int(id[-17:-13] + id[-12:], 16) & 0x7FFFFFFFFFFFFFFF
-    except ValueError:
-        return int.from_bytes(blake2b(id.encode(), digest_size=8).digest()) >> 1
+key = object_key
+"""63-bit key under which an id is filed: the same that workers tell devices by."""
 
 
 def key_array(ids: Iterable[str]) -> Any:

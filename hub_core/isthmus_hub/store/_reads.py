@@ -13,10 +13,11 @@ import apsw
 import zstandard
 
 from isthmus_hub._sqlite import StorageDamaged
-from isthmus_hub.store import _links, _merge, _times
+from isthmus_hub.store import _absence, _links, _merge, _snapshot, _times
 from isthmus_hub.store._bodies import Bodies
 from isthmus_hub.store._intern import Sources, Words, key
 from isthmus_hub.store._schema import COUNTERS
+from isthmus_hub.store._snapshot import Mark
 from isthmus_hub.store._types import Communication, Direction, Edge, Json, Provenance, Rejected, Side, Stored
 from isthmus_sdk import stix
 from isthmus_sdk.errors import RecordError
@@ -151,6 +152,34 @@ class Reads(ABC):
             raise StorageDamaged(
                 f"an object of the store cannot be read ({error}): `isthmus store check` names it and sets it aside"
             ) from error
+
+    # -- absence ---------------------------------------------------------------------------------------------------
+
+    def absent_since(self, id: str) -> str | None:
+        """Since when an observed object is missing from the inventories that held it; ``None``: somebody still knows it."""
+        with self._reading() as connection:
+            return _absence.absent_since(connection, id)
+
+    def absent_assets(self) -> frozenset[str]:
+        """Assets with a member that at least one inventory lost."""
+        with self._reading() as connection:
+            return frozenset(
+                id
+                for (id,) in connection.execute(
+                    "SELECT DISTINCT i.id FROM absence AS a JOIN assignment AS m ON m.observed = a.object "
+                    "JOIN ident AS i ON i.no = m.asset"
+                )
+            )
+
+    def last_mark(self, source: tuple[str, str, str]) -> Mark | None:
+        """The newest complete snapshot of ``(instance, stream, source_id)``."""
+        with self._reading() as connection:
+            body: bytes | None = connection.execute(
+                "SELECT m.body FROM snapshot AS m JOIN source AS s ON s.no = m.source "
+                "WHERE s.instance = ? AND s.stream = ? AND s.source_id = ?",
+                source,
+            ).get
+        return None if body is None else _snapshot.decode(body)
 
     # -- by value, by edge -------------------------------------------------------------------------------------------
 
@@ -299,6 +328,7 @@ class Reads(ABC):
                 "assignments": one("SELECT count(*) FROM assignment"),
                 "aliases": one("SELECT count(*) FROM alias"),
                 "communications": one("SELECT count(*) FROM communication"),
+                "absent": one("SELECT count(DISTINCT object) FROM absence"),
                 "edges": one("SELECT count(*) FROM edge WHERE inward = 0"),
                 "rejected": one("SELECT count(*) FROM rejected"),
             }

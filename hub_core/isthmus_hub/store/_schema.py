@@ -80,5 +80,12 @@ KIND = FileKind(
         CREATE TABLE damaged (no INTEGER PRIMARY KEY, side TEXT NOT NULL, object INTEGER NOT NULL,
             dictionary INTEGER NOT NULL, body BLOB NOT NULL);
         """,  # noqa: S608 - the sums above
+        """
+        -- the newest mark of each inventory that is told as complete snapshots; gone: pairs of object key and time
+        CREATE TABLE snapshot (source INTEGER PRIMARY KEY, observed INTEGER NOT NULL, serial INTEGER NOT NULL,
+            digest BLOB NOT NULL, gone BLOB NOT NULL, body BLOB NOT NULL);
+        CREATE TABLE absence (object INTEGER NOT NULL, source INTEGER NOT NULL, since INTEGER NOT NULL,
+            PRIMARY KEY (object, source)) WITHOUT ROWID;
+        """,
     ),
 )

@@ -18,6 +18,7 @@ import apsw
 
 from isthmus_hub._sqlite import Lent, Readers, connect, rollback, storage_errors
 from isthmus_hub.store import _check, _digest
+from isthmus_hub.store._absence import Absences
 from isthmus_hub.store._adopt import adopt, settle
 from isthmus_hub.store._bodies import Bodies, first_dictionary
 from isthmus_hub.store._explore import Explores
@@ -25,6 +26,7 @@ from isthmus_hub.store._intern import Idents, Sources, Words
 from isthmus_hub.store._observe import Observing
 from isthmus_hub.store._resolve import Resolving, outbox_block
 from isthmus_hub.store._schema import COUNTERS, KIND
+from isthmus_hub.store._snapshot import Mark
 from isthmus_hub.store._types import Change, Incoming, Json, OutboxBlock, StoreError
 from isthmus_sdk import stix
 from isthmus_sdk.errors import ConfigurationError
@@ -43,6 +45,7 @@ class Transaction(Explores):
         self._idents = Idents(connection)
         store._store_bodies.load(connection)
         self._resolving = Resolving(connection, store._writer_words, self._idents, store._store_bodies, store.author)
+        self._absences = Absences(connection, store._writer_sources)
 
     def _reading(self) -> AbstractContextManager[apsw.Connection]:
         return nullcontext(self._connection)
@@ -74,7 +77,16 @@ class Transaction(Explores):
         changes, rejected = observing.put(items)
         for item, reason in rejected:
             self.reject(item.offset, 0, item.id, reason)
+        self._absences.told(items)
         return changes
+
+    def mark(self, mark: Mark) -> bool:
+        """Believe what a complete snapshot says about what is absent; false where something newer is believed."""
+        return self._absences.take(mark)
+
+    def absences_changed(self) -> list[str]:
+        """Ids of observed objects that vanished or came back in this transaction, since this was last asked."""
+        return self._absences.changed()
 
     def reject(self, offset: int, index: int, id: str, reason: str) -> None:
         """Record that entry ``index`` of the block at ``offset`` could not be used."""

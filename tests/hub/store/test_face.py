@@ -11,6 +11,7 @@ def test_the_public_names_of_the_store() -> None:
         "Found",
         "Hit",
         "Incoming",
+        "Mark",
         "OutboxBlock",
         "Path",
         "Paths",
@@ -27,6 +28,10 @@ def test_the_public_names_of_the_store() -> None:
         "StoreError",
         "Stored",
         "Transaction",
+        "Verdict",
+        "decode_mark",
+        "encode_mark",
+        "judge",
         "relay",
         "save_checkpoint",
     ]
