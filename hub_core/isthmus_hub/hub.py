@@ -68,7 +68,11 @@ class Hub(Parts, Explores):
         with self._instances.setdefault(instance, threading.Lock()):
             try:
                 session = Session(
-                    self.plan(instance, record=record, one_pass=one_pass), self.ingest, self.observer, stop=stop
+                    self.plan(instance, record=record, one_pass=one_pass),
+                    self.ingest,
+                    self.observer,
+                    inventories=self.inventories,
+                    stop=stop,
                 )
                 runs = session.run()
             except IsthmusError as error:
@@ -258,6 +262,10 @@ class Hub(Parts, Explores):
     def assets(self) -> dict[str, Any]:
         """The shape of ``assets --json``."""
         return {"assets": assets.inventory(self.store)}
+
+    def confirm_absence(self, instance: str, stream: str) -> dict[str, Any]:
+        """Mark absent what a held snapshot lacked; the decision is durable, and `store rebuild` replays it."""
+        return views.confirm_absence(self, instance, stream)
 
     def coverage(self, primary: str | None = None) -> dict[str, Any]:
         """Declared, reachable and observed coverage by asset class and function."""

@@ -18,6 +18,7 @@ from isthmus_hub.delivery import Ledger
 from isthmus_hub.keeping import Keeping
 from isthmus_hub.runtime import (
     Ingest,
+    Inventories,
     Observer,
     Quarantine,
     RunJournal,
@@ -196,6 +197,11 @@ class Parts:
         """From workers to the bus."""
         _ = self.keeping  # its bounds are in force before anything comes in
         return Ingest(self.bus, self.quarantine, hub=self.name)
+
+    @cached_property
+    def inventories(self) -> Inventories:
+        """What complete snapshots say about what is absent."""
+        return Inventories(self.bus, self.name, lambda source: self.store.last_mark(source) if self.resolves else None)
 
     @cached_property
     def journal(self) -> RunJournal:

@@ -60,7 +60,36 @@ def instance_status(hub: Hub, name: str) -> dict[str, Any]:
         "records": last.get("records", 0),
         "quarantined": sum(count.waiting for count in hub.quarantine.counts() if count.instance == name),
         "error": failed["message"] if failed else None,
+        "held": held_snapshots(hub, name),
         "isolation": next((row["isolation"] for row in last.get("runs", ()) if "isolation" in row), "process"),
+    }
+
+
+def held_snapshots(hub: Hub, name: str) -> list[dict[str, Any]]:
+    """Snapshots of an instance that wait for a confirmation, and the command that gives it."""
+    streams = [row["stream"] for row in hub.journal.last(name).get("runs", ()) if row.get("snapshot")]
+    found = ((stream, hub.inventories.waiting(name, stream)) for stream in streams)
+    return [
+        {"stream": stream, **waiting, "confirm": f"isthmus assets confirm-absence {name} {stream}"}
+        for stream, waiting in found
+        if waiting
+    ]
+
+
+def confirm_absence(hub: Hub, instance: str, stream: str) -> dict[str, Any]:
+    """Put a held snapshot in force and resolve what follows. Raises :class:`ConfigurationError` where nothing waits."""
+    if instance not in hub.config.connectors:
+        known = ", ".join(sorted(hub.config.connectors)) or "none"
+        raise ConfigurationError(f"{hub.config.file}: there is no [connector.{instance}]; configured: {known}")
+    waiting = hub.inventories.waiting(instance, stream)
+    mark = hub.inventories.confirm(instance, stream, hub.config.source_id(instance))
+    hub.resolve()
+    return {
+        "instance": instance,
+        "stream": stream,
+        "observed_at": mark.observed_at,
+        "vanished": waiting["vanished"] if waiting else 0,
+        "absent": mark.counts[1],
     }
 
 

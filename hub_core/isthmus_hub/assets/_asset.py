@@ -19,7 +19,7 @@ GENERIC = frozenset(
 )
 """Asset classes that a source gives when it does not know better; a more telling one of another source is believed."""
 OLDEST, NEWEST = "first_seen", "last_seen"
-_PER_SOURCE = frozenset({"native_id", "source_id", "connector", "kind", *UNITED, OLDEST, NEWEST})
+_PER_SOURCE = frozenset({"absent_since", "native_id", "source_id", "connector", "kind", *UNITED, OLDEST, NEWEST})
 
 Body = Mapping[str, Any]
 
@@ -30,6 +30,10 @@ class Member:
 
     body: Body
     changed: str = ""
+    absent: str = ""
+    """Since when no inventory holds it that held it; empty: it is present."""
+    observed: str = ""
+    """When somebody last spoke of it."""
 
 
 def mint(anchor: str, generation: int = 0) -> str:
@@ -45,10 +49,13 @@ def resolved_asset(id: str, members: Iterable[Member], *, hub: str) -> dict[str,
 
     ``created`` is the earliest of the members', ``modified`` the latest; the store makes the latter strictly increase.
     """
-    bodies = [member.body for member in sorted(members, key=_precedence)]
+    ordered = sorted(members, key=_precedence)
+    bodies = [member.body for member in ordered]
     best = bodies[-1]
     facts = merged_facts([stix.facts(body, stix.ASSET) or {} for body in bodies])
     facts |= {"connector": "isthmus", "source_id": hub, "native_id": id.partition("--")[2]}
+    if since := absent_since(ordered):
+        facts["absent_since"] = since
     return {
         "type": "infrastructure",
         "spec_version": "2.1",
@@ -62,6 +69,22 @@ def resolved_asset(id: str, members: Iterable[Member], *, hub: str) -> dict[str,
         **_united(bodies, "object_marking_refs"),
         "extensions": {stix.ASSET: {"extension_type": "property-extension", **facts}},
     }
+
+
+def absent_since(members: Sequence[Member]) -> str:
+    """Since when all members are absent; empty where one source still knows the asset.
+
+    An address seen talking is no inventory: it speaks for the asset only where it was seen after that.
+    """
+    devices = [member for member in members if not _endpoint(member.body)]
+    since = max((member.absent for member in devices or members if member.absent), default="")
+    if not since or any(not member.absent for member in devices):
+        return ""
+    return "" if any(not member.absent and member.observed > since for member in members) else since
+
+
+def _endpoint(body: Body) -> bool:
+    return (stix.facts(body, stix.ASSET) or {}).get("kind") == "endpoint"
 
 
 def merged_facts(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -87,8 +110,7 @@ def merged_facts(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _precedence(member: Member) -> tuple[bool, str, str]:
-    facts = stix.facts(member.body, stix.ASSET) or {}
-    return facts.get("kind") != "endpoint", member.changed, member.body["id"]
+    return not _endpoint(member.body), member.changed, member.body["id"]
 
 
 def _says(value: Any) -> bool:

@@ -21,12 +21,14 @@ _FACTS = (
     "site",
     "first_seen",
     "last_seen",
+    "absent_since",
 )
 
 
 def inventory(store: Store) -> list[dict[str, Any]]:
     """Every asset in the shape of ``assets --json``, by id.
 
+    ``absent_since``: no inventory that held it holds it any more, and nobody spoke of it since; ``null``: it is present.
     ``external`` marks addresses outside the organisation; ``witnessed_only`` those known only from an address seen
     talking. Identifiers say how strong they are and whether they are poisoned.
     """
@@ -126,6 +128,7 @@ def _members(store: Store, asset: str) -> list[dict[str, Any]]:
         if stored is None:
             continue
         facts = stix.facts(stored.body, stix.ASSET) or {}
+        absent = store.absent_since(id)
         for claim in stored.provenance:
             out.append(
                 {
@@ -135,6 +138,7 @@ def _members(store: Store, asset: str) -> list[dict[str, Any]]:
                     "connector": facts.get("connector"),
                     "last_seen": facts.get("last_seen") or claim.last_observed,
                     "observed": id,
+                    "absent_since": absent,
                 }
             )
     return sorted(out, key=lambda member: (member["instance"], member["stream"], str(member["native_id"])))

@@ -16,7 +16,7 @@ from isthmus_hub.assets._identity import Observation, observation
 from isthmus_hub.assets._index import IdentityIndex
 from isthmus_hub.assets._partition import partition
 from isthmus_hub.bus import Bus, StoredBlock
-from isthmus_hub.store import Change, Incoming, Store, Transaction
+from isthmus_hub.store import SNAPSHOT, Change, Incoming, Mark, Store, Transaction, decode_mark
 from isthmus_sdk import stix
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.faults import fault_point
@@ -53,6 +53,8 @@ class _Step:
 
     incoming: list[Incoming] = field(default_factory=list)
     windows: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    """Complete snapshots that are in force."""
     bodies: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """Current observed objects that this step changed or looked up."""
 
@@ -119,6 +121,8 @@ class Resolver:
     def _apply(self, tx: Transaction, blocks: Sequence[StoredBlock], index: IdentityIndex) -> None:
         step = self._decode(tx, blocks)
         changes = tx.put(step.incoming)
+        for mark in step.marks:
+            tx.mark(mark)
         self._count(step.incoming, changes)
         for id, window in step.windows:
             counters = {name: value for name, value in window.items() if name not in _NOT_COUNTERS}
@@ -127,6 +131,7 @@ class Resolver:
         step.bodies |= {change.id: change.body for change in live if change.body is not None}
         observed = [seen for change in live if change.body and (seen := _observation(change.body))]
         self._resolve_assets(tx, step, observed, index)
+        self._retell_absences(tx, changes, index)
         members = {seen.id for seen in observed}
         for change in sorted(live, key=_order):
             if change.id not in members and change.body is not None and _tell(tx, change.body):
@@ -139,6 +144,9 @@ class Resolver:
                 tx.reject(block.first, 0, "", f"block lost: {block.damage}")
                 continue
             meta = msgspec.msgpack.decode(block.meta) if block.meta else {}
+            if meta.get("kind") == SNAPSHOT:
+                self._decode_mark(tx, step, block, meta)
+                continue
             for index, encoded in enumerate(block.entries):
                 try:
                     body = stix.decode(encoded)
@@ -149,6 +157,16 @@ class Resolver:
                     continue
                 step.incoming.append(self._incoming(tx, step, body, encoded, meta, block.first + index))
         return step
+
+    @staticmethod
+    def _decode_mark(tx: Transaction, step: _Step, block: StoredBlock, meta: Mapping[str, Any]) -> None:
+        """Only a mark in force counts; one that waits for a confirmation comes again when it is given."""
+        if not meta.get("in_force"):
+            return
+        try:
+            step.marks += [decode_mark(entry) for entry in block.entries]
+        except RecordError as error:
+            tx.reject(block.first, 0, "", str(error))
 
     def _incoming(
         self, tx: Transaction, step: _Step, body: dict[str, Any], encoded: bytes, meta: Mapping[str, Any], offset: int
@@ -208,6 +226,17 @@ class Resolver:
             tx.retire(retired)
         self._retell_edges(tx, moved & settled)
 
+    def _retell_absences(self, tx: Transaction, changes: Sequence[Change], index: IdentityIndex) -> None:
+        """Assets whose members vanished or are back: that changes the asset, whatever its members last said."""
+        touched = {index.assigned[id] for id in tx.absences_changed() if id in index.assigned}
+        met = {index.assigned[change.id] for change in changes if change.id in index.assigned}
+        if met:
+            touched |= met & tx.absent_assets()
+        for asset in sorted(touched):
+            body = resolved_asset(asset, (_member(tx, id) for id in sorted(index.members(asset))), hub=self._hub)
+            if _tell(tx, body):
+                tx.emit(body)
+
     def _assign(self, tx: Transaction, decision: Assignment, index: IdentityIndex) -> set[str]:
         """Write assignments and aliases; returns the observed ids that belong to another asset than before."""
         moved: set[str] = set()
@@ -250,7 +279,12 @@ def _member(tx: Transaction, id: str) -> Member:
     if stored is None:
         raise LookupError(f"observed asset {id} is assigned but not in the store: run `isthmus store check`")
     claim = stored.provenance[0]
-    return Member(stored.body, "" if claim.modified == claim.observed_at else claim.modified or "")
+    return Member(
+        stored.body,
+        "" if claim.modified == claim.observed_at else claim.modified or "",
+        tx.absent_since(id) or "",
+        max(claim.last_observed for claim in stored.provenance),
+    )
 
 
 def _tell(tx: Transaction, body: Mapping[str, Any]) -> bool:

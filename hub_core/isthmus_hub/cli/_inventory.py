@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from isthmus_hub.cli import _context
 from isthmus_hub.cli._context import ConfigOption, JsonOption, StateOption, open_hub, print_json, read_hub, say, table
 
 PrimaryOption = Annotated[
@@ -15,8 +16,20 @@ PrimaryOption = Annotated[
 ]
 
 
-def assets(config: ConfigOption = None, state_dir: StateOption = None, json: JsonOption = False) -> int:
-    """The one inventory: every asset, who sees it and what identifies it."""
+assets = typer.Typer(
+    help="The one inventory: every asset, who sees it, what identifies it and since when it is absent."
+)
+
+
+@assets.callback(invoke_without_command=True)
+def list_assets(
+    context: typer.Context, config: ConfigOption = None, state_dir: StateOption = None, json: JsonOption = False
+) -> int:
+    """The one inventory: every asset, who sees it, what identifies it and since when it is absent."""
+    if context.invoked_subcommand is not None:
+        _context.common.config = config or _context.common.config
+        _context.common.state_dir = state_dir or _context.common.state_dir
+        return 0
     with open_hub(config, state_dir, needs_config=False) as access:
         found = access.hub.assets()
     if json:
@@ -40,10 +53,29 @@ def assets(config: ConfigOption = None, state_dir: StateOption = None, json: Jso
             ("zone", "ZONE"),
             ("address", "ADDRESS"),
             ("seen_by", "SEEN BY"),
+            ("absent_since", "ABSENT SINCE"),
         ],
         empty="No assets yet: run `isthmus sync`.",
     )
     say(f"{len(rows)} assets")
+    return 0
+
+
+@assets.command("confirm-absence")
+def confirm_absence(
+    instance: Annotated[str, typer.Argument(help="The connector instance whose snapshot is held.")],
+    stream: Annotated[str, typer.Argument(help="Its stream.")],
+    config: ConfigOption = None,
+    state_dir: StateOption = None,
+    json: JsonOption = False,
+) -> int:
+    """More vanished at once than is believed without a question: it is true, mark them absent. Nothing is deleted."""
+    with open_hub(config, state_dir) as access:
+        found = access.hub.confirm_absence(instance=instance, stream=stream)
+    if json:
+        print_json(found)
+    else:
+        print(f"{instance}/{stream}: {found['vanished']} marked absent since {found['observed_at']}")
     return 0
 
 

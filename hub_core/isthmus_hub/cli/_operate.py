@@ -123,12 +123,34 @@ def _print_sync(found: Mapping[str, Any]) -> None:
         ],
         empty="No connector instance is configured.",
     )
+    for row in rows:
+        _print_snapshot(row)
     if rows:
         print()
     if forward := found.get("forward"):
         _print_forward(forward)
     if found["deliveries"] or not forward:
         print_deliveries(found["deliveries"])
+
+
+def _print_snapshot(row: Mapping[str, Any]) -> None:
+    """What a complete snapshot said, where it is news."""
+    snapshot, name = row["snapshot"], f"{row['instance']}/{row['stream']}"
+    if not snapshot:
+        return
+    if snapshot["reason"]:
+        print(f"{name}: nothing was marked absent: {snapshot['reason']}")
+    elif snapshot["held"]:
+        _print_held(name, snapshot, f"isthmus assets confirm-absence {row['instance']} {row['stream']}")
+    elif snapshot["vanished"]:
+        print(f"{name}: {snapshot['vanished']} vanished and are marked absent")
+
+
+def _print_held(name: str, snapshot: Mapping[str, Any], confirm: str) -> None:
+    print(
+        f"  warning: {name}: snapshot held, nothing was marked absent: {snapshot['held']} ({snapshot['vanished']} vanished, "
+        f"{snapshot['present']} present); if that is true: {confirm}"
+    )
 
 
 def _print_forward(row: Mapping[str, Any]) -> None:
@@ -244,6 +266,9 @@ def status(config: ConfigOption = None, state_dir: StateOption = None, json: Jso
         ("error", "ERROR"),
     ]
     table(found["instances"], columns, empty="No connector instance is configured.")
+    for instance in found["instances"]:
+        for waiting in instance["held"]:
+            _print_held(f"{instance['name']}/{waiting['stream']}", waiting, waiting["confirm"])
     print()
     print_deliveries_totals(found["platforms"])
     print()

@@ -374,7 +374,11 @@ class ConnectorConfig(Section):
     files: FrozenMap[str, Globs] | None = None
     """Reads files instead of the vendor's API: stream to file patterns, relative to the configuration file."""
     snapshot: Literal["none", "file", "batch"] = "none"
-    """Which set of files is a complete inventory, so that what is missing from it has vanished."""
+    """Which set of files is a complete inventory, so that what is missing from it has vanished: each file, or all new ones
+    that a run finds together. Over the network every full pass of a stream of snapshots is one."""
+    absence_floor: Annotated[int, Field(ge=0)] = 2
+    """So few devices may vanish from an inventory at once without a question. More of them, where they are more than 20 %,
+    are marked absent only after `isthmus assets confirm-absence`."""
     settle: Duration = 10.0
     """A file is read once its size has been unchanged for this long; a one-pass `sync` does not wait."""
 

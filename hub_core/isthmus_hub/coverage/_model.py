@@ -84,9 +84,11 @@ def capability(declared: Mapping[str, Any]) -> Capability:
 
 
 def seen_by(asset: Mapping[str, Any]) -> dict[str, str]:
-    """Instance -> the latest time it saw the asset (ISO 8601, may be empty)."""
+    """Instance -> the latest time it saw the asset (ISO 8601, may be empty); not those whose inventories lost it."""
     out: dict[str, str] = {}
     for member in asset.get("members", ()):
+        if member.get("absent_since"):
+            continue
         name = str(member.get("instance", ""))
         out[name] = max(out.get(name, ""), str(member.get("last_seen") or ""))
     return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from isthmus_hub.runtime._ingest import Ingest
+from isthmus_hub.runtime._inventories import Inventories
 from isthmus_hub.runtime._journal import RunJournal
 from isthmus_hub.runtime._lock import StateInUse, StateLock
 from isthmus_hub.runtime._plan import Plan, plan, plugin, resolve_secrets
@@ -19,6 +20,7 @@ from isthmus_hub.runtime._worker_log import WorkerLog
 __all__ = [
     "Failure",
     "Ingest",
+    "Inventories",
     "Observer",
     "Plan",
     "Quarantine",

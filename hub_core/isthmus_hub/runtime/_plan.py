@@ -30,6 +30,8 @@ class Plan:
     source_id: str
     configure: protocol.Configure = field(repr=False)
     python: Path = Path(sys.executable)
+    absence_floor: int = 2
+    """So few devices may vanish at once without a question."""
     reach: Reach | None = None
     """What the worker is confined to; ``None``: it is not confined."""
 
@@ -90,6 +92,7 @@ def plan(
         entry=found.value,
         streams=streams,
         source_id=config.source_id(name),
+        absence_floor=chosen.absence_floor,
         reach=reach_of(chosen, manifest, _home(found), record, os.environ),
         configure=protocol.Configure(
             hub=config.hub.name,

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from isthmus_hub.runtime._inventories import Outcome
 from isthmus_sdk import errors
 from isthmus_sdk.errors import IsthmusError
 
@@ -59,6 +60,8 @@ class StreamRun:
     error: Failure | None = None
     isolation: str = "process"
     """Level that held the worker, see `isthmus_sdk.confine`."""
+    snapshot: Outcome | None = None
+    """What its complete snapshot came to; ``None`` where it gave none."""
     finished: bool = False
     """The worker said that the run is over."""
 
@@ -76,6 +79,7 @@ class StreamRun:
             "quarantined": self.quarantined,
             "cursor": self.cursor,
             "isolation": self.isolation,
+            "snapshot": None if self.snapshot is None else self.snapshot.as_json(),
             "error": None
             if self.error is None
             else {"kind": self.error.kind, "group": self.error.group, "message": self.error.message},

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from isthmus_hub.bus import Ack
+from isthmus_hub.runtime._inventories import Inventories
 from isthmus_hub.runtime._plan import Plan
 from isthmus_hub.runtime._process import WorkerProcess, WorkerSilent
 from isthmus_hub.runtime._reports import Failure, StreamRun
@@ -59,6 +60,7 @@ class Session:
         ingest: Intake,
         observer: Observer,
         *,
+        inventories: Inventories | None = None,
         stop: threading.Event | None = None,
         silence: float = SILENCE,
         stall: float = STALL,
@@ -67,6 +69,7 @@ class Session:
         self._plan = plan
         self._ingest = ingest
         self._observer = observer
+        self._inventories = inventories
         self._stop = stop or threading.Event()
         self._silence = silence
         self._stall = stall
@@ -143,6 +146,7 @@ class Session:
     def _read(self, worker: WorkerProcess, run: StreamRun) -> None:
         self._moved()
         cursors = self._ingest.cursors(run.instance, run.stream)
+        in_step = self._inventories is None or self._inventories.in_step(run.instance, run.stream)
         worker.send(protocol.Run(stream=run.stream, cursors=cursors))
         while True:
             self._drain(worker)
@@ -161,6 +165,8 @@ class Session:
                 case protocol.Done():
                     run.cursor = frame.cursor
                     run.finished = True
+                    if self._inventories is not None and frame.complete and run.error is None:
+                        run.snapshot = self._inventories.ended(self._plan, frame, in_step=in_step)
                     return
                 case _:
                     self._aside(frame)

@@ -5,7 +5,7 @@ from isthmus_hub.store._checkpoint import save_checkpoint
 from isthmus_hub.store._paths import Path, Paths
 from isthmus_hub.store._relay import relay
 from isthmus_hub.store._search import Hit, SearchIndex
-from isthmus_hub.store._snapshot import Mark, Verdict, judge
+from isthmus_hub.store._snapshot import SNAPSHOT, Mark, Verdict, judge
 from isthmus_hub.store._snapshot import decode as decode_mark
 from isthmus_hub.store._snapshot import encode as encode_mark
 from isthmus_hub.store._types import (
@@ -25,6 +25,7 @@ from isthmus_hub.store._types import (
 from isthmus_hub.store.store import Store, Transaction
 
 __all__ = [
+    "SNAPSHOT",
     "Change",
     "Communication",
     "Edge",

@@ -16,6 +16,8 @@ from isthmus_hub.store import _times
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.snapshot import PAIR, Snapshot
 
+SNAPSHOT = "snapshot"
+"""Kind of a block of ``observed`` that is a mark."""
 HOLD_SHARE = 0.2
 """Of what the last snapshot held: when more than this vanishes at once, somebody has to confirm it."""
 FLOOR = 2
@@ -155,4 +157,4 @@ def _pairs(mark: Mark | None) -> Iterator[tuple[int, int]]:
     return iter(()) if mark is None else PAIR.iter_unpack(mark.present)
 
 
-__all__ = ["FLOOR", "HOLD_SHARE", "Mark", "Verdict", "decode", "encode", "judge"]
+__all__ = ["FLOOR", "HOLD_SHARE", "SNAPSHOT", "Mark", "Verdict", "decode", "encode", "judge"]

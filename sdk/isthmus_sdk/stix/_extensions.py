@@ -22,7 +22,10 @@ COVERAGE: Final = "extension-definition--244ad8cb-2a95-5f6a-b4cc-74508a31bf49"
 AUTHOR: Final = "identity--93c6e525-aaaa-5abe-bc1b-e549e62adbd5"
 PUBLISHED: Final = "2025-01-01T00:00:00.000Z"
 
-VERSIONS: Final = dict.fromkeys((ASSET, COMMUNICATION, EXPOSURE, ALERT, COVERAGE), ("1.0.0", PUBLISHED))
+VERSIONS: Final = {
+    ASSET: ("1.1.0", "2026-11-23T00:00:00.000Z"),
+    **dict.fromkeys((COMMUNICATION, EXPOSURE, ALERT, COVERAGE), ("1.0.0", PUBLISHED)),
+}
 """Version of each schema and when it was published: a schema that changes gets a new one of both.
 
 A new fact raises the second number. What makes facts invalid that were valid raises the first, and the number in ``$id``.

@@ -18,6 +18,7 @@ def test_the_public_names_of_the_store() -> None:
         "Provenance",
         "Rejected",
         "RetiredError",
+        "SNAPSHOT",
         "SearchIndex",
         "StateTooNew",
         "Statement",
