@@ -132,12 +132,15 @@ def drawn_id(type: str, key: Mapping[str, Any]) -> str:
 
 
 def _folded(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.strip() if value.isascii() else unicodedata.normalize("NFC", value).strip()
-    if isinstance(value, Mapping):
-        return {key: _folded(child) for key, child in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_folded(child) for child in value]
+    try:
+        if isinstance(value, str):
+            return value.strip() if value.isascii() else unicodedata.normalize("NFC", value).strip()
+        if isinstance(value, Mapping):
+            return {key: _folded(child) for key, child in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [_folded(child) for child in value]
+    except RecursionError:
+        raise RecordError("no identifier can be made from a key that is nested so deeply") from None
     return value
 
 

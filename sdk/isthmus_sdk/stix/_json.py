@@ -91,7 +91,7 @@ def hashed_form(value: Mapping[str, Any]) -> bytes:
                 return _sorted(value) if _exact(value, SAFE_INTEGER + 1) else _jcs(value).encode()
         return _sorted(value)
     except _UNWRITABLE as error:
-        raise RecordError(f"no identifier can be made from {value!r}: {error}") from error
+        raise RecordError(f"no identifier can be made from {_names(value)}: {error}") from error
 
 
 def json_text(value: str) -> bytes:
@@ -99,7 +99,7 @@ def json_text(value: str) -> bytes:
     try:
         return _sorted(value)
     except UnicodeError as error:
-        raise RecordError(f"no identifier can be made from {value!r}: {error}") from error
+        raise RecordError(f"no identifier can be made from a text: {error}") from error
 
 
 def content_hash(obj: Mapping[str, Any]) -> bytes:
@@ -187,6 +187,11 @@ def _number(value: float) -> str:
 
 def _kind(value: Any) -> str:
     return type(value).__name__
+
+
+def _names(value: Mapping[str, Any]) -> str:
+    """What a key is made of, never what it says: values may be secret, and long."""
+    return ascii(", ".join(map(str, value))[:200])
 
 
 def _name(obj: Any) -> str:

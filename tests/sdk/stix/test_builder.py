@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -341,3 +342,9 @@ def test_the_published_extensions_describe_what_the_builder_says() -> None:
         assert decode(encode(obj)) == obj
         assert not validate_instance(obj, OPTIONS).errors
         stix2.parse(copy.deepcopy(obj))
+
+
+def test_no_two_parts_of_the_builder_define_the_same_name() -> None:
+    """They share one namespace: of two definitions the second would silently never be called."""
+    names = [name for part in Builder.__mro__[:-1] for name in vars(part) if not name.startswith("__")]
+    assert [name for name, count in Counter(names).items() if count > 1] == []

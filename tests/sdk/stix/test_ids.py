@@ -7,6 +7,7 @@ import os
 import sys
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -166,3 +167,29 @@ def test_the_same_without_the_uuid_extension(monkeypatch: pytest.MonkeyPatch) ->
     spec.loader.exec_module(bare)
     assert bare.sdo_id("tool", {"name": "a"}) == sdo_id("tool", {"name": "a"})
     assert bare.sco_id("mutex", {"name": "m"}) == sco_id("mutex", {"name": "m"})
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: sco_id("user-account", {"credential": "hunter2", "display_name": "\ud800"}),
+        lambda: sco_id("file", {"name": "hunter2", "extensions": {"x-ext": {"size": float("nan")}}}),
+        lambda: sco_id("url", {"value": "https://user:hunter2@example.com/\ud800"}),
+        lambda: sdo_id("incident", {"native_id": "hunter2\ud800"}),
+        lambda: sco_id("autonomous-system", {"number": 10**400}),
+    ],
+)
+def test_what_no_identifier_can_be_made_from_is_named_and_never_shown(made: Callable[[], str]) -> None:
+    with pytest.raises(RecordError, match="no identifier can be made") as caught:
+        made()
+    assert "hunter2" not in str(caught.value)
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("kind", ["process", "file", "x-own"])
+def test_no_depth_of_a_key_raises_anything_but_our_own_error(kind: str) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(5_000):
+        deep = {"inner": deep}
+    with pytest.raises(RecordError, match="no identifier can be made"):
+        sdo_id(kind, deep) if kind == "x-own" else sco_id(kind, {"extensions": deep})
