@@ -275,3 +275,16 @@ def test_version_2_0_flows_are_checked_and_upgraded(samples: Path) -> None:
     checked = run("check", "--json", data=made.stdout)
     found = json.loads(checked.stdout)
     assert (checked.returncode, found["objects"], found["valid"]) == (0, 4_001, 4_001)
+
+
+def test_a_file_given_twice_is_counted_twice_and_the_files_add_up(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = "2020-01-01T00:00:00.000Z"
+    said = {"type": "identity", "spec_version": "2.1", "id": "identity--11111111-1111-4111-8111-111111111111"}
+    file = tmp_path / "versions.json"
+    file.write_bytes(json.dumps([{**said, "created": at, "modified": at, "name": name} for name in "ab"]).encode())
+    assert cli.main(["stix", "check", "--json", str(file), str(file)]) == 4
+    found = json.loads(capsys.readouterr().out)
+    assert [(each["objects"], each["valid"]) for each in found["files"]] == [(2, 1), (2, 0)]
+    assert (found["objects"], found["valid"]) == (4, 1)

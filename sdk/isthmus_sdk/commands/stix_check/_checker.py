@@ -26,9 +26,10 @@ _NO_OBJECT = -1
 
 
 class Place(NamedTuple):
-    """Where an object is: number of the file in the report, index in it, line."""
+    """Where an object is: file, its number in the report (a file may be given twice), index in it, line."""
 
     file: str
+    turn: int
     number: int
     line: int
 
@@ -100,7 +101,7 @@ class Checker:
         for place, problem in self._together.problems():
             invalid.add(place)
             self._found("error", place, problem)
-        self.report.no_longer_valid(Counter(place.file for place in invalid))
+        self.report.no_longer_valid(Counter(place.turn for place in invalid))
         for place, problem in self._together.warnings() if self._options.warnings else ():
             self._found("warning", place, problem)
         notes = self.report.notes
@@ -112,7 +113,7 @@ class Checker:
     # what the splitter finds
 
     def _piece(self, piece: Piece) -> None:
-        place = Place(self._file, self._index, piece.line)
+        place = Place(self._file, len(self.report.files), self._index, piece.line)
         if not piece.data:
             self._object(place, [Problem("", "", "size", f"larger than {LARGEST >> 20} MiB: not checked")])
             return
@@ -157,7 +158,7 @@ class Checker:
 
     def _bundle(self, bundle: Mapping[str, Any], piece: Piece) -> None:
         """Check what the bundle says itself."""
-        place = Place(self._file, _NO_OBJECT, piece.line)
+        place = Place(self._file, len(self.report.files), _NO_OBJECT, piece.line)
         alone = {
             name: value for name, value in bundle.items() if name != "objects" or not (value and type(value) is list)
         }
@@ -175,7 +176,7 @@ class Checker:
             self._found("warning", place, each, piece.data)
 
     def _envelope(self, envelope: Envelope) -> None:
-        place, bundle = Place(self._file, _NO_OBJECT, envelope.line), {}
+        place, bundle = Place(self._file, len(self.report.files), _NO_OBJECT, envelope.line), {}
         for name, data in envelope.members.items():
             bundle[name], trouble = decoded_value(data)
             if trouble is not None:
@@ -188,9 +189,9 @@ class Checker:
     def _fault(self, fault: Fault) -> None:
         problem = Problem("", "", fault.rule, fault.message)
         if fault.is_object:
-            self._object(Place(self._file, self._index, fault.line), [problem])
+            self._object(Place(self._file, len(self.report.files), self._index, fault.line), [problem])
         else:
-            self._found("error", Place(self._file, _NO_OBJECT, fault.line), problem)
+            self._found("error", Place(self._file, len(self.report.files), _NO_OBJECT, fault.line), problem)
 
     def _found(self, kind: str, place: Place, problem: Problem, data: bytes = b"") -> None:
         self.report.count(kind, problem.rule)

@@ -38,10 +38,10 @@ class Report:
         """List one."""
         (self.errors if kind == "error" else self.warnings).append(entry)
 
-    def no_longer_valid(self, objects: Mapping[str, int]) -> None:
-        """Objects of each file that are sound alone and not together with others."""
-        for file in self.files:
-            file["valid"] -= objects.get(file["file"], 0)
+    def no_longer_valid(self, objects: Mapping[int, int]) -> None:
+        """Objects of each file (its place in ``files``) that are sound alone and not together with others."""
+        for turn, count in objects.items():
+            self.files[turn]["valid"] -= count
         self.valid -= sum(objects.values())
 
     def as_json(self) -> dict[str, Any]:
