@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from isthmus_hub import assets, link, repair, views
+from isthmus_hub._sqlite import StorageDamaged
 from isthmus_hub.bus import EARLIEST, Offset, Start, Subscription
 from isthmus_hub.delivery import Deliverer
 from isthmus_hub.explore import Explores
@@ -357,6 +358,12 @@ class Hub(Parts, Explores):
         to = named.get(offset) or Offset(_offset(offset))
         return {"stream": stream, "group": group, "position": self.bus.seek(stream, group, to)}
 
+    def bus_forget(self, stream: str, group: str) -> dict[str, Any]:
+        """Remove a group that nobody reads for any more, so that it holds back nothing. Raises for an unknown one."""
+        if not self.bus.forget(stream, group):
+            raise ConfigurationError(f"stream {stream} has no group {group!r}; see `isthmus bus groups`")
+        return {"stream": stream, "group": group, "forgotten": True}
+
     def bus_check(self) -> dict[str, Any]:
         """Read every stored byte of the bus and verify it."""
         report = self.bus.check()
@@ -378,20 +385,30 @@ class Hub(Parts, Explores):
         waits to be published, so that platforms are told only what differs. The new file takes the former one's place
         when it is whole, so a kill at any instant leaves one or the other. Nothing else may use the store meanwhile.
         Where the beginning of the stream is no longer retained, the checkpoint stands for it; raises where that is gone.
+        From a store too damaged to be read nothing is taken over: ``damage`` says so, and is empty otherwise.
         """
         base = base_of_rebuild(self.bus, checkpoint_of(self.state.store))
+        path, damage = self.state.store, ""
         with self._resolve_turn:
-            entries = repair.build_store(self.state.store, self.store, self.bus, self.name, base)
-            self.store.close()
+            try:
+                entries = repair.build_store(path, self.store, self.bus, self.name, base)
+            except StorageDamaged as error:
+                damage = str(error)
+                entries = repair.build_store(path, None, self.bus, self.name, base)
+            if "store" in self.__dict__:
+                self.store.close()
             for part in ("store", "resolver"):
                 self.__dict__.pop(part, None)
-            kept = repair.replace_store(self.state.store)
+            kept = repair.replace_store(path, damaged=bool(damage))
         self.resolve()
-        return {"entries": entries, "former": str(kept)}
+        return {"entries": entries, "former": str(kept), "damage": damage}
 
     def store_check(self) -> dict[str, Any]:
         """Verify the store, setting aside objects that cannot be believed; returns the problems found."""
-        problems = self.store.check(quarantine=True)
+        try:
+            problems = self.store.check(quarantine=True) + (repair.unfit(self.store, self.bus) if self.resolves else [])
+        except StorageDamaged as error:
+            problems = [repair.unreadable(error)]
         return {"ok": not problems, "problems": problems}
 
 

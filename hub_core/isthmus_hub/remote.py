@@ -22,8 +22,8 @@ from isthmus_sdk.errors import ConfigurationError, IsthmusError
 OPERATIONS = frozenset(
     {
         "sync", "deliver", "check", "preview", "status", "assets", "coverage", "gaps", "quarantine_list", "quarantine_show", "quarantine_retry",
-        "quarantine_drop", "dead_list", "dead_show", "dead_retry", "dead_drop", "bus_groups", "bus_seek", "bus_check", "store_check",
-        "store_rebuild", "confirm_absence", "store_find", "store_paths", "store_search", "store_show",
+        "quarantine_drop", "dead_list", "dead_show", "dead_retry", "dead_drop", "bus_groups", "bus_seek", "bus_check", "bus_forget",
+        "store_check", "store_rebuild", "confirm_absence", "store_find", "store_paths", "store_search", "store_show",
     }
 )  # fmt: skip
 LONGEST_REQUEST = 1 << 20

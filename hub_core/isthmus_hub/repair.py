@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from isthmus_hub._sqlite import StorageDamaged, sync_directory
 from isthmus_hub.assets import Resolver
 from isthmus_hub.bus import Bus
 from isthmus_hub.delivery import DeadLetter, Ledger
@@ -60,10 +61,11 @@ def dead_show(ledger: Ledger, number: int) -> dict[str, Any]:
     return _letter(letter)
 
 
-def build_store(path: Path, former: Store, bus: Bus, hub: str, base: Path | None = None) -> int:
+def build_store(path: Path, former: Store | None, bus: Bus, hub: str, base: Path | None = None) -> int:
     """Resolve ``observed`` into a new file beside ``path``, which begins empty or as a copy of ``base``.
 
-    Returns the number of entries that were resolved.
+    Without a ``former`` store nothing is taken over: what platforms were told is told again where it differs. Returns
+    the number of entries that were resolved. Raises ``StorageDamaged`` where ``former`` cannot be read to its end.
     """
     fresh = _fresh(path)
     for leftover in path.parent.glob(f"{fresh.name}*"):
@@ -72,6 +74,8 @@ def build_store(path: Path, former: Store, bus: Bus, hub: str, base: Path | None
         shutil.copyfile(base, fresh)
         fresh.chmod(0o600)
     with Store.open(fresh, hub=hub) as store:
+        if former is None:
+            return Resolver(store, bus, hub=hub).run()
         with store.transaction() as tx:
             tx.adopt(former)
         entries = Resolver(store, bus, hub=hub).run()
@@ -80,16 +84,45 @@ def build_store(path: Path, former: Store, bus: Bus, hub: str, base: Path | None
         return entries
 
 
-def replace_store(path: Path) -> Path:
+def unfit(store: Store, bus: Bus) -> list[str]:
+    """What the store says of its place in ``observed`` that the bus denies; empty while a hub resolves."""
+    read = bus.group_state("observed", "resolve")  # before the store's own: that one only grows
+    position = store.offset("observed")
+    end = bus.end("observed")
+    if position > end:
+        return [
+            f"{store.path.name}: holds the effect of observed up to {position}, but the stream ends at {end}: the bus lost "
+            "its end; see `isthmus bus check`, then `isthmus store rebuild`"
+        ]
+    if read is not None and read.floor > position:
+        return [
+            f"{store.path.name}: holds the effect of observed up to {position}, although up to {read.floor} was resolved: "
+            "the store lost its newest changes; the next sync resolves them again"
+        ]
+    return []
+
+
+def unreadable(error: StorageDamaged) -> str:
+    """What to do about a store that cannot be read at all."""
+    return f"{error}; make the store anew with `isthmus store rebuild`"
+
+
+def replace_store(path: Path, *, damaged: bool = False) -> Path:
     """Put the new file in the place of the closed store at ``path``; returns where the former one is kept.
 
     There is a whole store at ``path`` at every instant. Raises :class:`RetriableError` where another process reads it.
+    The log of a ``damaged`` one could not be folded into it: it is kept beside it, for it must not meet the new file.
     """
     log = path.with_name(f"{path.name}-wal")
-    if log.exists() and log.stat().st_size:
+    if not damaged and log.exists() and log.stat().st_size:
         raise RetriableError(f"{path}: another process reads the store; try again when it is done")
     kept = path.with_name(f"store-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.sqlite")
     os.link(path, kept)
+    if damaged:
+        if log.exists():
+            log.replace(kept.with_name(f"{kept.name}-wal"))
+        path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
+        sync_directory(path.parent)  # before the new file has the name
     _fresh(path).replace(path)
     return kept
 

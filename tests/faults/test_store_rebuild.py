@@ -53,7 +53,7 @@ def filled(state: Path) -> dict[str, Any]:
         for version, time in ((1, JUNE_1), (2, JUNE_2)):
             for number in range(40):
                 ip = address(f"10.0.0.{number}")
-                facts = {
+                facts: dict[str, Any] = {
                     "kind": "asset",
                     "native_id": f"n{number}",
                     "serial": f"SER-{number:06}",

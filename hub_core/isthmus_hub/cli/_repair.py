@@ -249,6 +249,21 @@ def bus_seek(
     return 0
 
 
+@bus.command("forget")
+def bus_forget(
+    stream: str,
+    group: str,
+    config: ConfigOption = None,
+    state_dir: StateOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Remove a group that nobody reads for any more: of a platform that is gone, of forwarding that has ended."""
+    with open_hub(config, state_dir, needs_config=False) as access:
+        found = access.hub.bus_forget(stream=stream, group=group)
+    print_json(found) if json else print(f"{group} on {stream}: forgotten")
+    return 0
+
+
 @bus.command("check")
 def bus_check(config: ConfigOption = None, state_dir: StateOption = None, json: JsonOption = False) -> int:
     """Read and verify every stored byte of the bus."""
@@ -288,5 +303,7 @@ def store_rebuild(config: ConfigOption = None, state_dir: StateOption = None, js
         print_json(found)
     else:
         say(f"the former store was kept as {found['former']}")
+        if found["damage"]:
+            say(f"nothing could be taken over from it: {found['damage']}")
         print(f"{found['entries']} entries resolved")
     return 0
