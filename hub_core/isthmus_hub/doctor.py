@@ -39,6 +39,7 @@ def examine(config: Path, state_dir: Path) -> list[Finding]:
         *_state(state_dir),
         *_configuration(config),
         *_link(config, state_dir),
+        *_groups(config, state_dir),
         *_plugins(),
         *_isolation(),
         *_keyring(),
@@ -139,6 +140,28 @@ def _link(config: Path, state_dir: Path) -> Iterator[Finding]:
                 yield Finding("problem", "hubs", problem)
     except IsthmusError as error:
         yield Finding("problem", "forward" if loaded.hub.forward else "bus", str(error))
+
+
+def _groups(config: Path, state_dir: Path) -> Iterator[Finding]:
+    """Consumers of the embedded bus that are no longer configured."""
+    from isthmus_hub.config import load
+    from isthmus_hub.hub import Hub
+    from isthmus_hub.views import abandoned
+
+    if not config.exists() or not (state_dir / "bus").exists():
+        return
+    try:
+        loaded = load(config, environ=os.environ)
+    except IsthmusError:
+        return  # told already
+    if loaded.hub.bus != "sqlite":
+        return
+    try:
+        with Hub.open(state_dir, loaded, lock=False) as hub:
+            for warning in abandoned(hub.bus, loaded):
+                yield Finding("warning", "bus", warning)
+    except IsthmusError as error:
+        yield Finding("problem", "bus", str(error))
 
 
 def _durability(health: Health) -> Iterator[Finding]:

@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any
 from isthmus_hub import assets
 from isthmus_hub import coverage as covering
 from isthmus_hub import report as reporting
+from isthmus_hub.bus import Bus
+from isthmus_hub.config import Config
+from isthmus_hub.forward import GROUP as FORWARD
 from isthmus_sdk.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from isthmus_hub.hub import Hub
 
 RESOLVED = "resolved"
+DELIVER = "deliver-"
+"""What the groups of platforms begin with."""
 
 
 def status(hub: Hub) -> dict[str, Any]:
@@ -27,7 +32,7 @@ def status(hub: Hub) -> dict[str, Any]:
             "engine": health.engine,
             "durability": health.durability,
             "free_bytes": health.free_bytes,
-            "warnings": [*health.warnings, *([hub.waits] if hub.waits else [])],
+            "warnings": [*health.warnings, *([hub.waits] if hub.waits else []), *abandoned(hub.bus, hub.config)],
             "streams": [
                 {
                     "name": stream.name,
@@ -41,6 +46,27 @@ def status(hub: Hub) -> dict[str, Any]:
         },
         "store": hub.store.counts(),
     }
+
+
+def abandoned(bus: Bus, config: Config) -> list[str]:
+    """Groups of an embedded bus that the configuration no longer has a reader for; each holds back what it never read.
+
+    On a shared bus they may be another hub's.
+    """
+    if config.hub.bus != "sqlite":
+        return []
+    gone = [
+        ("resolved", group, f"platform {group.name.removeprefix(DELIVER)}")
+        for group in bus.groups("resolved")
+        if group.name.startswith(DELIVER) and group.name.removeprefix(DELIVER) not in config.platforms
+    ]
+    if config.hub.forward is None:
+        gone += [("observed", group, "forwarding") for group in bus.groups("observed") if group.name == FORWARD]
+    return [
+        f"stream {stream}: {group.lag} entries are kept for {reader}, which is not configured: "
+        f"`isthmus bus forget {stream} {group.name}` lets them go"
+        for stream, group, reader in gone
+    ]
 
 
 def instance_status(hub: Hub, name: str) -> dict[str, Any]:
