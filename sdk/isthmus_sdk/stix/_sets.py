@@ -58,15 +58,14 @@ class _Mention(NamedTuple):
 
 
 class Together:
-    """Takes valid objects one after another. Beyond ``most`` of them nothing is followed any more, and ``full`` says so."""
+    """Takes valid objects one after another. Those beyond ``most`` are not followed any more, and ``full`` says so: then
+    what the first ones refer to may be among them, and is not looked for.
+    """
 
     def __init__(self, most: int | None = None) -> None:
         self.full = False
         self._most = most
         self._count = 0
-        self._empty()
-
-    def _empty(self) -> None:
         self._versions: dict[str, list[_Version]] = defaultdict(list)
         self._plain: set[str] = set()
         """Ids of what has no versions."""
@@ -84,7 +83,8 @@ class Together:
         self._count += 1
         if self._most is not None and self._count > self._most:
             self.full = True
-            self._empty()
+            self._wanted.clear()
+            self._translations.clear()
             return
         self._wanted.pop(id, None)
         if "created" in obj:

@@ -159,11 +159,15 @@ def test_references_into_nothing_are_warned_of_once_they_are_sure() -> None:
     assert report([marked])["warnings"] == []
 
 
-def test_too_many_objects_to_remember_are_said_not_to_have_been_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_checker, "REMEMBERED", 2)
-    found = report([TOOL, ADDRESS, example("network-traffic"), {**TOOL, "name": "another"}])
-    assert found["valid"] == 4
-    assert any("not followed" in note for note in found["notes"])
+def test_objects_beyond_those_that_are_followed_are_checked_alone_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_checker, "REMEMBERED", 3)
+    traffic, other = example("network-traffic"), {**TOOL, "name": "another"}
+    found = report([TOOL, other, traffic, ADDRESS, {**TOOL, "name": "a third"}])
+    assert [error["rule"] for error in found["errors"]] == ["version-content"]  # among the first three
+    assert (found["objects"], found["valid"], found["warnings"]) == (5, 4, [])  # the address may come later
+    assert any("followed among the first" in note for note in found["notes"])
 
 
 def test_what_is_not_listed_is_counted() -> None:

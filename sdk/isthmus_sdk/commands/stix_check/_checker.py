@@ -106,7 +106,7 @@ class Checker:
             self._found("warning", place, problem)
         notes = self.report.notes
         if self._together.full:
-            notes.append(f"versions and references were not followed: more than {REMEMBERED} objects")
+            notes.append(f"versions and references were followed among the first {REMEMBERED} objects only")
         if self._old:
             notes.append(f"{self._old} invalid objects look like STIX 2.0; --upgrade checks them as STIX 2.1")
 
