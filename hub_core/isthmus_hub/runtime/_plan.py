@@ -30,10 +30,10 @@ class Plan:
     source_id: str
     configure: protocol.Configure = field(repr=False)
     python: Path = Path(sys.executable)
-    absence_floor: int = 2
-    """So few devices may vanish at once without a question."""
     reach: Reach | None = None
     """What the worker is confined to; ``None``: it is not confined."""
+    absence_floor: int = 2
+    """So few devices may vanish at once without a question."""
 
 
 def plugin(found: Mapping[str, Found], name: str, *, kind: str, where: str) -> tuple[Found, Manifest]:
