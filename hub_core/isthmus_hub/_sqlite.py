@@ -67,7 +67,7 @@ def storage_errors(path: Path) -> Iterator[None]:
     except (apsw.BusyError, apsw.LockedError) as error:
         raise StorageFault(f"{path}: another process holds the file; try again") from error
     except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:  # the last: its schema is not ours
-        raise StorageDamaged(f"{path}: the file is damaged ({error}); run the matching check command") from error
+        raise StorageDamaged(f"{path}: the file is damaged ({error}); `isthmus doctor` says what to do") from error
     except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError, apsw.AuthError) as error:
         raise ConfigurationError(f"{path}: cannot be opened for writing ({error}); check owner and mode") from error
     except apsw.IOError as error:

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -37,6 +38,7 @@ def examine(config: Path, state_dir: Path) -> list[Finding]:
         *_python(),
         *_sqlite(),
         *_state(state_dir),
+        *_files(state_dir),
         *_configuration(config),
         *_link(config, state_dir),
         *_groups(config, state_dir),
@@ -82,6 +84,36 @@ def _state(path: Path) -> Iterator[Finding]:
     )
     if path.exists() and path.stat().st_mode & 0o077:
         yield Finding("warning", "state directory", f"{path} can be read by others: chmod 700 {path}")
+
+
+REMEDIES = {
+    "store.sqlite": "`isthmus store rebuild` makes it anew from the bus",
+    "search.sqlite": "delete it: it is made anew when somebody searches",
+    "quarantine.sqlite": "move it away: the records that wait in it are in that file only",
+    "delivery.sqlite": "move it away, then `isthmus deliver NAME --from store`: platforms are told everything once more",
+    "bus/resolved.sqlite": "move it away, then `isthmus deliver NAME --from store` for each platform",
+    "bus/observed.sqlite": "`isthmus bus check` names what is lost; the rest is read around it",
+}
+"""What to do about a file of the state directory that is damaged."""
+
+
+def _files(state: Path) -> Iterator[Finding]:
+    """Every database of the state directory, by its own structure; what is inside is for the check commands."""
+    import apsw
+
+    for path in (*sorted(state.glob("*.sqlite")), *sorted(state.glob("bus/*.sqlite"))):
+        name = path.relative_to(state).as_posix()
+        try:
+            with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+                connection.set_busy_timeout(1_000)
+                found = connection.execute("PRAGMA quick_check(1)").get
+        except apsw.BusyError:
+            continue
+        except apsw.Error as error:
+            found = str(error)
+        if found != "ok":
+            remedy = REMEDIES.get(name, "move it away, or restore it from a copy")
+            yield Finding("problem", name, f"is damaged ({found}): {remedy}")
 
 
 def _configuration(path: Path) -> Iterator[Finding]:

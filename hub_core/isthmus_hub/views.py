@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from isthmus_hub import report as reporting
 from isthmus_hub.bus import Bus
 from isthmus_hub.config import Config
 from isthmus_hub.forward import GROUP as FORWARD
-from isthmus_sdk.errors import ConfigurationError
+from isthmus_sdk.errors import ConfigurationError, IsthmusError
 
 if TYPE_CHECKING:
     from isthmus_hub.hub import Hub
@@ -26,13 +26,13 @@ def status(hub: Hub) -> dict[str, Any]:
     """The shape of ``status --json``."""
     health = hub.bus.health()
     return {
-        "instances": [instance_status(hub, name) for name in hub.config.connectors],
-        "platforms": [platform_status(hub, name) for name in hub.config.platforms],
+        "instances": [_or_its_fault(instance_status, hub, name, _NO_INSTANCE) for name in hub.config.connectors],
+        "platforms": [_or_its_fault(platform_status, hub, name, _NO_PLATFORM) for name in hub.config.platforms],
         "bus": {
             "engine": health.engine,
             "durability": health.durability,
             "free_bytes": health.free_bytes,
-            "warnings": [*health.warnings, *([hub.waits] if hub.waits else []), *abandoned(hub.bus, hub.config)],
+            "warnings": [*health.warnings, *([hub.waits] if hub.waits else []), *_abandoned(hub)],
             "streams": [
                 {
                     "name": stream.name,
@@ -46,6 +46,32 @@ def status(hub: Hub) -> dict[str, Any]:
         },
         "store": hub.store.counts(),
     }
+
+
+_NO_INSTANCE: dict[str, Any] = {
+    "state": "unknown", "last_success": None, "lag_seconds": None, "records": 0, "quarantined": 0, "held": [],
+    "isolation": "process",
+}  # fmt: skip
+_NO_PLATFORM: dict[str, Any] = {
+    "in": 0, "accepted": 0, "duplicate": 0, "rejected": 0, "dropped": {}, "pending": 0, "dead": 0,
+}  # fmt: skip
+
+
+def _or_its_fault(
+    show: Callable[[Hub, str], dict[str, Any]], hub: Hub, name: str, empty: dict[str, Any]
+) -> dict[str, Any]:
+    """The row of one instance or platform; where a file of the state directory cannot be read, the row that says so."""
+    try:
+        return show(hub, name)
+    except IsthmusError as error:
+        return {"name": name, **empty, "error": str(error), "group": error.group}
+
+
+def _abandoned(hub: Hub) -> list[str]:
+    try:
+        return abandoned(hub.bus, hub.config)
+    except IsthmusError:  # a stream that cannot be read is among the warnings already
+        return []
 
 
 def abandoned(bus: Bus, config: Config) -> list[str]:

@@ -24,12 +24,16 @@ from isthmus_hub.bus.api import (
     Health,
     Retained,
     Retention,
+    StorageDamaged,
     StorageFault,
     StoredBlock,
     StreamCutShort,
     StreamHealth,
 )
 from isthmus_sdk.errors import ConfigurationError
+
+_UNREADABLE = (StorageDamaged, StorageFault, ConfigurationError)
+"""What a stream's file can be that others must not suffer from: broken, on a failing disk, no stream at all, too new."""
 
 
 class SqliteBus(Bus):
@@ -137,14 +141,16 @@ class SqliteBus(Bus):
             self._space.take_reserve()
 
     def health(self, streams: Sequence[str] | None = None) -> Health:
-        found = []
+        found, warnings = [], []
         for name in self.streams():
             if streams is None or name in streams:
-                log = self._writable(name)
-                first, last, blocks, size = log.head()
-                found.append(StreamHealth(name, first, last, blocks, size, tuple(self.groups(name)), log.gaps()))
+                try:
+                    log = self._writable(name)
+                    first, last, blocks, size = log.head()
+                    found.append(StreamHealth(name, first, last, blocks, size, tuple(self.groups(name)), log.gaps()))
+                except _UNREADABLE as error:
+                    warnings.append(f"stream {name}: {error}")
         free, accepting = self._space.free(), self._space.admits(0)
-        warnings = []
         if not accepting:
             warnings.append(f"{free} bytes are free on the disk, intake stops below {self._space.low_water}")
         warnings += [
@@ -153,13 +159,20 @@ class SqliteBus(Bus):
         return Health("sqlite", "flushed", free, accepting, tuple(found), tuple(warnings))
 
     def check(self) -> CheckReport:
-        reports = [_scan.check(self._writable(name)) for name in self.streams()]
+        reports = [self._check(name) for name in self.streams()]
         return CheckReport(
             blocks=sum(report.blocks for report in reports),
             entries=sum(report.entries for report in reports),
             gaps=tuple(gap for report in reports for gap in report.gaps),
             problems=tuple(problem for report in reports for problem in report.problems),
         )
+
+    def _check(self, stream: str) -> CheckReport:
+        """A file that cannot be read at all is a problem of its own and hides no other stream."""
+        try:
+            return _scan.check(self._writable(stream))
+        except _UNREADABLE as error:
+            return CheckReport(0, 0, problems=(f"stream {stream}: {error}",))
 
     def release(self) -> None:
         with self._lock:
