@@ -153,7 +153,7 @@ def call(draw: st.DrawFn, name: str) -> Callable[[Builder], Shape]:
         if parameter.kind is parameter.VAR_KEYWORD:
             given |= draw(st.fixed_dictionaries({}, optional=COMMON))
         elif parameter.default is parameter.empty or draw(st.booleans()):
-            sound = BY_METHOD.get((name, parameter.name)) or BY_NAME.get(parameter.name, texts)
+            sound = BY_METHOD.get((name, parameter.name), BY_NAME.get(parameter.name, texts))
             given[parameter.name] = draw(sound if draw(st.integers(0, 9)) else wrong_kind)
     return Call(name, given)
 
