@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import msgspec
+import structlog
 
 from isthmus_hub.assets._asset import Member, resolved_asset
 from isthmus_hub.assets._assign import Assignment, assign
@@ -15,14 +16,20 @@ from isthmus_hub.assets._communication import merge_edge, split_windows, worth_t
 from isthmus_hub.assets._identity import Observation, observation
 from isthmus_hub.assets._index import IdentityIndex
 from isthmus_hub.assets._partition import partition
-from isthmus_hub.bus import Bus, StoredBlock
+from isthmus_hub.assets._poison import halves
+from isthmus_hub.bus import Bus, StorageDamaged, StoredBlock
 from isthmus_hub.store import SNAPSHOT, Change, Incoming, Mark, Store, Transaction, decode_mark
 from isthmus_sdk import stix
-from isthmus_sdk.errors import RecordError
+from isthmus_sdk.errors import ConfigurationError, RecordError, RetriableError
 from isthmus_sdk.faults import fault_point
 
+log = structlog.get_logger("isthmus.resolve")
 OBSERVED = "observed"
 BATCH_ENTRIES = 5_000
+MOST_POISON = 20
+"""Entries in a row that may fail to resolve before the resolver itself is taken to be at fault, and stops."""
+_NOT_OF_AN_ENTRY = (RetriableError, StorageDamaged, ConfigurationError, OSError, MemoryError)
+"""What goes wrong around an entry: trying it again, or somebody's help, mends it."""
 _NOT_COUNTERS = frozenset({"start", "seconds", "part"})
 _RANK = {
     "marking-definition": 0,
@@ -71,6 +78,8 @@ class Resolver:
         self._hub = hub
         self._index: IdentityIndex | None = None
         self.totals: dict[tuple[str, str], ResolveTotals] = {}
+        self._poisoned = 0
+        """Entries in a row that could not be resolved."""
 
     def position(self) -> int:
         """Last offset of ``observed`` whose effect is in the store."""
@@ -89,8 +98,19 @@ class Resolver:
         blocks = self._blocks(position)
         if not blocks:
             return 0
+        try:
+            self._take(blocks)
+        except _NOT_OF_AN_ENTRY:
+            raise
+        except Exception as error:  # an entry that nobody foresaw must not stop the stream
+            self._take_apart(blocks, error)
+        return self.position() - position
+
+    def _take(self, blocks: Sequence[StoredBlock]) -> None:
+        """Everything in these blocks, or nothing."""
         if self._index is None:
             self._index = self._load()
+        before = {key: replace(total) for key, total in self.totals.items()}
         try:
             with self._store.transaction() as tx:
                 self._apply(tx, blocks, self._index)
@@ -98,8 +118,35 @@ class Resolver:
                 fault_point("resolve")
         except BaseException:
             self._index = None  # derived from what was rolled back
+            self.totals.clear()  # others hold on to this dictionary
+            self.totals.update(before)
             raise
-        return blocks[-1].last - position
+        self._poisoned = 0
+
+    def _take_apart(self, blocks: Sequence[StoredBlock], error: Exception) -> None:
+        """Find the entries that cannot be resolved, record them as rejected, and resolve the others.
+
+        Raises ``error`` where too many in a row fail: then it is not the entries that are at fault.
+        """
+        parts = halves(blocks)
+        if len(parts) == 1:
+            self._poisoned += 1
+            if self._poisoned > MOST_POISON:
+                raise error
+            (block,) = blocks
+            reason = f"cannot be resolved: {type(error).__name__}: {error}"
+            log.error("entry rejected", offset=block.first, error=reason, block_id=block.block_id.hex())
+            with self._store.transaction() as tx:
+                tx.reject(block.first, 0, "", reason)
+                tx.set_offset(OBSERVED, block.last)
+            return
+        for part in parts:
+            try:
+                self._take(part)
+            except _NOT_OF_AN_ENTRY:
+                raise
+            except Exception as inner:
+                self._take_apart(part, inner)
 
     def _blocks(self, position: int) -> list[StoredBlock]:
         chosen: list[StoredBlock] = []
@@ -141,7 +188,7 @@ class Resolver:
         step = _Step()
         for block in blocks:
             if block.damage:
-                tx.reject(block.first, 0, "", f"block lost: {block.damage}")
+                tx.reject(block.first, 0, "", f"entries {block.first} to {block.last} are lost: {block.damage}")
                 continue
             meta = msgspec.msgpack.decode(block.meta) if block.meta else {}
             if meta.get("kind") == SNAPSHOT:
