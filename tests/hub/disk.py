@@ -66,8 +66,9 @@ class Disk(apsw.VFS):
 
     def sync_directory(self, path: Path) -> None:
         """To stand in for the function of that name: removed files are gone for good."""
-        self.turn()
-        self.ghosts = {ghost: image for ghost, image in self.ghosts.items() if ghost.parent != path}
+        with self.moment:
+            self.turn()
+            self.ghosts = {ghost: image for ghost, image in self.ghosts.items() if ghost.parent != path}
 
     def power_cut(self, target: Path, seed: int) -> None:
         """Write into ``target`` what would be found after a power cut at this moment."""
