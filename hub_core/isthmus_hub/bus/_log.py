@@ -29,7 +29,7 @@ from isthmus_hub.bus._space import Space
 from isthmus_hub.bus.api import Ack, DeadLetter, Gap, PublishTimeout, Retained, Retention
 
 CHECKPOINT_PAGES = 1000
-_POLL_FIRST, _POLL_LAST = 0.002, 0.1
+_POLL_FIRST, _POLL_LAST, _SLOWER = 0.001, 0.1, 1.1
 T = TypeVar("T")
 
 KIND = FileKind(
@@ -242,7 +242,7 @@ class Log:
                 if left <= 0:
                     return False
                 self._news.wait(left)
-            pause = min(pause * 1.5, _POLL_LAST)
+            pause = min(pause * _SLOWER, _POLL_LAST)
 
     def note_gap(self, gap: Gap) -> None:
         """Remember damage for the health report."""
