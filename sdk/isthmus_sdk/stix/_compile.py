@@ -470,10 +470,6 @@ def _exactly_one(rule: Rule, _entry: Entry) -> Test:
     return lambda obj: sum(name in obj for name in rule.given) == 1
 
 
-def _not_together(rule: Rule, _entry: Entry) -> Test:
-    return lambda obj: sum(name in obj for name in rule.given) <= 1
-
-
 def _requires(rule: Rule, _entry: Entry) -> Test:
     return lambda obj: rule.given[0] not in obj or all(name in obj for name in rule.then)
 
@@ -481,6 +477,5 @@ def _requires(rule: Rule, _entry: Entry) -> Test:
 _COUNTED: Final[Mapping[str, Callable[[Rule, Entry], Test]]] = {
     "at least one": _at_least_one,
     "exactly one": _exactly_one,
-    "not together": _not_together,
     "requires": _requires,
 }

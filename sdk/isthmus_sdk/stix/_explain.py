@@ -47,6 +47,12 @@ class Problem(NamedTuple):
     """Of STIX 2.1; empty where the rule is our own."""
 
 
+def stated(id: str, path: str, rule: str, message: str, section: str = "") -> Problem:
+    """A broken rule of the rulebook; its message ends with the section, the rule's own unless another is given."""
+    section = section or RULES[rule].section
+    return Problem(id, path, rule, f"{message} (section {section})" if section else message, section)
+
+
 def explain(obj: Any) -> tuple[list[Problem], list[Problem]]:
     """Errors and warnings of one object, in the order of its text. Of a bundle: of all it holds."""
     if not isinstance(obj, Mapping):
@@ -72,10 +78,7 @@ class _Walk:
         self.warnings.append(self._problem(path, rule, message, section))
 
     def _problem(self, path: str, rule: str, message: str, section: str) -> Problem:
-        section = section or RULES[rule].section
-        return Problem(
-            self._id, path[:_LONGEST_PATH], rule, f"{message} (section {section})" if section else message, section
-        )
+        return stated(self._id, path[:_LONGEST_PATH], rule, message, section)
 
     def object(self, obj: Mapping[str, Any]) -> None:
         kind = obj.get("type")
@@ -451,11 +454,6 @@ def _exactly_one(obj: Mapping[str, Any], rule: Rule, _entry: Entry) -> str:
     return f"needs exactly one of {', '.join(rule.given)}, has {' and '.join(found) or 'none'}"
 
 
-def _not_together(obj: Mapping[str, Any], rule: Rule, _entry: Entry) -> str:
-    found = _present(obj, rule.given)
-    return f"{' and '.join(found)} must not be given together" if len(found) > 1 else ""
-
-
 def _requires(obj: Mapping[str, Any], rule: Rule, _entry: Entry) -> str:
     missing = [name for name in rule.then if name not in obj]
     return f"needs {' and '.join(missing)} beside it" if rule.given[0] in obj and missing else ""
@@ -467,7 +465,6 @@ _BETWEEN: dict[str, Callable[[Mapping[str, Any], Rule, Entry], str]] = {
     "after": lambda obj, rule, entry: _ordered(obj, rule, strictly=True),
     "at least one": _at_least_one,
     "exactly one": _exactly_one,
-    "not together": _not_together,
     "requires": _requires,
 }
 _RULE_BETWEEN = {
@@ -475,7 +472,6 @@ _RULE_BETWEEN = {
     "after": "time-order",
     "at least one": "at-least-one",
     "exactly one": "exactly-one",
-    "not together": "not-together",
     "requires": "requires",
 }
 _OF_TOP_LEVEL = frozenset(("uuid-version", "versioned-observable"))

@@ -78,7 +78,6 @@ _MUST = (
     ("time-order", "", "Ends are not before beginnings, and modified is not before created."),
     ("at-least-one", "", "One or more of several properties is present."),
     ("exactly-one", "", "Exactly one of several properties is present."),
-    ("not-together", "", "Properties that exclude each other are not both present."),
     ("requires", "", "What a property needs beside it is present."),
     ("some-property", "6.13", "An object whose properties are all optional has at least one of them."),
     ("pe-property", "6.7.6", "The extension for PE binaries says more than its type."),

@@ -12,11 +12,10 @@ from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from isthmus_sdk.errors import RecordError
-from isthmus_sdk.stix._explain import Problem
+from isthmus_sdk.stix._explain import Problem, stated
 from isthmus_sdk.stix._json import digest
 from isthmus_sdk.stix._markings import TLP, TLP_1
 from isthmus_sdk.stix._refs import refs
-from isthmus_sdk.stix._rulebook import RULES
 from isthmus_sdk.stix._time import instant, is_timestamp
 
 Object = Mapping[str, Any]
@@ -153,9 +152,7 @@ def _together(objects: Iterable[Object]) -> Together:
 
 
 def _fault(mention: _Mention, rule: str, message: str) -> Found:
-    section = RULES[rule].section
-    text = f"{message} (section {section})" if section else message
-    return mention.where, Problem(mention.id, mention.path, rule, text, section)
+    return mention.where, stated(mention.id, mention.path, rule, message)
 
 
 def _versions(id: str, known: list[_Version]) -> Iterator[Found]:

@@ -84,7 +84,7 @@ def test_all_types_of_the_standard_are_there() -> None:
 
 
 def test_every_named_rule_is_written() -> None:
-    plain = {"not before", "after", "at least one", "exactly one", "not together", "requires"}
+    plain = {"not before", "after", "at least one", "exactly one", "requires"}
     for entry in (*TYPES.values(), *PARTS.values(), *EXTENSIONS.values()):
         assert {rule.name for rule in entry.rules} <= plain | set(SPECIAL)
 

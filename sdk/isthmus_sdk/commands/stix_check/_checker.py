@@ -14,8 +14,7 @@ from isthmus_sdk.commands.stix_check._report import LIMIT, Report
 from isthmus_sdk.commands.stix_check._splitter import LARGEST, Envelope, Fault, Piece, Splitter
 from isthmus_sdk.errors import RecordError, SourceError
 from isthmus_sdk.stix import Problem, interop, problems
-from isthmus_sdk.stix._explain import explain
-from isthmus_sdk.stix._rulebook import RULES
+from isthmus_sdk.stix._explain import explain, stated
 from isthmus_sdk.stix._sets import Together
 
 REMEMBERED: Final = 100_000
@@ -131,7 +130,7 @@ class Checker:
         if not isinstance(value, dict):
             return [Problem("", "", "object", f"an object is expected, this is {_kind(value)}")]
         if value.get("type") == "bundle":
-            return [_stated(_id_of(value), "type", "bundle-object", "a bundle must not be in a bundle: not checked")]
+            return [stated(_id_of(value), "type", "bundle-object", "a bundle must not be in a bundle: not checked")]
         objects: Iterable[dict[str, Any]] = (value,)
         if self._options.upgrade:
             try:
@@ -164,11 +163,11 @@ class Checker:
         }
         if "type" not in alone:
             alone["type"] = "bundle"  # a list of objects makes it one
-            self._found("error", place, _stated(_id_of(bundle), "type", "required", "missing: expected 'bundle'"))
+            self._found("error", place, stated(_id_of(bundle), "type", "required", "missing: expected 'bundle'"))
         old = alone.pop("spec_version", None) if bundle.get("spec_version") == "2.0" else None
         if old and not self._options.upgrade:
             message = "a bundle of STIX 2.0; --upgrade checks it as STIX 2.1"
-            self._found("error", place, _stated(_id_of(bundle), "spec_version", "spec-version", message))
+            self._found("error", place, stated(_id_of(bundle), "spec_version", "spec-version", message))
         errors, warnings = explain(alone)
         for each in errors:
             self._found("error", place, each, piece.data)
@@ -215,12 +214,6 @@ class Checker:
 def _problem(value: Any, trouble: Trouble, data: bytes) -> Problem:
     column = trouble.at - data.rfind(b"\n", 0, trouble.at)
     return Problem(_id_of(value), "", trouble.rule, f"{trouble.message} (column {column})")
-
-
-def _stated(id: str, path: str, rule: str, message: str) -> Problem:
-    """A problem with a rule of the rulebook."""
-    section = RULES[rule].section
-    return Problem(id, path, rule, f"{message} (section {section})" if section else message, section)
 
 
 def _id_of(value: Any) -> str:

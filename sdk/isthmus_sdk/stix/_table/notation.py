@@ -154,11 +154,6 @@ def at_least_one(*names: str) -> Rule:
     return Rule("at least one", names)
 
 
-def not_together(*names: str) -> Rule:
-    """At most one of the properties."""
-    return Rule("not together", names)
-
-
 def exactly_one(*names: str) -> Rule:
     """One and only one of the properties."""
     return Rule("exactly one", names)
