@@ -22,7 +22,7 @@ from typing import Any, Literal
 from isthmus_hub import assets, link, repair, views
 from isthmus_hub._sqlite import StorageDamaged
 from isthmus_hub.bus import EARLIEST, Offset, Start, Subscription
-from isthmus_hub.delivery import Deliverer
+from isthmus_hub.delivery import Deliverer, DeliveryReport
 from isthmus_hub.explore import Explores
 from isthmus_hub.forward import Forwarder
 from isthmus_hub.keeping import base_of_rebuild, checkpoint_of, resolve_all
@@ -167,21 +167,10 @@ class Hub(Parts, Explores):
         try:
             deliverer = self.deliverer(name)
         except IsthmusError as error:
-            return {
-                "platform": name,
-                "in": 0,
-                "accepted": 0,
-                "duplicate": 0,
-                "rejected": 0,
-                "dropped": {},
-                "pending": 0,
-                "dead": 0,
-                "error": self.redactor.text(str(error)),
-                "group": error.group,
-            }
+            return DeliveryReport(name, error=self.redactor.text(str(error)), group=error.group).to_json()
         try:
             run = deliverer.run_once()
-            report = {**run.to_json(), "group": run.group}
+            report = run.to_json()
             return {**report, "error": report["error"] and self.redactor.text(report["error"])}
         finally:
             deliverer.close()

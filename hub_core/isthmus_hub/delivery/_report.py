@@ -76,4 +76,5 @@ class DeliveryReport:
             "dead": self.dead,
             "referents": self.referents,
             "error": self.error,
+            "group": self.group,
         }
