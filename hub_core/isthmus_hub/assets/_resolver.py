@@ -62,8 +62,8 @@ class _Step:
     windows: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     """Complete snapshots that are in force."""
-    bodies: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Current observed objects that this step changed or looked up."""
+    edges: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Communications of this step, each joined with what was known of it."""
 
 
 class Resolver:
@@ -175,7 +175,6 @@ class Resolver:
             counters = {name: value for name, value in window.items() if name not in _NOT_COUNTERS}
             tx.communication(id, _epoch(window["start"]), int(window["seconds"]), str(window.get("part", "")), counters)
         live = [change for change in changes if change.kind in ("new", "changed") and change.body is not None]
-        step.bodies |= {change.id: change.body for change in live if change.body is not None}
         observed = [seen for change in live if change.body and (seen := _observation(change.body))]
         self._resolve_assets(tx, step, observed, index)
         self._retell_absences(tx, changes, index)
@@ -221,10 +220,10 @@ class Resolver:
         if body["type"] == "relationship" and stix.facts(body, stix.COMMUNICATION):
             body, windows = split_windows(body)
             step.windows += [(body["id"], window) for window in windows]
-            known = step.bodies.get(body["id"]) or _current(tx, body["id"])
+            known = step.edges.get(body["id"]) or _current(tx, body["id"])
             if known:
                 body = merge_edge(known, body)
-            step.bodies[body["id"]] = body
+            step.edges[body["id"]] = body
             encoded = stix.encode(body)
         return Incoming(
             id=body["id"],
