@@ -19,8 +19,9 @@ from typing import Any
 import structlog
 
 from isthmus_hub import link, remote
+from isthmus_hub.bus import OBSERVED
 from isthmus_hub.config import load
-from isthmus_hub.hub import OBSERVED, Hub
+from isthmus_hub.hub import Hub
 from isthmus_hub.measure import Gauges
 from isthmus_hub.runtime import next_run, quiet
 from isthmus_hub.telemetry import Metrics, MetricsListener, systemd

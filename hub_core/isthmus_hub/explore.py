@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from isthmus_hub.bus import OffsetExpired
+from isthmus_hub.bus import RESOLVED, OffsetExpired
 from isthmus_hub.store import Found, SearchIndex, Store
 from isthmus_sdk import stix
 from isthmus_sdk.errors import ConfigurationError
@@ -15,8 +15,6 @@ from isthmus_sdk.errors import ConfigurationError
 if TYPE_CHECKING:
     from isthmus_hub.bus import Bus
     from isthmus_hub.runtime import StateDirectory
-
-RESOLVED = "resolved"
 
 
 class Explores:
@@ -81,7 +79,7 @@ class Explores:
     def _index_anew(self, index: SearchIndex) -> None:
         """From the store, which has at least what the stream has now; what comes after is read from the stream."""
         last = self.bus.end(RESOLVED)
-        index.begin_anew((stix.encode(stored.body) for stored in self.store.iterate(None, "resolved")), last)
+        index.begin_anew((stix.encode(stored.body) for stored in self.store.iterate(None, RESOLVED)), last)
 
     def _described(self, found: Found) -> dict[str, Any]:
         stored = self.store.get(found.id)

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from isthmus_hub import assets, link, repair, views
 from isthmus_hub._sqlite import StorageDamaged
-from isthmus_hub.bus import EARLIEST, Offset, Start, Subscription
+from isthmus_hub.bus import EARLIEST, OBSERVED, RESOLVED, Offset, Start, Subscription
 from isthmus_hub.delivery import Deliverer, DeliveryReport
 from isthmus_hub.explore import Explores
 from isthmus_hub.forward import Forwarder
@@ -42,7 +42,6 @@ from isthmus_sdk import stix
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
 from isthmus_sdk.loader import load_platform
 
-OBSERVED, RESOLVED = "observed", "resolved"
 PARALLEL_INSTANCES = 8
 
 
@@ -313,8 +312,8 @@ class Hub(Parts, Explores):
         """Every current object of a side, encoded, referents first where that is known."""
         if stream not in (OBSERVED, RESOLVED):
             raise ConfigurationError(f"--stream {stream}: is neither observed nor resolved")
-        side: Literal["observed", "resolved"] = "observed" if stream == OBSERVED else "resolved"
-        if side == "resolved":
+        side: Literal["observed", "resolved"] = OBSERVED if stream == OBSERVED else RESOLVED
+        if side == RESOLVED:
             yield stix.encode(self.store.author_object())
         for stored in self.store.iterate(None, side):
             yield stix.encode(stored.body)

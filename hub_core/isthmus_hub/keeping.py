@@ -13,13 +13,21 @@ from pathlib import Path
 import structlog
 
 from isthmus_hub.assets import Resolver
-from isthmus_hub.bus import EARLIEST, Bus, OffsetExpired, Retention
+from isthmus_hub.bus import (
+    CHECKPOINT_GROUP,
+    EARLIEST,
+    OBSERVED,
+    RESOLVE_GROUP,
+    RESOLVED,
+    Bus,
+    OffsetExpired,
+    Retention,
+)
 from isthmus_hub.config import Config
 from isthmus_hub.store import Store, relay, save_checkpoint
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
 
 log = structlog.get_logger("isthmus.keeping")
-OBSERVED, RESOLVED, GROUP = "observed", "resolved", "checkpoint"
 SHARE_OBSERVED, SHARE_RESOLVED = 0.4, 0.2
 """Of the quota; the rest is for the store, its checkpoint, ledger and quarantine."""
 CHECKPOINT_AT = 0.7
@@ -48,8 +56,8 @@ class Keeping:
 
     def begin(self) -> None:
         """Put the bounds in force."""
-        if self._checkpoint is not None and self._bus.group_state(OBSERVED, GROUP) is None:
-            self._bus.subscribe(OBSERVED, GROUP, from_=EARLIEST)
+        if self._checkpoint is not None and self._bus.group_state(OBSERVED, CHECKPOINT_GROUP) is None:
+            self._bus.subscribe(OBSERVED, CHECKPOINT_GROUP, from_=EARLIEST)
         self._bus.ensure(OBSERVED, Retention(max_bytes=self._observed))
 
     def tidy(self, store: Store) -> None:
@@ -59,12 +67,12 @@ class Keeping:
         stored, _ = self._bus.filling(OBSERVED)
         if stored < CHECKPOINT_AT * self._observed:
             return
-        state = self._bus.group_state(OBSERVED, GROUP)
+        state = self._bus.group_state(OBSERVED, CHECKPOINT_GROUP)
         position = store.offset(OBSERVED)
         if state is None or position <= state.floor:
             return
         try:
-            self._bus.commit(OBSERVED, GROUP, save_checkpoint(store, self._checkpoint, OBSERVED))
+            self._bus.commit(OBSERVED, CHECKPOINT_GROUP, save_checkpoint(store, self._checkpoint, OBSERVED))
         except IsthmusError as error:  # nothing is lost but room: blocks stay until a checkpoint succeeds
             log.error("no checkpoint", error=str(error))
             return
@@ -105,7 +113,7 @@ def resolve_all(resolver: Resolver, store: Store, bus: Bus, keeping: Keeping | N
         relay(store, bus)
         if not taken:
             break
-        bus.commit(OBSERVED, "resolve", resolver.position())
+        bus.commit(OBSERVED, RESOLVE_GROUP, resolver.position())
         count += taken
     if keeping is not None and not keeping.waits:
         keeping.tidy(store)
@@ -121,7 +129,7 @@ def base_of_rebuild(bus: Bus, checkpoint: Path) -> Path | None:
         bus.read(OBSERVED, 1, 1)
         return None
     except OffsetExpired as error:
-        state = bus.group_state(OBSERVED, GROUP)
+        state = bus.group_state(OBSERVED, CHECKPOINT_GROUP)
         if not checkpoint.exists() or state is None or state.floor + 1 < error.first:
             raise ConfigurationError(
                 f"{checkpoint}: there is no checkpoint, and {error}; the store cannot be made anew from what is left"

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from isthmus_hub import views
-from isthmus_hub.bus import OffsetExpired
+from isthmus_hub.bus import CHECKPOINT_GROUP, OBSERVED, RESOLVE_GROUP, OffsetExpired
 from isthmus_hub.forward import (
     HUBS,
     Claim,
@@ -35,17 +35,15 @@ if TYPE_CHECKING:
     from isthmus_hub.hub import Hub
 
 log = structlog.get_logger("isthmus.link")
-OBSERVED = "observed"
 SAY_SECONDS = 60.0
 
 
 def forwarder(hub: Hub) -> Forwarder:
     """The forwarder of a collector; registers its group, so that retention waits for it from now on."""
     if not hub.resolves:
-        for group in ("resolve", "checkpoint"):
-            hub.bus.forget(
-                OBSERVED, group
-            )  # of a time when this hub did resolve: it would hold retention back for ever
+        for group in (RESOLVE_GROUP, CHECKPOINT_GROUP):
+            # of a time when this hub did resolve: it would hold retention back for ever
+            hub.bus.forget(OBSERVED, group)
     who = Who(hub.name, hub.state.origin, socket.gethostname(), lambda: claims(hub), hub.redactor.text)
     return Forwarder(hub.bus, lambda: hub.open_bus(centre_of(hub)), who)
 

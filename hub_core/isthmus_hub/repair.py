@@ -12,7 +12,7 @@ from typing import Any
 
 from isthmus_hub._sqlite import StorageDamaged, sync_directory
 from isthmus_hub.assets import Resolver
-from isthmus_hub.bus import Bus
+from isthmus_hub.bus import OBSERVED, RESOLVE_GROUP, Bus
 from isthmus_hub.delivery import DeadLetter, Ledger
 from isthmus_hub.runtime import Quarantine, Quarantined
 from isthmus_hub.store import Store
@@ -86,9 +86,9 @@ def build_store(path: Path, former: Store | None, bus: Bus, hub: str, base: Path
 
 def unfit(store: Store, bus: Bus) -> list[str]:
     """What the store says of its place in ``observed`` that the bus denies; empty while a hub resolves."""
-    read = bus.group_state("observed", "resolve")  # before the store's own: that one only grows
-    position = store.offset("observed")
-    end = bus.end("observed")
+    read = bus.group_state(OBSERVED, RESOLVE_GROUP)  # before the store's own: that one only grows
+    position = store.offset(OBSERVED)
+    end = bus.end(OBSERVED)
     if position > end:
         return [
             f"{store.path.name}: holds the effect of observed up to {position}, but the stream ends at {end}: the bus lost "

@@ -9,17 +9,12 @@ from typing import TYPE_CHECKING, Any
 from isthmus_hub import assets
 from isthmus_hub import coverage as covering
 from isthmus_hub import report as reporting
-from isthmus_hub.bus import Bus
+from isthmus_hub.bus import FORWARD_GROUP, OBSERVED, RESOLVED, Bus, platform_of
 from isthmus_hub.config import Config
-from isthmus_hub.forward import GROUP as FORWARD
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
 
 if TYPE_CHECKING:
     from isthmus_hub.hub import Hub
-
-RESOLVED = "resolved"
-DELIVER = "deliver-"
-"""What the groups of platforms begin with."""
 
 
 def status(hub: Hub) -> dict[str, Any]:
@@ -82,12 +77,12 @@ def abandoned(bus: Bus, config: Config) -> list[str]:
     if config.hub.bus != "sqlite":
         return []
     gone = [
-        ("resolved", group, f"platform {group.name.removeprefix(DELIVER)}")
-        for group in bus.groups("resolved")
-        if group.name.startswith(DELIVER) and group.name.removeprefix(DELIVER) not in config.platforms
+        (RESOLVED, group, f"platform {platform}")
+        for group in bus.groups(RESOLVED)
+        if (platform := platform_of(group.name)) is not None and platform not in config.platforms
     ]
     if config.hub.forward is None:
-        gone += [("observed", group, "forwarding") for group in bus.groups("observed") if group.name == FORWARD]
+        gone += [(OBSERVED, group, "forwarding") for group in bus.groups(OBSERVED) if group.name == FORWARD_GROUP]
     return [
         f"stream {stream}: {group.lag} entries are kept for {reader}, which is not configured: "
         f"`isthmus bus forget {stream} {group.name}` lets them go"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from tests.hub.test_hub_on_nats import CONNECTORS, drop
 
-from isthmus_hub.bus import OffsetExpired
-from isthmus_hub.hub import OBSERVED, RESOLVED, Hub
-from isthmus_hub.keeping import GROUP, checkpoint_of
+from isthmus_hub.bus import CHECKPOINT_GROUP, OBSERVED, RESOLVE_GROUP, RESOLVED, OffsetExpired
+from isthmus_hub.hub import Hub
+from isthmus_hub.keeping import checkpoint_of
 from isthmus_hub.store import Store
 from isthmus_sdk.errors import ConfigurationError
 
@@ -89,7 +89,7 @@ def test_nothing_leaves_the_bus_while_it_fits_its_share(tmp_path: Path) -> None:
     with Hub.open(tmp_path / "state", tmp_path / "isthmus.toml") as hub:
         assert hub.bus.read(OBSERVED, 1, 1)[0].first == 1
         assert not checkpoint_of(hub.state.store).exists()
-        assert [group.name for group in hub.bus.groups(OBSERVED)] == [GROUP, "resolve"]
+        assert [group.name for group in hub.bus.groups(OBSERVED)] == [CHECKPOINT_GROUP, RESOLVE_GROUP]
 
 
 def test_a_damaged_store_never_becomes_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,14 +17,13 @@ from isthmus_hub.assets._identity import Observation, observation
 from isthmus_hub.assets._index import IdentityIndex
 from isthmus_hub.assets._partition import partition
 from isthmus_hub.assets._poison import halves
-from isthmus_hub.bus import Bus, StorageDamaged, StoredBlock
+from isthmus_hub.bus import OBSERVED, Bus, StorageDamaged, StoredBlock
 from isthmus_hub.store import SNAPSHOT, Change, Incoming, Mark, Store, Transaction, decode_mark
 from isthmus_sdk import stix
 from isthmus_sdk.errors import ConfigurationError, RecordError, RetriableError
 from isthmus_sdk.faults import fault_point
 
 log = structlog.get_logger("isthmus.resolve")
-OBSERVED = "observed"
 BATCH_ENTRIES = 5_000
 MOST_POISON = 20
 """Entries in a row that may fail to resolve before the resolver itself is taken to be at fault, and stops."""

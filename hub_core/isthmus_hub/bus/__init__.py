@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from isthmus_hub._sqlite import StateTooNew, StorageDamaged, StorageFault, StorageFull
+from isthmus_hub._streams import (
+    CHECKPOINT_GROUP,
+    FORWARD_GROUP,
+    OBSERVED,
+    RESOLVE_GROUP,
+    RESOLVED,
+    delivery_group,
+    platform_of,
+)
+from isthmus_hub.bus._groups import Backoff, GroupState
 from isthmus_hub.bus._nats_access import NatsAccess
 from isthmus_hub.bus._subscription import Subscription
-from isthmus_hub.bus.api import (
+from isthmus_hub.bus._values import (
     EARLIEST,
     LATEST,
     MAX_BLOCK_BYTES,
     Ack,
-    Backoff,
     BlockRefused,
-    Bus,
     CheckReport,
     DeadLetter,
     Earliest,
     Gap,
     Group,
-    GroupState,
     Health,
     Latest,
     Offset,
@@ -29,15 +37,12 @@ from isthmus_hub.bus.api import (
     Retained,
     Retention,
     Start,
-    StateTooNew,
-    StorageDamaged,
-    StorageFault,
-    StorageFull,
     StoredBlock,
     StreamCutShort,
     StreamHealth,
     Time,
 )
+from isthmus_hub.bus.api import Bus
 from isthmus_hub.bus.jetstream import JetStreamBus
 from isthmus_hub.bus.memory import Memory, MemoryBus
 from isthmus_hub.bus.sqlite import SqliteBus
@@ -57,9 +62,14 @@ def open_bus(engine: str, directory: Path, *, nats: NatsAccess | None = None) ->
 
 
 __all__ = [
+    "CHECKPOINT_GROUP",
     "EARLIEST",
+    "FORWARD_GROUP",
     "LATEST",
     "MAX_BLOCK_BYTES",
+    "OBSERVED",
+    "RESOLVED",
+    "RESOLVE_GROUP",
     "Ack",
     "Backoff",
     "BlockRefused",
@@ -93,5 +103,7 @@ __all__ = [
     "StreamHealth",
     "Subscription",
     "Time",
+    "delivery_group",
     "open_bus",
+    "platform_of",
 ]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from isthmus_hub.bus._values import StorageFault, StorageFull
+from isthmus_hub._sqlite import StorageFault, StorageFull
 
 if TYPE_CHECKING:
     from isthmus_hub.bus.api import Bus

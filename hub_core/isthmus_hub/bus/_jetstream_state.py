@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from isthmus_hub._sqlite import StorageFault, StorageFull
 from isthmus_hub.bus._groups import Change, GroupState
 from isthmus_hub.bus._jetstream_link import (
     MESSAGE_NOT_FOUND,
@@ -26,7 +27,7 @@ from isthmus_hub.bus._jetstream_link import (
     Refused,
 )
 from isthmus_hub.bus._jetstream_message import Message, token
-from isthmus_hub.bus._values import DeadLetter, Retention, StorageFault, StorageFull
+from isthmus_hub.bus._values import DeadLetter, Retention
 
 _AT_ONCE: Final = 256
 _encode = msgspec.msgpack.Encoder().encode

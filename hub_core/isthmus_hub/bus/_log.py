@@ -26,7 +26,7 @@ from isthmus_hub.bus._consumers import Consumers
 from isthmus_hub.bus._folding import STUCK, Folding
 from isthmus_hub.bus._groups import Change, GroupState
 from isthmus_hub.bus._space import Space
-from isthmus_hub.bus.api import Ack, DeadLetter, Gap, PublishTimeout, Retained, Retention
+from isthmus_hub.bus._values import Ack, DeadLetter, Gap, PublishTimeout, Retained, Retention
 
 CHECKPOINT_PAGES = 1000
 _POLL_FIRST, _POLL_LAST, _SLOWER = 0.001, 0.1, 1.1

@@ -16,7 +16,7 @@ import apsw
 from isthmus_hub._sqlite import StorageDamaged, rollback
 from isthmus_hub.bus import _codec, _values
 from isthmus_hub.bus._log import Log
-from isthmus_hub.bus.api import CheckReport, Gap, OffsetExpired, StoredBlock, StreamCutShort
+from isthmus_hub.bus._values import CheckReport, Gap, OffsetExpired, StoredBlock, StreamCutShort
 
 _COLUMNS = "first, last, count, stored_at, size, checksum, id, key, meta, body"
 _UNREADABLE = (apsw.CorruptError, UnicodeDecodeError)

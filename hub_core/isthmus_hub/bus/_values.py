@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from isthmus_hub._sqlite import StateTooNew, StorageDamaged, StorageFault, StorageFull
+from isthmus_hub._sqlite import StorageDamaged
 from isthmus_sdk.errors import DeadlineExceeded, IsthmusError
 
 MAX_BLOCK_BYTES: Final = 32 * 1024 * 1024
@@ -214,35 +214,3 @@ class Time:
 Start = Earliest | Latest | Offset | Time
 EARLIEST: Final = Earliest()
 LATEST: Final = Latest()
-
-
-__all__ = [
-    "EARLIEST",
-    "LATEST",
-    "MAX_BLOCK_BYTES",
-    "Ack",
-    "BlockRefused",
-    "CheckReport",
-    "DeadLetter",
-    "Durability",
-    "Earliest",
-    "Gap",
-    "Group",
-    "Health",
-    "Latest",
-    "Offset",
-    "OffsetExpired",
-    "PartitionsChanged",
-    "PublishTimeout",
-    "Retained",
-    "Retention",
-    "Start",
-    "StateTooNew",
-    "StorageDamaged",
-    "StorageFault",
-    "StorageFull",
-    "StoredBlock",
-    "StreamCutShort",
-    "StreamHealth",
-    "Time",
-]

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from isthmus_hub._sqlite import StorageFault
 from isthmus_hub.bus._groups import Change, GroupState
 from isthmus_hub.bus._jetstream_durability import Durable
 from isthmus_hub.bus._jetstream_keeping import Keeping
@@ -25,21 +26,20 @@ from isthmus_hub.bus._jetstream_reading import Reading
 from isthmus_hub.bus._jetstream_state import Facts
 from isthmus_hub.bus._nats_access import NatsAccess
 from isthmus_hub.bus._subscription import check_stream
-from isthmus_hub.bus.api import (
+from isthmus_hub.bus._values import (
     MAX_BLOCK_BYTES,
     Ack,
-    Bus,
     CheckReport,
     DeadLetter,
     Gap,
     Health,
     Retained,
     Retention,
-    StorageFault,
     StoredBlock,
     StreamCutShort,
     StreamHealth,
 )
+from isthmus_hub.bus.api import Bus
 
 SETTLE_SECONDS: Final = 30.0
 """A server that does not sync may lose a whole stream in a power cut until the operating system has written the stream's

@@ -11,23 +11,23 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from isthmus_hub._sqlite import StorageFault
 from isthmus_hub.bus import _retention, _values
 from isthmus_hub.bus._groups import Change, GroupState
 from isthmus_hub.bus._subscription import check_stream
-from isthmus_hub.bus.api import (
+from isthmus_hub.bus._values import (
     Ack,
-    Bus,
     CheckReport,
     DeadLetter,
     Health,
     OffsetExpired,
     Retained,
     Retention,
-    StorageFault,
     StoredBlock,
     StreamCutShort,
     StreamHealth,
 )
+from isthmus_hub.bus.api import Bus
 
 _POLL_SECONDS = 0.25
 

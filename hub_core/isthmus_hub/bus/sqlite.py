@@ -10,26 +10,24 @@ import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from isthmus_hub._sqlite import sync_directory
+from isthmus_hub._sqlite import StorageDamaged, StorageFault, sync_directory
 from isthmus_hub.bus import _scan
 from isthmus_hub.bus._groups import Change, GroupState
 from isthmus_hub.bus._log import Log, Pending
 from isthmus_hub.bus._space import Space
 from isthmus_hub.bus._subscription import check_stream
-from isthmus_hub.bus.api import (
+from isthmus_hub.bus._values import (
     Ack,
-    Bus,
     CheckReport,
     DeadLetter,
     Health,
     Retained,
     Retention,
-    StorageDamaged,
-    StorageFault,
     StoredBlock,
     StreamCutShort,
     StreamHealth,
 )
+from isthmus_hub.bus.api import Bus
 from isthmus_sdk.errors import ConfigurationError
 
 _UNREADABLE = (StorageDamaged, StorageFault, ConfigurationError)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from isthmus_hub._streams import OBSERVED, RESOLVED
 from isthmus_hub.cli._context import ConfigOption, JsonOption, StateOption, open_hub, print_json, read_hub, say, table
 
 quarantine = typer.Typer(help="Vendor records that did not map, kept as they came.", no_args_is_help=True)
@@ -204,7 +205,7 @@ def bus_groups(config: ConfigOption = None, state_dir: StateOption = None, json:
 
 @bus.command("tail")
 def bus_tail(
-    stream: Annotated[str, typer.Argument(help="observed or resolved.")] = "resolved",
+    stream: Annotated[str, typer.Argument(help=f"{OBSERVED} or {RESOLVED}.")] = RESOLVED,
     from_: Annotated[int, typer.Option("--from", min=0, help="First offset; 0 is the oldest there is.")] = 0,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="Entries at most.")] = None,

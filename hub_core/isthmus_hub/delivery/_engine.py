@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 import tenacity
 
-from isthmus_hub.bus import OffsetExpired
+from isthmus_hub.bus import RESOLVED, OffsetExpired, delivery_group
 from isthmus_sdk import stix
 from isthmus_sdk.errors import (
     IsthmusError,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from isthmus_hub.bus import StoredBlock
     from isthmus_hub.store import Stored
 
-STREAM: Final = "resolved"
 WINDOW = 5_000
 """Most objects of one platform in the queue: what a platform that is down holds of the rest stays on the bus."""
 
@@ -100,7 +99,7 @@ class Deliverer:
     @property
     def group(self) -> str:
         """Consumer group on the bus; it serves lag and retention, the position is the ledger's."""
-        return f"deliver-{self.name}"
+        return delivery_group(self.name)
 
     def run_once(self, stop: Callable[[], bool] = lambda: False) -> DeliveryReport:
         """Deliver what is there now; ``stop`` is asked between calls.
@@ -113,7 +112,7 @@ class Deliverer:
             courier = Courier(self._session, self._ledger, self._patience, self._ledger.failures(self.name), stop)
             end = 0
             try:
-                end = self._bus.end(STREAM)
+                end = self._bus.end(RESOLVED)
                 self._run(courier, end)
             except IsthmusError as error:
                 fault = error
@@ -129,7 +128,7 @@ class Deliverer:
 
     def totals(self) -> DeliveryReport:
         """Counts over the platform's life; what still lies on the bus counts as in and pending."""
-        return self._ledger.totals(self.name).plus_pending(self._backlog(self._bus.end(STREAM)))
+        return self._ledger.totals(self.name).plus_pending(self._backlog(self._bus.end(RESOLVED)))
 
     def check(self) -> list[str]:
         """Findings of the platform's own check; an error of the tree is raised."""
@@ -146,7 +145,7 @@ class Deliverer:
                 self._take_store()
             else:
                 if start > 1:
-                    self._bus.read(STREAM, start, 1)
+                    self._bus.read(RESOLVED, start, 1)
                 self._ledger.forget(self.name, intake=max(0, start - 1))
 
     def run(self, stop: threading.Event, *, idle: float = 5.0, longest: float = 300.0) -> None:
@@ -171,7 +170,7 @@ class Deliverer:
             )(again)
             if not stop.is_set():
                 try:
-                    self._bus.wait(STREAM, self._ledger.intake(self.name) or 0, idle)
+                    self._bus.wait(RESOLVED, self._ledger.intake(self.name) or 0, idle)
                 except RetriableError:
                     stop.wait(idle)
 
@@ -203,7 +202,7 @@ class Deliverer:
         if intake is None:
             intake = self._begin()
         while intake < end and self._ledger.pending(self.name) < self._window:
-            blocks = self._bus.read(STREAM, intake + 1, 8)
+            blocks = self._bus.read(RESOLVED, intake + 1, 8)
             if not blocks:
                 break
             for block in blocks:
@@ -213,17 +212,17 @@ class Deliverer:
     def _begin(self) -> int:
         """First position of a platform: the whole stream, or the store where the stream no longer has its beginning."""
         try:
-            self._bus.read(STREAM, 1, 1)
+            self._bus.read(RESOLVED, 1, 1)
         except OffsetExpired:
             return self._take_store()
         self._ledger.take(self.name, (), intake=0)
         return 0
 
     def _take_store(self) -> int:
-        intake = self._bus.end(STREAM)
+        intake = self._bus.end(RESOLVED)
         self._ledger.forget(self.name, intake=self._ledger.intake(self.name) or 0)
         chunk: list[Entry] = []
-        for stored in self._store.iterate(stream=STREAM):
+        for stored in self._store.iterate(stream=RESOLVED):
             chunk.append(read_entry(stix.encode(stored.body)))
             if len(chunk) >= WINDOW:
                 self._ledger.take(self.name, chunk)
@@ -235,7 +234,7 @@ class Deliverer:
         fault_point("acknowledge")
         intake = self._ledger.intake(self.name)
         if intake:
-            self._bus.commit(STREAM, self.group, intake)
+            self._bus.commit(RESOLVED, self.group, intake)
 
     def _note(self, fault: IsthmusError | None, courier: Courier) -> None:
         failures = self._ledger.failures(self.name)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from isthmus_hub.forward._forwarder import GROUP, Forwarder, Forwarding, LinkState, Who, forwarding, register
+from isthmus_hub.forward._forwarder import Forwarder, Forwarding, LinkState, Who, forwarding, register
 from isthmus_hub.forward._roster import HUBS, LEASE, Claim, NameTaken, Presence, Roster, conflicts, presences
 
 __all__ = [
-    "GROUP",
     "HUBS",
     "LEASE",
     "Claim",

@@ -19,12 +19,11 @@ from typing import Any, Literal
 import structlog
 import tenacity
 
-from isthmus_hub.bus import EARLIEST, Bus, OffsetExpired, StoredBlock
+from isthmus_hub.bus import EARLIEST, FORWARD_GROUP, OBSERVED, Bus, OffsetExpired, StoredBlock
 from isthmus_hub.forward._roster import HUBS, Claim, NameTaken, Roster, conflicts
 from isthmus_sdk.errors import IsthmusError
 
 log = structlog.get_logger("isthmus.forward")
-OBSERVED, GROUP = "observed", "forward"
 PUBLISH_SECONDS = 8.0
 """Time for one block: below what a daemon has for its end, and a time-out costs nothing but a repetition."""
 SAY_SECONDS = 60.0
@@ -153,7 +152,7 @@ class Forwarder:
                     raise
                 self._note(error)
                 break
-            self._source.commit(OBSERVED, GROUP, block.last)
+            self._source.commit(OBSERVED, FORWARD_GROUP, block.last)
             position = self._committed = block.last
         if self._told_pending and position >= self._source.end(OBSERVED):
             self._say_next = 0.0  # that nothing waits any more is news
@@ -282,12 +281,12 @@ class Forwarder:
 
 def register(source: Bus) -> None:
     """From now on retention keeps what has not been forwarded."""
-    source.subscribe(OBSERVED, GROUP, from_=EARLIEST)
+    source.subscribe(OBSERVED, FORWARD_GROUP, from_=EARLIEST)
 
 
 def forwarding(source: Bus) -> Forwarding:
     """Where forwarding stands, from the collector's bus alone."""
-    position = next((group.position for group in source.groups(OBSERVED) if group.name == GROUP), 0)
+    position = next((group.position for group in source.groups(OBSERVED) if group.name == FORWARD_GROUP), 0)
     end = source.end(OBSERVED)
     oldest = None
     if end > position:
@@ -323,4 +322,4 @@ def _last_end(source: Bus, boundary: int, position: int) -> int:
     return boundary
 
 
-__all__ = ["GROUP", "Forwarder", "Forwarding", "LinkState", "Who", "forwarding", "register", "whole"]
+__all__ = ["Forwarder", "Forwarding", "LinkState", "Who", "forwarding", "register", "whole"]

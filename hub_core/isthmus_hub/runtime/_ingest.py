@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import msgspec
 
-from isthmus_hub.bus import Ack, Bus
+from isthmus_hub.bus import OBSERVED, Ack, Bus
 from isthmus_hub.runtime._quarantine import Quarantine, Rejected
 from isthmus_sdk import protocol
 from isthmus_sdk.block import Block, block_id
 from isthmus_sdk.errors import ProtocolError
 from isthmus_sdk.faults import fault_point
 
-OBSERVED = "observed"
 PUBLISH_SECONDS = 60.0
 """How long a block waits for room on a full bus; then the run ends with that as its error, and the next one goes on."""
 _SEPARATOR = "\x1f"

@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 import structlog
 
-from isthmus_hub.bus import Bus, OffsetExpired
-from isthmus_hub.runtime._ingest import OBSERVED, PUBLISH_SECONDS, key
+from isthmus_hub.bus import OBSERVED, Bus, OffsetExpired
+from isthmus_hub.runtime._ingest import PUBLISH_SECONDS, key
 from isthmus_hub.runtime._plan import Plan
 from isthmus_hub.store import SNAPSHOT, Mark, Verdict, decode_mark, encode_mark, judge
 from isthmus_sdk import protocol

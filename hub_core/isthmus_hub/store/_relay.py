@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from isthmus_hub._streams import RESOLVED
 from isthmus_hub.store._types import Publisher
 from isthmus_hub.store.store import Store
-
-RESOLVED = "resolved"
 
 
 def relay(store: Store, bus: Publisher, *, limit: int = 16) -> int:

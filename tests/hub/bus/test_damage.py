@@ -8,8 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from isthmus_hub.bus import SqliteBus, StoredBlock
-from isthmus_hub.bus.api import StateTooNew, StorageDamaged
+from isthmus_hub.bus import SqliteBus, StateTooNew, StorageDamaged, StoredBlock
 from isthmus_sdk.errors import ConfigurationError
 
 STREAM = "observed"

@@ -11,8 +11,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from tests.hub.forward.link import OBSERVED, Clock, Link, cut, forwarder, observe, open_bus, run_until, stored
 
-from isthmus_hub.bus import Bus, Offset, PublishTimeout, StorageFull
-from isthmus_hub.forward import GROUP, forwarding
+from isthmus_hub.bus import FORWARD_GROUP, Bus, Offset, PublishTimeout, StorageFull
+from isthmus_hub.forward import forwarding
 from isthmus_hub.runtime import Ingest
 from isthmus_sdk.errors import Unreachable
 
@@ -30,7 +30,7 @@ def centre(tmp_path: Path) -> Iterator[Bus]:
 
 
 def position(bus: Bus) -> int:
-    (group,) = [group for group in bus.groups(OBSERVED) if group.name == GROUP]
+    (group,) = [group for group in bus.groups(OBSERVED) if group.name == FORWARD_GROUP]
     return group.position
 
 
@@ -201,7 +201,7 @@ def test_a_full_centre_holds_the_collector_back_and_not_its_intake(source, centr
 def test_wherever_an_operator_sets_the_group_only_whole_blocks_are_sent(source, centre, to):
     for number in range(4):
         observe(source, number)
-    source.seek(OBSERVED, GROUP, Offset(to))
+    source.seek(OBSERVED, FORWARD_GROUP, Offset(to))
     forwarder(source, Link(centre)).drain()
     arrived = stored(centre)
     assert arrived == stored(source)[len(stored(source)) - len(arrived) :]
@@ -214,7 +214,7 @@ def test_a_group_set_back_while_the_forwarder_runs_is_followed(source, centre):
     made = forwarder(source, Link(centre))
     while made.step():
         pass
-    source.seek(OBSERVED, GROUP, Offset(8))
+    source.seek(OBSERVED, FORWARD_GROUP, Offset(8))
     assert made.step() == 12 - 6
     assert made.state.duplicates == 2
     assert stored(centre) == stored(source)

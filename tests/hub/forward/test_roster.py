@@ -19,7 +19,6 @@ def test_the_public_names_are_these():
         "Claim",
         "Forwarder",
         "Forwarding",
-        "GROUP",
         "HUBS",
         "LEASE",
         "LinkState",
