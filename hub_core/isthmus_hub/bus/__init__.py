@@ -15,7 +15,7 @@ from isthmus_hub._streams import (
     platform_of,
 )
 from isthmus_hub.bus._groups import Backoff, GroupState
-from isthmus_hub.bus._nats_access import NatsAccess
+from isthmus_hub.bus._jetstream.access import NatsAccess
 from isthmus_hub.bus._subscription import Subscription
 from isthmus_hub.bus._values import (
     EARLIEST,

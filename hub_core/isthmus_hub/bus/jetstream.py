@@ -1,11 +1,11 @@
 """The engine for more than one machine: streams on NATS JetStream.
 
-Any number of hubs on any number of hosts publish and read. A block is a message (see `_jetstream_message`), its place is
-decided by the publisher on top of the last message (`_jetstream_log`), reading is by position (`_jetstream_reading`), and
-groups, policies and dead letters are versioned facts beside it (`_jetstream_state`). The server keeps no consumer for
+Any number of hubs on any number of hosts publish and read. A block is a message (see `_jetstream.message`), its place is
+decided by the publisher on top of the last message (`_jetstream.log`), reading is by position (`_jetstream.reading`), and
+groups, policies and dead letters are versioned facts beside it (`_jetstream.facts`). The server keeps no consumer for
 anybody, so a hub that is gone leaves nothing behind but its groups.
 
-What an acknowledgement survives is the server's doing: see `_jetstream_durability`.
+What an acknowledgement survives is the server's doing: see `_jetstream.durability`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Final
 
 from isthmus_hub._sqlite import StorageFault
 from isthmus_hub.bus._groups import Change, GroupState
-from isthmus_hub.bus._jetstream_durability import Durable
-from isthmus_hub.bus._jetstream_keeping import Keeping
-from isthmus_hub.bus._jetstream_link import STREAM_NOT_FOUND, Link, Refused
-from isthmus_hub.bus._jetstream_log import Log
-from isthmus_hub.bus._jetstream_message import Block
-from isthmus_hub.bus._jetstream_reading import Reading
-from isthmus_hub.bus._jetstream_state import Facts
-from isthmus_hub.bus._nats_access import NatsAccess
+from isthmus_hub.bus._jetstream.access import NatsAccess
+from isthmus_hub.bus._jetstream.durability import Durable
+from isthmus_hub.bus._jetstream.facts import Facts
+from isthmus_hub.bus._jetstream.keeping import Keeping
+from isthmus_hub.bus._jetstream.link import STREAM_NOT_FOUND, Link, Refused
+from isthmus_hub.bus._jetstream.log import Log
+from isthmus_hub.bus._jetstream.message import Block
+from isthmus_hub.bus._jetstream.reading import Reading
 from isthmus_hub.bus._subscription import check_stream
 from isthmus_hub.bus._values import (
     MAX_BLOCK_BYTES,

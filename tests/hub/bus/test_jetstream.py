@@ -386,7 +386,7 @@ def test_without_nats_py_the_extra_is_named(
 
 
 def test_a_server_without_jetstream_is_named(tmp_path: Path, open_bus: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("isthmus_hub.bus._jetstream_link.PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr("isthmus_hub.bus._jetstream.link.PATIENCE_SECONDS", 0.2)
     server = NatsServer(tmp_path / "nats", jetstream=False).start()
     try:
         with pytest.raises(StorageFault, match="with JetStream enabled"):

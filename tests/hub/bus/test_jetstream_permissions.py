@@ -83,7 +83,7 @@ def test_collectors_publish_side_by_side_and_the_centre_reads(machines: Machines
 def test_a_collector_neither_reads_what_was_resolved_nor_removes_anything(
     machines: Machines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("isthmus_hub.bus._jetstream_link.REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr("isthmus_hub.bus._jetstream.link.REQUEST_SECONDS", 0.2)
     with machines.bus("centre") as centre:
         fill(centre, 2)
         centre.publish("resolved", [b"secret"], block_id=b"1")

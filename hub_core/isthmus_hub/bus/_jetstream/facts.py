@@ -16,7 +16,7 @@ import msgspec
 
 from isthmus_hub._sqlite import StorageFault, StorageFull
 from isthmus_hub.bus._groups import Change, GroupState
-from isthmus_hub.bus._jetstream_link import (
+from isthmus_hub.bus._jetstream.link import (
     MESSAGE_NOT_FOUND,
     NO_ROOM,
     REQUEST_SECONDS,
@@ -26,7 +26,7 @@ from isthmus_hub.bus._jetstream_link import (
     Link,
     Refused,
 )
-from isthmus_hub.bus._jetstream_message import Message, token
+from isthmus_hub.bus._jetstream.message import Message, token
 from isthmus_hub.bus._values import DeadLetter, Retention
 
 _AT_ONCE: Final = 256

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from isthmus_hub.bus import _codec, _values
-from isthmus_hub.bus._jetstream_log import Log
-from isthmus_hub.bus._jetstream_message import Message, Place, assemble, cut, decode
-from isthmus_hub.bus._jetstream_state import Floor
+from isthmus_hub.bus._jetstream.facts import Floor
+from isthmus_hub.bus._jetstream.log import Log
+from isthmus_hub.bus._jetstream.message import Message, Place, assemble, cut, decode
 from isthmus_hub.bus._values import Gap, OffsetExpired, StoredBlock, StreamCutShort
 
 FETCH_BYTES: Final = 8 * 1024 * 1024

@@ -11,10 +11,10 @@ from typing import Final
 
 from isthmus_hub._sqlite import StorageDamaged
 from isthmus_hub.bus import _codec, _retention
-from isthmus_hub.bus._jetstream_log import Log, headers_of, last_of_subjects
-from isthmus_hub.bus._jetstream_message import Message, assemble, decode, read_meta
-from isthmus_hub.bus._jetstream_reading import Reading
-from isthmus_hub.bus._jetstream_state import Floor, LatestOf
+from isthmus_hub.bus._jetstream.facts import Floor, LatestOf
+from isthmus_hub.bus._jetstream.log import Log, headers_of, last_of_subjects
+from isthmus_hub.bus._jetstream.message import Message, assemble, decode, read_meta
+from isthmus_hub.bus._jetstream.reading import Reading
 from isthmus_hub.bus._values import Retained
 
 _HEADERS_AT_ONCE: Final = 1_000

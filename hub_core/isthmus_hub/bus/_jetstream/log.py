@@ -22,9 +22,9 @@ import msgspec
 
 from isthmus_hub._sqlite import StorageDamaged, StorageFault, StorageFull
 from isthmus_hub.bus import _codec
-from isthmus_hub.bus._jetstream_link import NO_ROOM, WRONG_SEQUENCE, Link, Refused
-from isthmus_hub.bus._jetstream_message import HEADER_ROOM, PLACE, Block, Message, Place, token
-from isthmus_hub.bus._jetstream_state import Facts, create
+from isthmus_hub.bus._jetstream.facts import Facts, create
+from isthmus_hub.bus._jetstream.link import NO_ROOM, WRONG_SEQUENCE, Link, Refused
+from isthmus_hub.bus._jetstream.message import HEADER_ROOM, PLACE, Block, Message, Place, token
 from isthmus_hub.bus._values import Ack, BlockRefused, PublishTimeout
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from isthmus_hub._sqlite import StorageFault
-from isthmus_hub.bus._jetstream_message import Message
-from isthmus_hub.bus._nats_access import NatsAccess
+from isthmus_hub.bus._jetstream.access import NatsAccess
+from isthmus_hub.bus._jetstream.message import Message
 from isthmus_sdk.errors import AuthenticationError, ConfigurationError, IsthmusError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from isthmus_hub.bus._nats_access import NatsAccess
+from isthmus_hub.bus._jetstream.access import NatsAccess
 from isthmus_hub.bus._values import Durability
 from isthmus_sdk.errors import IsthmusError
 

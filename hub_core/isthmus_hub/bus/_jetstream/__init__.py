@@ -1,0 +1,1 @@
+"""What `isthmus_hub.bus.jetstream` is made of."""
