@@ -21,7 +21,8 @@ from typing import Any, Literal
 
 from isthmus_hub import assets, link, repair, views
 from isthmus_hub._sqlite import StorageDamaged
-from isthmus_hub.bus import EARLIEST, OBSERVED, RESOLVED, Offset, Start, Subscription
+from isthmus_hub.bus import EARLIEST, OBSERVED, RESOLVED, Start, Subscription
+from isthmus_hub.bus_operations import OperatesBus, offset_of
 from isthmus_hub.delivery import Deliverer, DeliveryReport
 from isthmus_hub.explore import Explores
 from isthmus_hub.forward import Forwarder
@@ -45,7 +46,7 @@ from isthmus_sdk.loader import load_platform
 PARALLEL_INSTANCES = 8
 
 
-class Hub(Parts, Explores):
+class Hub(Parts, Explores, OperatesBus):
     """One hub. Use :meth:`open`; it is a context manager. Safe for several threads."""
 
     @cached_property
@@ -218,7 +219,7 @@ class Hub(Parts, Explores):
     def deliver(self, name: str, from_: str | None = None) -> dict[str, Any]:
         """Deliver to one platform; ``from_`` is ``store`` or an offset of ``resolved`` to start anew from."""
         if from_ is not None:
-            start: Literal["store"] | int = "store" if from_ == "store" else _offset(from_)
+            start: Literal["store"] | int = "store" if from_ == "store" else offset_of(from_)
             deliverer = self.deliverer(name)
             try:
                 deliverer.replay(start)
@@ -322,50 +323,6 @@ class Hub(Parts, Explores):
         """Read a stream of the bus; a named group is remembered and holds back retention until it commits."""
         return self.bus.subscribe(stream, group, from_=from_)
 
-    def bus_groups(self) -> dict[str, Any]:
-        """Consumer groups of every stream, with their lag."""
-        return {
-            "streams": [
-                {
-                    "name": name,
-                    "end": self.bus.end(name),
-                    "groups": [
-                        {"name": group.name, "position": group.position, "lag": group.lag}
-                        for group in self.bus.groups(name)
-                    ],
-                }
-                for name in self.bus.streams()
-            ]
-        }
-
-    def bus_seek(self, stream: str, group: str, offset: str) -> dict[str, Any]:
-        """Set the position of a group: ``earliest``, ``latest`` or an offset."""
-        from isthmus_hub.bus import LATEST
-
-        named: dict[str, Start] = {"earliest": EARLIEST, "latest": LATEST}
-        to = named.get(offset) or Offset(_offset(offset))
-        return {"stream": stream, "group": group, "position": self.bus.seek(stream, group, to)}
-
-    def bus_forget(self, stream: str, group: str) -> dict[str, Any]:
-        """Remove a group that nobody reads for any more, so that it holds back nothing. Raises for an unknown one."""
-        if not self.bus.forget(stream, group):
-            raise ConfigurationError(f"stream {stream} has no group {group!r}; see `isthmus bus groups`")
-        return {"stream": stream, "group": group, "forgotten": True}
-
-    def bus_check(self) -> dict[str, Any]:
-        """Read every stored byte of the bus and verify it."""
-        report = self.bus.check()
-        gaps = [
-            {"stream": gap.stream, "first": gap.first, "last": gap.last, "reason": gap.reason} for gap in report.gaps
-        ]
-        return {
-            "ok": report.ok,
-            "blocks": report.blocks,
-            "entries": report.entries,
-            "gaps": gaps,
-            "problems": list(report.problems),
-        }
-
     def store_rebuild(self) -> dict[str, Any]:
         """Make the store anew from ``observed``; the former file is kept beside it.
 
@@ -398,9 +355,3 @@ class Hub(Parts, Explores):
         except StorageDamaged as error:
             problems = [repair.unreadable(error)]
         return {"ok": not problems, "problems": problems}
-
-
-def _offset(text: str) -> int:
-    if not text.isdigit():
-        raise ConfigurationError(f"{text!r} is no offset: give a number, see `isthmus bus groups`")
-    return int(text)

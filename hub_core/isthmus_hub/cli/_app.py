@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from isthmus_hub.cli import _context, _explore, _inventory, _operate, _plugins, _repair, _setup
+from isthmus_hub.cli import _bus, _context, _explore, _inventory, _operate, _plugins, _repair, _setup
 from isthmus_hub.cli._context import ConfigOption, StateOption
 
 app = typer.Typer(
@@ -66,7 +66,7 @@ app.command("coverage")(_inventory.coverage)
 app.command("gaps")(_inventory.gaps)
 app.add_typer(_repair.quarantine, name="quarantine")
 app.add_typer(_repair.dead, name="dead")
-app.add_typer(_repair.bus, name="bus")
+app.add_typer(_bus.bus, name="bus")
 app.add_typer(_explore.store, name="store")
 _forwarded("stix", "`stix check`: objects, a bundle or NDJSON against the rules of STIX 2.1.")
 app.command("doctor")(_operate.doctor)

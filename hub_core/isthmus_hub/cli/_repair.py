@@ -1,18 +1,15 @@
-"""Commands for what went wrong: quarantine, dead letters, bus, store."""
+"""Commands for what went wrong: quarantine, dead letters, store."""
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from isthmus_hub._streams import OBSERVED, RESOLVED
-from isthmus_hub.cli._context import ConfigOption, JsonOption, StateOption, open_hub, print_json, read_hub, say, table
+from isthmus_hub.cli._context import ConfigOption, JsonOption, StateOption, open_hub, print_json, say, table
 
 quarantine = typer.Typer(help="Vendor records that did not map, kept as they came.", no_args_is_help=True)
 dead = typer.Typer(help="Objects that a platform will never take.", no_args_is_help=True)
-bus = typer.Typer(help="The durable log.", no_args_is_help=True)
 store = typer.Typer(help="The store of current objects.", no_args_is_help=True)
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids as `list` prints them; without any, use --all.")]
@@ -20,7 +17,8 @@ All = Annotated[bool, typer.Option("--all", help="All of them.")]
 One = Annotated[str, typer.Argument(help="An id as `list` prints it.")]
 
 
-def _chosen(ids: list[str] | None, every: bool) -> list[str] | None:
+def chosen(ids: list[str] | None, every: bool) -> list[str] | None:
+    """The named ids; ``None`` stands for all of them. Raises ``ConfigurationError`` where neither is said."""
     from isthmus_sdk.errors import ConfigurationError
 
     if not ids and not every:
@@ -80,7 +78,7 @@ def quarantine_retry(
 ) -> int:
     """Map records again, after a fix of the connector; they are published with their original time."""
     with open_hub(config, state_dir) as access:
-        found = access.hub.quarantine_retry(ids=_chosen(ids, all))
+        found = access.hub.quarantine_retry(ids=chosen(ids, all))
     if json:
         print_json(found)
     else:
@@ -98,7 +96,7 @@ def quarantine_drop(
 ) -> int:
     """Remove records for good; they stay counted."""
     with open_hub(config, state_dir, needs_config=False) as access:
-        found = access.hub.quarantine_drop(ids=_chosen(ids, all))
+        found = access.hub.quarantine_drop(ids=chosen(ids, all))
     print_json(found) if json else print(f"{found['dropped']} dropped")
     return 0
 
@@ -156,7 +154,7 @@ def dead_retry(
 ) -> int:
     """Put dead letters back in the queue of their platform."""
     with open_hub(config, state_dir, needs_config=False) as access:
-        found = access.hub.dead_retry(numbers=_numbers(numbers, all), platform=platform)
+        found = access.hub.dead_retry(numbers=chosen_numbers(numbers, all), platform=platform)
     print_json(found) if json else print(f"{found['requeued']} back in the queue")
     return 0
 
@@ -172,113 +170,15 @@ def dead_drop(
 ) -> int:
     """Forget dead letters; they stay counted as rejected."""
     with open_hub(config, state_dir, needs_config=False) as access:
-        found = access.hub.dead_drop(numbers=_numbers(numbers, all), platform=platform)
+        found = access.hub.dead_drop(numbers=chosen_numbers(numbers, all), platform=platform)
     print_json(found) if json else print(f"{found['dropped']} dropped")
     return 0
 
 
-def _numbers(numbers: list[int] | None, every: bool) -> list[int] | None:
-    chosen = _chosen([str(number) for number in numbers or ()], every)
-    return None if chosen is None else [int(number) for number in chosen]
-
-
-@bus.command("groups")
-def bus_groups(config: ConfigOption = None, state_dir: StateOption = None, json: JsonOption = False) -> int:
-    """Who reads the streams, and how far each is behind."""
-    with open_hub(config, state_dir, needs_config=False) as access:
-        found = access.hub.bus_groups()
-    if json:
-        print_json(found)
-    else:
-        rows = [
-            {"stream": stream["name"], "end": stream["end"], **group}
-            for stream in found["streams"]
-            for group in stream["groups"]
-        ]
-        table(
-            rows,
-            [("stream", "STREAM"), ("name", "GROUP"), ("position", "POSITION"), ("lag", "LAG"), ("end", "END")],
-            empty="No group reads the bus yet.",
-        )
-    return 0
-
-
-@bus.command("tail")
-def bus_tail(
-    stream: Annotated[str, typer.Argument(help=f"{OBSERVED} or {RESOLVED}.")] = RESOLVED,
-    from_: Annotated[int, typer.Option("--from", min=0, help="First offset; 0 is the oldest there is.")] = 0,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Entries at most.")] = None,
-    config: ConfigOption = None,
-    state_dir: StateOption = None,
-    json: JsonOption = False,
-) -> int:
-    """Entries of a stream as NDJSON, beside a running daemon too. With --json each line has its offset."""
-    from isthmus_hub.bus import EARLIEST, Offset
-
-    with read_hub(config, state_dir) as access:
-        subscription = access.hub.subscribe(stream, from_=Offset(from_) if from_ else EARLIEST)
-        shown = 0
-        while limit is None or shown < limit:
-            batch = subscription.poll(timeout=1.0 if follow else 0.0)
-            if not batch and not follow:
-                break
-            for block in batch:
-                for index, entry in enumerate(block.entries):
-                    if limit is not None and shown >= limit:
-                        break
-                    prefix = b'{"offset":%d,"object":' % (block.first + index) if json else b""
-                    sys.stdout.buffer.write(prefix + entry + (b"}\n" if json else b"\n"))
-                    shown += 1
-            sys.stdout.buffer.flush()
-    return 0
-
-
-@bus.command("seek")
-def bus_seek(
-    stream: str,
-    group: str,
-    to: Annotated[str, typer.Argument(help="An offset, earliest or latest.")],
-    config: ConfigOption = None,
-    state_dir: StateOption = None,
-    json: JsonOption = False,
-) -> int:
-    """Set the position of a group."""
-    with open_hub(config, state_dir, needs_config=False) as access:
-        found = access.hub.bus_seek(stream=stream, group=group, offset=to)
-    print_json(found) if json else print(f"{group} on {stream}: position {found['position']}")
-    return 0
-
-
-@bus.command("forget")
-def bus_forget(
-    stream: str,
-    group: str,
-    config: ConfigOption = None,
-    state_dir: StateOption = None,
-    json: JsonOption = False,
-) -> int:
-    """Remove a group that nobody reads for any more: of a platform that is gone, of forwarding that has ended."""
-    with open_hub(config, state_dir, needs_config=False) as access:
-        found = access.hub.bus_forget(stream=stream, group=group)
-    print_json(found) if json else print(f"{group} on {stream}: forgotten")
-    return 0
-
-
-@bus.command("check")
-def bus_check(config: ConfigOption = None, state_dir: StateOption = None, json: JsonOption = False) -> int:
-    """Read and verify every stored byte of the bus."""
-    with open_hub(config, state_dir, needs_config=False) as access:
-        found = access.hub.bus_check()
-    if json:
-        print_json(found)
-    else:
-        print(f"{found['blocks']} blocks, {found['entries']} entries: {'sound' if found['ok'] else 'damaged'}")
-        for gap in found["gaps"]:
-            print(f"  {gap['stream']} {gap['first']} to {gap['last']}: {gap['reason']}")
-        for problem in found["problems"]:
-            print(f"  {problem}")
-    return 0 if found["ok"] else 1
+def chosen_numbers(numbers: list[int] | None, every: bool) -> list[int] | None:
+    """The same for numbers."""
+    named = chosen([str(number) for number in numbers or ()], every)
+    return None if named is None else [int(number) for number in named]
 
 
 @store.command("check")

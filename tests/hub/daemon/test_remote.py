@@ -11,6 +11,7 @@ from tests.faults.scene import scene, until
 
 import isthmus_hub.cli
 from isthmus_hub import remote
+from isthmus_hub.bus import EARLIEST, SqliteBus
 
 pytestmark = pytest.mark.timeout(180)
 CLI = Path(isthmus_hub.cli.__file__).parent
@@ -83,6 +84,23 @@ def test_a_group_is_set_while_the_daemon_runs(made, to):
     assert {"name": "mine", "position": done.json["position"]}.items() <= next(
         group for group in groups["observed"] if group["name"] == "mine"
     ).items()
+
+
+def test_what_a_group_gave_up_is_tended_while_the_daemon_runs(made):
+    with SqliteBus(made.state / "bus") as bus, bus.subscribe("observed", "picky", from_=EARLIEST) as subscription:
+        offset = subscription.poll(10)[0].first
+        subscription.dead_letter(offset, "not liked")
+        (letter,) = made.run("bus", "dead", "list", "--json").json["letters"]
+        number = str(letter["number"])
+        assert (letter["group"], letter["offset"], letter["reason"]) == ("picky", offset, "not liked")
+        assert "spec_version" in made.run("bus", "dead", "show", "observed", number, "--json").json["entry"]
+        assert made.run("bus", "dead", "retry", "observed", number, "--json").json["requeued"] == 1
+        assert [block.first for block in bus.subscribe("observed", "picky").poll()] == [offset]
+        assert made.run("bus", "dead", "drop", "observed", number, "--json").json["dropped"] == 1
+        wrong = made.run("bus", "dead", "show", "observed", number)
+        assert wrong.code == 2
+        assert "there is no dead letter" in wrong.err
+        bus.forget("observed", "picky")
 
 
 def test_a_secret_set_while_the_daemon_runs_is_used_by_the_next_run(made):
