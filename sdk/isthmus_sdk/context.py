@@ -46,6 +46,10 @@ class PagesRequest:
     json: Any = None
     headers: Mapping[str, str] | None = None
     error_field: str | None = None
+    then: Any = None
+    conditional: bool = False
+    known: Mapping[str, str] | None = None
+    """Validators of the reply that is stored, where the call is conditional."""
     tables: Sequence[Any] = ()
 
 
@@ -71,6 +75,7 @@ class Context(Generic[S]):
         lookback: float = 0.0,
         unit: str = "iso",
         position: Position | None = None,
+        known: Mapping[str, Mapping[str, str]] | None = None,
         files: bool = False,
         items: str | None = None,
         log: Log | None = None,
@@ -86,6 +91,7 @@ class Context(Generic[S]):
         self._unit = unit
         self._items = items
         self._position = position
+        self._known = known or {}
         self._calls = 0
         self._log = log
 
@@ -137,6 +143,8 @@ class Context(Generic[S]):
         json: Any = None,
         headers: Mapping[str, str] | None = None,
         error_field: str | None = None,
+        then: Any = None,
+        conditional: bool = False,
         tables: Sequence[Any] = (),
     ) -> Iterator[Page]:
         """Pages of one endpoint, resumed where the last stored page ended.
@@ -144,7 +152,9 @@ class Context(Generic[S]):
         ``items``: where the records are in the reply, dotted; ``""`` for a bare list. ``next``: the pager; ``None`` where
         one reply is all. ``since``: parameter that takes :meth:`since`, as ``"name"``, ``("name", "ms")``, or a function
         of the ISO text that gives parameters; it is left out on the first run. ``limit``: records per page, for the pager.
-        ``error_field``: where the vendor puts an error in a reply with status 200. ``tables``: over files, the tables
+        ``error_field``: where the vendor puts an error in a reply with status 200. ``then``: the records are ids, and this
+        (:class:`isthmus_sdk.http.Entities`) is how their entities are asked for. ``conditional``: a list that comes in one
+        reply is asked for only if it changed since the run before (ETag, Last-Modified). ``tables``: over files, the tables
         (:class:`isthmus_sdk.files.Table`) that the stream reads.
         """
         if self._transport is None:
@@ -159,6 +169,9 @@ class Context(Generic[S]):
             json=json,
             headers=headers,
             error_field=error_field,
+            then=then,
+            conditional=conditional,
+            known=self._known.get(str(self._calls)) if conditional else None,
             tables=tables,
         )
         call = self._calls

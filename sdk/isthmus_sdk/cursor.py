@@ -55,6 +55,9 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     """Greatest value met in the walk in progress."""
     unordered: bool = False
     """The walk in progress met values out of order, so ``high`` waits for its end."""
+    known: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
+    """Of each ``ctx.pages`` call that asks only for what changed: what its last reply bore (``etag``, ``modified``), and the
+    version of the connector that mapped it (``by``)."""
     begun: str = ""
     """When the first page of the walk in progress was fetched."""
 
@@ -123,8 +126,18 @@ class Cursor:
         """The high-water mark, for people."""
         return None if self._high is None else str(text_of(self._high))
 
+    def known(self, version: str) -> Mapping[str, Mapping[str, str]]:
+        """What to ask with whether a reply has changed, by call. Nothing where another version mapped it."""
+        return {call: known for call, known in self._state.known.items() if known.get("by") == version}
+
+    def learn(self, position: Any, validators: Mapping[str, str], version: str) -> None:
+        """What the reply bore that the call before ``position`` brought."""
+        if isinstance(position, Position):
+            self._state.known[str(position.call - 1)] = {**validators, "by": version}
+
     def restart(self) -> None:
         """The vendor forgot the resume token: the walk begins again at the high-water mark."""
+        self._state.known = {}
         self._state.t, self._state.begun = None, ""
         self._since, self._top = self._high, None
         self._state.unordered = not self._stream.ordered

@@ -45,5 +45,14 @@ class Page:
     ends: bool = False
     """The last page of a file, for now: everything in it was read."""
 
+    vanished: int = 0
+    """Ids that a list named and that were gone when they were asked for. They count as records, ignored for that reason."""
+    checkpoint: bool = False
+    """The position is worth storing although the page holds nothing."""
+    unchanged: bool = False
+    """There is no page: the vendor says that what is stored still holds."""
+    validators: Mapping[str, str] | None = None
+    """What a later run asks with whether the reply has changed (``etag``, ``modified``)."""
+
 
 __all__ = ["Page"]

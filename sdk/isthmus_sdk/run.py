@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from isthmus_sdk.http import Http
     from isthmus_sdk.page import Page
 
+VANISHED = "vanished between the list and its details"
+"""Why an id that was listed is ignored."""
 KNOWN_PAGES = 20
 """Pages without anything new after which the position is stored."""
 Log = Callable[..., None]
@@ -83,7 +85,8 @@ class StreamRun:
     """Reads one stream to its end, or until it is asked to stop.
 
     ``send`` gets each block and returns when it may be followed by another; ``reject`` gets each quarantined record,
-    before the block of its page. Nothing is kept between runs: the cursors come from the blocks that were stored.
+    before the block of its page. Nothing is kept between runs: the cursors come from the blocks that were stored. ``whole``:
+    lists are asked for even if they have not changed.
     """
 
     def __init__(
@@ -95,6 +98,7 @@ class StreamRun:
         send: Callable[[Block], None],
         reject: Callable[[Rejected, Place], None],
         since: str | None = None,
+        whole: bool = False,
         stopped: Callable[[], bool] = lambda: False,
         log: Log = lambda *_args, **_fields: None,
     ) -> None:
@@ -105,6 +109,7 @@ class StreamRun:
         self._send = send
         self._reject = reject
         self._from = checked_since(since)
+        self._whole = whole
         self._stopped = stopped
         self._log = log
         self._files = instance.files is not None
@@ -181,6 +186,7 @@ class StreamRun:
             since=cursor.since,
             lookback=stream.lookback,
             position=cursor.position,
+            known={} if self._whole else cursor.known(stream.connector.manifest.version),
             items=stream.items,
             log=self._log,
         )
@@ -188,7 +194,7 @@ class StreamRun:
     def _pages(self, made: Iterable[Page]) -> Iterator[Page]:
         for page in made:
             self.totals.pages += 1
-            if self._instance.record_dir is not None and not self._files:
+            if self._instance.record_dir is not None and not (self._files or page.unchanged or page.checkpoint):
                 self._record(self._instance.record_dir, page)
             self._observed_at = page.observed_at
             yield page
@@ -211,14 +217,24 @@ class StreamRun:
         return cursor
 
     def _page(self, page: Page, *, last: bool) -> None:
+        if page.unchanged:
+            if self._snapshots is not None:
+                self._snapshots.unchanged()
+            return
         cursor = self._cursor(page.partition)
         outcome = self._mapper.map(page, cursor.skip if cursor.timed else None)
+        if page.vanished:
+            outcome.records += page.vanished
+            outcome.ignored[VANISHED] += page.vanished
+        if page.validators:
+            cursor.learn(page.after, page.validators, self.stream.connector.manifest.version)
         self._reject_all(outcome, page.partition, page.observed_at)
         if self._snapshots is not None:
             self._snapshots.page(outcome, page.partition, page.observed_at, begins=page.begins, ends=page.ends)
         after = cursor.after_page(outcome.values, page.records, page.after, page.observed_at, last=last)
         self._count(outcome)
-        if cursor.timed and not outcome.objects and outcome.records == outcome.ignored[ALREADY_READ]:
+        read_before = cursor.timed and not page.checkpoint and not page.validators
+        if read_before and not outcome.objects and outcome.records == outcome.ignored[ALREADY_READ]:
             # Nothing new: a poll that finds what it knows leaves no trace. Now and then the position is stored all the same.
             self._known.add(outcome)
             self._known_pages += 1

@@ -77,6 +77,8 @@ class Reading:
     unproven: str = ""
     """Why it proves nothing; empty: nothing speaks against it yet."""
     ended: bool = False
+    unchanged: bool = False
+    """A part of the inventory was not sent, because it had not changed."""
     _seen: set[bytes] = field(default_factory=set)
     _quarantined: set[bytes] = field(default_factory=set)
 
@@ -147,6 +149,11 @@ class Snapshots:
         reading.take(outcome, observed_at)
         reading.ended = reading.ended or ends
 
+    def unchanged(self) -> None:
+        """The vendor says that what is stored still holds: nothing was read, so nothing is proven."""
+        for reading in self._readings.values():
+            reading.unchanged = True
+
     def end(self, walks: dict[str, int], query: str) -> tuple[list[Snapshot], str]:
         """The walk came to its end. The snapshots in order of time, and why there are none or fewer."""
         if not self._mode:
@@ -160,6 +167,9 @@ class Snapshots:
                 whole = Reading()
                 whole.join(list(found.values()))
                 found = {"": whole}
+        for reading in found.values():
+            if reading.unchanged and reading.observed_at:
+                reading.unproven = reading.unproven or "a part of the inventory had not changed and was not read"
         proven = {name: reading for name, reading in found.items() if not reading.unproven and reading.observed_at}
         reason = next((reading.unproven for reading in found.values() if reading.unproven), "")
         told = [

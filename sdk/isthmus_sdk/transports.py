@@ -37,6 +37,9 @@ class HttpTransport:
             headers=request.headers,
             resume=resume,
             error_field=request.error_field,
+            then=request.then,
+            conditional=request.conditional,
+            known=request.known,
             keep_raw=self._keep_raw,
         )
 

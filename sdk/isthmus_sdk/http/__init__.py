@@ -11,30 +11,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from isthmus_sdk.http._auth import ApiKey, Auth, Basic, Bearer, Flow, NoAuth, OAuth2ClientCredentials, TokenAuth
     from isthmus_sdk.http._client import Event, Http
+    from isthmus_sdk.http._counted import ItemRange, Offset, PageNumber
+    from isthmus_sdk.http._entities import Entities
+    from isthmus_sdk.http._export import Export
     from isthmus_sdk.http._logins import HeaderLogin, Login, SessionCookie
     from isthmus_sdk.http._message import Headers, Request, Response
-    from isthmus_sdk.http._pagers import (
-        Cursor,
-        Keyset,
-        LinkHeader,
-        NextLink,
-        Offset,
-        PageNumber,
-        Pager,
-        PageRequest,
-        Reply,
-    )
+    from isthmus_sdk.http._pagers import Cursor, Keyset, LinkHeader, NextLink, Scroll
     from isthmus_sdk.http._pages import pages
+    from isthmus_sdk.http._paging import Pager, PageRequest, Reply
     from isthmus_sdk.http._policy import Limits, Rate, Retry, Tls
     from isthmus_sdk.http._signatures import HmacSignature, NonceDigest, Signed
 
 _HOME = {
     "_auth": ("ApiKey", "Auth", "Basic", "Bearer", "Flow", "NoAuth", "OAuth2ClientCredentials", "TokenAuth"),
     "_client": ("Event", "Http"),
+    "_entities": ("Entities",),
+    "_export": ("Export",),
     "_logins": ("HeaderLogin", "Login", "SessionCookie"),
     "_message": ("Headers", "Request", "Response"),
-    "_pagers": ("Cursor", "Keyset", "LinkHeader", "NextLink", "Offset", "PageNumber", "PageRequest", "Pager", "Reply"),
+    "_counted": ("ItemRange", "Offset", "PageNumber"),
+    "_pagers": ("Cursor", "Keyset", "LinkHeader", "NextLink", "Scroll"),
     "_pages": ("pages",),
+    "_paging": ("PageRequest", "Pager", "Reply"),
     "_policy": ("Limits", "Rate", "Retry", "Tls"),
     "_signatures": ("HmacSignature", "NonceDigest", "Signed"),
 }
@@ -60,12 +58,15 @@ __all__ = [
     "Basic",
     "Bearer",
     "Cursor",
+    "Entities",
     "Event",
+    "Export",
     "Flow",
     "HeaderLogin",
     "Headers",
     "HmacSignature",
     "Http",
+    "ItemRange",
     "Keyset",
     "Limits",
     "LinkHeader",
@@ -83,6 +84,7 @@ __all__ = [
     "Request",
     "Response",
     "Retry",
+    "Scroll",
     "SessionCookie",
     "Signed",
     "Tls",

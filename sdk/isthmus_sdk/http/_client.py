@@ -201,6 +201,17 @@ class Http:
             except Stopped:
                 raise Interrupted(f"{_what(request)}: given up because the run was asked to stop") from None
 
+    def wait(self, seconds: float) -> None:
+        """Pause between two requests, for an export that is not ready. Raises ``Interrupted`` when the run is stopped and
+        ``DeadlineExceeded`` where its time would be over.
+        """
+        if self.run_until is not None and self._timer.now() + seconds >= self.run_until:
+            raise DeadlineExceeded(f"the run may not wait another {seconds:.0f} s")
+        try:
+            self._sleep(seconds)
+        except Stopped:
+            raise Interrupted("given up because the run was asked to stop") from None
+
     def resolve(self, url: str, params: Mapping[str, Any] | None = None) -> Url:
         """The absolute URL for a path below the base URL or an absolute one. Raises ``OriginRefused`` for what may
         not be contacted.

@@ -1,127 +1,15 @@
-"""How vendors cut a list into pages.
-
-A pager is stateless: ``ask`` says what to send for a position, ``after`` reads the next position out of a reply. A
-position is plain JSON; it travels in the cursor, so a walk resumes after a restart exactly where the last stored page
-ended. ``None`` is the beginning for ``ask`` and the end for ``after``.
-
-By default the numbered kinds end at an *empty* page. ``short_ends=True`` saves that last request where the vendor
-promises that only the last page is short; a server that silently caps the page size would otherwise end the walk
-after its first page.
-"""
+"""Lists that the vendor cuts: each page says where the next one begins, by a cursor, a link or its last record."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
-from isthmus_sdk.errors import CursorExpired, PagingLoop, UnexpectedReply
-from isthmus_sdk.http._message import Headers
+from isthmus_sdk.errors import PagingLoop, UnexpectedReply
+from isthmus_sdk.http._paging import PageRequest, Reply, ends, size_field, taken
 from isthmus_sdk.http._split import keys_backwards, lookup
-
-
-@dataclass(frozen=True, slots=True)
-class PageRequest:
-    """What is sent for one page."""
-
-    url: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-    json: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """For vendors that page by a header, such as ``Range: items=0-49``."""
-
-    def with_fields(self, fields: Mapping[str, Any]) -> PageRequest:
-        """Paging fields go into the JSON body where the request has one (dotted names go inside it), else into the
-        query.
-        """
-        if self.json is None:
-            return replace(self, params={**self.params, **fields})
-        body = self.json
-        for path, value in fields.items():
-            body = _placed(body, path.split("."), value)
-        return replace(self, json=body)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a pager may look at."""
-
-    document: Any
-    """The reply without its records."""
-    records: Sequence[bytes]
-    headers: Headers
-    url: str
-    """Where it came from, after redirects."""
-
-
-class Pager(Protocol):
-    """The whole protocol; write your own where none of these fits."""
-
-    def ask(self, start: PageRequest, position: Any, limit: int | None) -> PageRequest:
-        """The request for the page at ``position``. Raises ``CursorExpired`` for a position of another kind of pager."""
-        ...
-
-    def after(self, position: Any, reply: Reply, limit: int | None) -> Any:
-        """The position after this page; ``None`` at the end."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class OnePage:
-    """One reply is all."""
-
-    def ask(self, start: PageRequest, position: Any, limit: int | None) -> PageRequest:
-        return start
-
-    def after(self, position: Any, reply: Reply, limit: int | None) -> Any:
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class PageNumber:
-    """``page=1&count=100``: pages are counted. ``total`` is the path of the number of records, ``pages`` that of the
-    number of pages.
-    """
-
-    page: str = "page"
-    size: str | None = "count"
-    start: int = 1
-    short_ends: bool = False
-    pages: str | None = None
-
-    def ask(self, start: PageRequest, position: Any, limit: int | None) -> PageRequest:
-        return start.with_fields({self.page: _taken(position, "page", int, self.start), **_size(self.size, limit)})
-
-    def after(self, position: Any, reply: Reply, limit: int | None) -> Any:
-        number = _taken(position, "page", int, self.start)
-        last = _number(lookup(reply.document, self.pages)) if self.pages else None
-        if _ends(reply, limit, self.short_ends) or (last is not None and number - self.start + 1 >= last):
-            return None
-        return {"page": number + 1}
-
-
-@dataclass(frozen=True, slots=True)
-class Offset:
-    """``offset=200&limit=100``: records are counted, by what really came. ``total`` is the path of the number of
-    records.
-    """
-
-    offset: str = "offset"
-    size: str | None = "limit"
-    start: int = 0
-    short_ends: bool = False
-    total: str | None = None
-
-    def ask(self, start: PageRequest, position: Any, limit: int | None) -> PageRequest:
-        return start.with_fields({self.offset: _taken(position, "offset", int, self.start), **_size(self.size, limit)})
-
-    def after(self, position: Any, reply: Reply, limit: int | None) -> Any:
-        reached = _taken(position, "offset", int, self.start) + len(reply.records)
-        total = _number(lookup(reply.document, self.total)) if self.total else None
-        if _ends(reply, limit, self.short_ends) or (total is not None and reached - self.start >= total):
-            return None
-        return {"offset": reached}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +26,21 @@ class Cursor:
     more: str | None = None
     alone: bool = False
 
+    @classmethod
+    def relay(cls, connection: str, *, after: str = "variables.after", first: str | None = "variables.first") -> Cursor:
+        """Paging of a GraphQL connection (Relay): ``connection`` is its path in the reply, as ``data.assets``; ``after``
+        and ``first`` are where its arguments stand in the body.
+        """
+        info = f"{connection}.pageInfo"
+        return cls(f"{info}.endCursor", after, size=first, more=f"{info}.hasNextPage")
+
     def ask(self, start: PageRequest, position: Any, limit: int | None) -> PageRequest:
         if position is None:
-            return start.with_fields(_size(self.size, limit))
-        cursor = {self.param: _taken(position, "cursor", (str, int, float, list), None)}
+            return start.with_fields(size_field(self.size, limit))
+        cursor = {self.param: taken(position, "cursor", (str, int, float, list), None)}
         if self.alone:
             return replace(start, params={}, json=None if start.json is None else {}).with_fields(cursor)
-        return start.with_fields({**_size(self.size, limit), **cursor})
+        return start.with_fields({**size_field(self.size, limit), **cursor})
 
     def after(self, position: Any, reply: Reply, limit: int | None) -> Any:
         if self.more is not None and lookup(reply.document, self.more) is False:
@@ -158,6 +54,39 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
+class Scroll:
+    """A cursor on the server that moves with each request: the id in the body at ``path`` goes back as ``param`` to
+    ``follow`` (empty: to the same path), with ``keep`` beside it and nothing else. It ends at an empty page.
+
+    Asking again would bring the page *after* the one that was lost, so nothing is asked twice: a page that does not arrive
+    ends the run, and the next one starts anew. Where the vendor gives each page an id of its own, ``Cursor`` is the better
+    kind.
+    """
+
+    path: str = "_scroll_id"
+    param: str = "scroll_id"
+    follow: str = ""
+    size: str | None = "size"
+    keep: Mapping[str, Any] = field(default_factory=dict)
+    repeatable: ClassVar[bool] = False
+
+    def ask(self, start: PageRequest, position: Any, limit: int | None) -> PageRequest:
+        if position is None:
+            return start.with_fields(size_field(self.size, limit))
+        alone = replace(start, url=self.follow or start.url, params={}, json=None if start.json is None else {})
+        return alone.with_fields({**self.keep, self.param: taken(position, "scroll", (str, int), None)})
+
+    def after(self, position: Any, reply: Reply, limit: int | None) -> Any:
+        scroll = lookup(reply.document, self.path)
+        if not reply.records or scroll is None or scroll == "":
+            return None
+        if isinstance(scroll, bool) or not isinstance(scroll, str | int):
+            raise UnexpectedReply(f"the scroll id at {self.path!r} is neither text nor a number")
+        # The id may stay the same all the way; the number tells positions apart.
+        return {"scroll": scroll, "page": taken(position, "page", int, 0) + 1}
+
+
+@dataclass(frozen=True, slots=True)
 class NextLink:
     """The whole URL of the next page in the body, as OData's ``@odata.nextLink``. It is followed only inside the
     allowed origins.
@@ -168,8 +97,8 @@ class NextLink:
 
     def ask(self, start: PageRequest, position: Any, limit: int | None) -> PageRequest:
         if position is None:
-            return start.with_fields(_size(self.size, limit))
-        return replace(start, url=_taken(position, "next", str, ""), params={})
+            return start.with_fields(size_field(self.size, limit))
+        return replace(start, url=taken(position, "next", str, ""), params={})
 
     def after(self, position: Any, reply: Reply, limit: int | None) -> Any:
         link = lookup(reply.document, self.path)
@@ -189,8 +118,8 @@ class LinkHeader:
 
     def ask(self, start: PageRequest, position: Any, limit: int | None) -> PageRequest:
         if position is None:
-            return start.with_fields(_size(self.size, limit))
-        return replace(start, url=_taken(position, "next", str, ""), params={})
+            return start.with_fields(size_field(self.size, limit))
+        return replace(start, url=taken(position, "next", str, ""), params={})
 
     def after(self, position: Any, reply: Reply, limit: int | None) -> Any:
         link = _link(reply.headers.get("link", ""), self.rel)
@@ -212,11 +141,11 @@ class Keyset:
     short_ends: bool = False
 
     def ask(self, start: PageRequest, position: Any, limit: int | None) -> PageRequest:
-        last = None if position is None else tuple(_taken(position, "last", list, []))
+        last = None if position is None else tuple(taken(position, "last", list, []))
         return start.with_fields(self.render(last, limit))
 
     def after(self, position: Any, reply: Reply, limit: int | None) -> Any:
-        if _ends(reply, limit, self.short_ends):
+        if ends(reply, limit, self.short_ends):
             return None
         names = (self.key,) if isinstance(self.key, str) else tuple(self.key)
         last = next(keys_backwards(reply.records, names), None)
@@ -235,36 +164,6 @@ class Keyset:
         )
 
 
-def _placed(body: Any, path: list[str], value: Any) -> Any:
-    inner = body if isinstance(body, Mapping) else {}
-    name = path[0]
-    return {**inner, name: value if len(path) == 1 else _placed(inner.get(name), path[1:], value)}
-
-
-def _size(name: str | None, limit: int | None) -> dict[str, int]:
-    return {} if name is None or limit is None else {name: limit}
-
-
-def _taken(position: Any, name: str, kind: type | tuple[type, ...], start: Any) -> Any:
-    """The value inside a position; one that another pager or an older version wrote means that the walk starts anew."""
-    if position is None:
-        return start
-    value = position.get(name) if isinstance(position, Mapping) else None
-    if not isinstance(value, kind):
-        raise CursorExpired("the saved position belongs to another way of paging; the walk starts anew")
-    return value
-
-
-def _ends(reply: Reply, limit: int | None, short_ends: bool) -> bool:
-    return not reply.records or (short_ends and limit is not None and len(reply.records) < limit)
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
-        return int(value)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
 _LINK = re.compile(r"<([^<>]*)>([^<]*)")
 _REL = re.compile(r";\s*rel\s*=\s*(?:\"([^\"]*)\"|([^\s;,\"]+))", re.IGNORECASE)
 
@@ -278,15 +177,4 @@ def _link(header: str, wanted: str) -> str | None:
     return None
 
 
-__all__ = [
-    "Cursor",
-    "Keyset",
-    "LinkHeader",
-    "NextLink",
-    "Offset",
-    "OnePage",
-    "PageNumber",
-    "PageRequest",
-    "Pager",
-    "Reply",
-]
+__all__ = ["Cursor", "Keyset", "LinkHeader", "NextLink", "Scroll"]

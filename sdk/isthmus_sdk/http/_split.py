@@ -69,6 +69,11 @@ def split(body: bytes, items: str | None) -> tuple[Any, list[bytes]]:
     return _split(body, items, _slow_members, _slow_elements)
 
 
+def split_lines(body: bytes) -> list[bytes]:
+    """The records of JSON lines (also with the record separators of RFC 7464); empty lines are none."""
+    return [record for line in body.split(b"\n") if (record := line.strip(_SPACE + b"\x1e"))]
+
+
 def lookup(document: Any, path: str) -> Any:
     """The value at a dotted path, ``None`` where there is none. A name that itself holds dots is found before a path
     is.
@@ -278,8 +283,8 @@ def keys_backwards(records: Sequence[bytes], names: tuple[str, ...]) -> Iterator
             values = tuple(lookup(record, name) for name in names)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, Unsplittable):
             continue
-        if all(isinstance(value, str | int | float) for value in values):
+        if all(isinstance(value, str | int | float | list) for value in values):
             yield values
 
 
-__all__ = ["BROKEN", "Unsplittable", "keys_backwards", "lookup", "split"]
+__all__ = ["BROKEN", "Unsplittable", "keys_backwards", "lookup", "split", "split_lines"]

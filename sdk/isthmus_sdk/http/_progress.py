@@ -1,0 +1,83 @@
+"""Whether a walk gets anywhere: positions that come again, pages that repeat, pages without end and without content."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+_REMEMBERED: Final = 8192
+"""Positions and page contents; a cycle longer than this many pages is not noticed."""
+_REPEATS: Final = 3
+_BACKS: Final = 100
+"""Steps back that a walk takes before a list that never stops shrinking."""
+
+
+class Progress:
+    """Notices a walk that does not get anywhere, in bounded memory."""
+
+    def __init__(self, most_empty: int, start: Any) -> None:
+        self._positions: OrderedDict[bytes, None] = OrderedDict()
+        self._contents: OrderedDict[bytes, None] = OrderedDict()
+        self._most_empty = most_empty
+        self._empty = self._repeats = self._backs = 0
+        self._at = start
+        if start is not None:
+            _known(self._positions, _digest([msgspec.json.encode(start, order="deterministic")]))
+
+    def problem(self, following: Any, records: Sequence[bytes]) -> str | None:
+        """What is wrong with going on to ``following`` after a page of ``records``; ``None`` if nothing is."""
+        if following is None:
+            return None
+        if _known(self._positions, _digest([msgspec.json.encode(following, order="deterministic")])):
+            return "the next position is one that this walk has already been at; the vendor's paging runs in a circle"
+        before, self._at = self._at, following
+        if _goes_back(before, following):
+            # The list shrank: what comes now was read before, mostly.
+            self._contents.clear()
+            self._backs += 1
+            if self._backs >= _BACKS:
+                return f"the list shrank {self._backs} times while it was read"
+            return None
+        if not records:
+            self._empty += 1
+            if self._empty >= self._most_empty:
+                return f"{self._empty} pages in a row without a record, each with a new position"
+            return None
+        self._empty = 0
+        # One page may come twice (a retry on the vendor's side); several in a row are a server that ignores the
+        # position.
+        self._repeats = self._repeats + 1 if _known(self._contents, _digest(records)) else 0
+        if self._repeats >= _REPEATS:
+            return f"{self._repeats} pages in a row repeat earlier ones, though their positions are new"
+        return None
+
+
+def _goes_back(before: Any, following: Any) -> bool:
+    """Whether a counting pager goes back to what it has read."""
+    if not isinstance(before, Mapping) or not isinstance(following, Mapping):
+        return False
+    steps = ((before.get(name), following.get(name)) for name in ("page", "offset"))
+    return any(isinstance(old, int) and isinstance(new, int) and new < old for old, new in steps)
+
+
+def _known(seen: OrderedDict[bytes, None], digest: bytes) -> bool:
+    if digest in seen:
+        return True
+    seen[digest] = None
+    if len(seen) > _REMEMBERED:
+        seen.popitem(last=False)
+    return False
+
+
+def _digest(parts: Sequence[bytes]) -> bytes:
+    # Joined first: one call of the hash for all of them.
+    return blake2b(
+        b"".join([each for part in parts for each in (len(part).to_bytes(8, "big"), part)]), digest_size=12
+    ).digest()
+
+
+__all__ = ["Progress"]
