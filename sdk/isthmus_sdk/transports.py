@@ -101,10 +101,12 @@ def connect(
     rate: Mapping[str, Any] | None = None,
     on_event: Callable[[Any], None] | None = None,
     cancel: Callable[[], bool] | None = None,
+    **tried: Any,
 ) -> Http:
     """The HTTP client of one instance: base URL and auth of the connector, TLS, proxy and rate of the operator.
 
-    The operator's rate can lower the connector's, never raise it.
+    The operator's rate can lower the connector's, never raise it. ``tried`` are options of the client that a test puts
+    over the connector's own (``timer``, ``limits``, ``retry``); ``None`` leaves them as they are.
     """
     from isthmus_sdk import __version__
     from isthmus_sdk.http import Http, Rate, Tls
@@ -122,6 +124,7 @@ def connect(
             options["tls"] = Tls(**tls)
         except TypeError as error:
             raise ConfigurationError(f"tls: {error}; known: pin, ca, cert, key") from None
+    options |= {name: option for name, option in tried.items() if option is not None}
     options.setdefault("user_agent", f"isthmus-sdk/{__version__} ({instance or connector.package})")
     return Http(
         base_url=str(connector.base_url(settings)),
