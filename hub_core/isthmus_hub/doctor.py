@@ -217,16 +217,22 @@ def _plugins() -> Iterator[Finding]:
 
 
 def _isolation() -> Iterator[Finding]:
-    from isthmus_sdk.confine import NETWORK_SINCE, landlock_version
+    """What a worker really gives up here: each level is tried, in a process of its own."""
+    from isthmus_hub.runtime import try_level
 
-    version = landlock_version()
-    if not version:
-        said = "process: own process, own secrets only; this kernel has no Landlock, so files of this user are not out of reach"
-    elif version < NETWORK_SINCE:
-        said = "confined: own process, own secrets and files only; this kernel's Landlock knows no ports"
+    confined, off = try_level("confined"), try_level("networked-off")
+    held = {
+        "confined": "confined: own process, own secrets and files only, no programs, TCP only to the ports of its addresses; "
+        "network: advisory, for a port is open to every host and UDP is not held back",
+        "process": f"process: own process, own secrets only; files of this user are not out of reach: {confined.reason}; "
+        "network: advisory",
+    }
+    yield Finding("ok" if confined.level == "confined" else "warning", "isolation", held[confined.level])
+    if off.level == "networked-off":
+        said = "networked-off can be chosen: no network and no secret in the connector, requests go through the hub"
     else:
-        said = "confined: own process, own secrets and files only, TCP only to the ports of its addresses"
-    yield Finding("ok" if version else "warning", "isolation", f"{said}; network: advisory")
+        said = f"networked-off cannot be reached: {off.reason}"
+    yield Finding("ok" if off.level == "networked-off" else "warning", "isolation", said)
 
 
 def _keyring() -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from isthmus_hub import coverage as covering
 from isthmus_hub import report as reporting
 from isthmus_hub.bus import FORWARD_GROUP, OBSERVED, RESOLVED, Bus, platform_of
 from isthmus_hub.config import Config
+from isthmus_hub.runtime import required_level
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def status(hub: Hub) -> dict[str, Any]:
 
 _NO_INSTANCE: dict[str, Any] = {
     "state": "unknown", "last_success": None, "lag_seconds": None, "records": 0, "quarantined": 0, "held": [],
-    "isolation": "process",
+    "isolation": "process", "network": "open", "isolation_reason": "",
 }  # fmt: skip
 _NO_PLATFORM: dict[str, Any] = {
     "in": 0, "accepted": 0, "duplicate": 0, "rejected": 0, "dropped": {}, "pending": 0, "dead": 0,
@@ -108,7 +109,19 @@ def instance_status(hub: Hub, name: str) -> dict[str, Any]:
         "quarantined": sum(count.waiting for count in hub.quarantine.counts() if count.instance == name),
         "error": failed["message"] if failed else None,
         "held": held_snapshots(hub, name),
-        "isolation": next((row["isolation"] for row in last.get("runs", ()) if "isolation" in row), "process"),
+        **_isolation(hub, name, last),
+    }
+
+
+def _isolation(hub: Hub, name: str, last: dict[str, Any]) -> dict[str, Any]:
+    """The level that held the last run, and why it was no better; never more than was reached."""
+    row: dict[str, Any] = next((row for row in last.get("runs", ()) if "isolation" in row), {})
+    required, where = required_level(hub.config, name)
+    reason = f"lowered by the configuration at {where}" if required == "process" else row.get("isolation_reason", "")
+    return {
+        "isolation": row.get("isolation", "process"),
+        "network": row.get("network", "open"),
+        "isolation_reason": reason,
     }
 
 

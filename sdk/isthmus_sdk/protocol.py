@@ -6,6 +6,7 @@ travel over two inherited descriptors; standard output and error of a worker are
 
 Order of events::
 
+    worker: confined                         by the hub's own launcher, before any code of the connector is loaded
     worker: hello (or error, and exit, where the connector cannot be loaded)
     hub:    configure                        once, before anything else; secrets travel only here
     hub:    run / check                      several streams may run at a time
@@ -23,7 +24,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -31,9 +32,9 @@ from isthmus_sdk.block import Block
 from isthmus_sdk.errors import ProtocolError
 from isthmus_sdk.snapshot import Snapshot
 
-VERSION = 1
-ACCEPTED_VERSIONS = (1,)
-"""Versions a hub of this release understands: the current one and, from version 2 on, the one before."""
+VERSION = 2
+ACCEPTED_VERSIONS = (1, 2)
+"""Versions a hub of this release understands: the current one and the one before. The hub answers in the worker's own."""
 FRAME_BYTES = 16 * 1024 * 1024
 WINDOW = 4
 """Blocks that may be unacknowledged."""
@@ -46,6 +47,15 @@ class Frame(msgspec.Struct, tag_field="type", kw_only=True):
 # From the worker
 
 
+class Confined(Frame, tag="confined"):
+    """What holds the worker from now on, see :mod:`isthmus_sdk.confine`."""
+
+    level: Literal["process", "confined", "networked-off"]
+    network: str
+    reason: str = ""
+    """Why it is not more."""
+
+
 class Hello(Frame, tag="hello"):
     """The connector is loaded."""
 
@@ -55,8 +65,6 @@ class Hello(Frame, tag="hello"):
     streams: list[str]
     version: str = ""
     """Of the connector."""
-    isolation: str = "process"
-    """Level in force, see `isthmus_sdk.confine`."""
 
 
 class BlockFrame(Block, tag_field="type", tag="block", kw_only=True):
@@ -201,7 +209,7 @@ class Drain(Frame, tag="drain"):
     """Stop after the page in hand, then exit."""
 
 
-WorkerFrame = Hello | BlockFrame | Quarantine | Log | Metric | StateFrame | Done | Checked | Error
+WorkerFrame = Confined | Hello | BlockFrame | Quarantine | Log | Metric | StateFrame | Done | Checked | Error
 HubFrame = Configure | Run | Check | AckFrame | Cancel | Drain
 
 _encoder = msgspec.msgpack.Encoder()
@@ -304,6 +312,7 @@ __all__ = [
     "Check",
     "Checked",
     "Configure",
+    "Confined",
     "Done",
     "Drain",
     "Error",

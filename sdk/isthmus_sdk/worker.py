@@ -1,4 +1,5 @@
 """The process a connector runs in: ``python -I -m isthmus_sdk.worker package.module:object --read FD --write FD``.
+A hub starts it by way of :mod:`isthmus_sdk.launch`, which confines it first.
 
 It holds one connector instance, speaks :mod:`isthmus_sdk.protocol` over two inherited descriptors and keeps no state: what
 it knows comes in ``configure`` and ``run``, what it finds goes out in frames. It ends when the hub does.
@@ -21,7 +22,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isthmus_sdk import __version__, protocol
-from isthmus_sdk.confine import Confinement, Reach, confine
 from isthmus_sdk.errors import ConfigurationError, IsthmusError, ProtocolError
 from isthmus_sdk.masking import Masking
 from isthmus_sdk.reporting import FrameHandler, Reporter
@@ -47,7 +47,6 @@ class Worker:
     def __init__(self, connector: Connector[Any], writer: protocol.FrameWriter) -> None:
         self.connector = connector
         self.report = Reporter(writer)
-        self.isolation = "process"
         self._writer = writer
         self._window = Window()
         self._instance: Instance | None = None
@@ -69,7 +68,6 @@ class Worker:
                 connector=self.connector.name,
                 streams=list(self.connector.streams),
                 version=self.connector.manifest.version,
-                isolation=self.isolation,
             )
         )
 
@@ -277,9 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     writer = protocol.FrameWriter(options.write)
     parent = os.getppid()
     try:
-        confinement = Confinement("process", "open") if options.reach is None else confine(options.reach)
         worker = _load(options.connector, writer)
-        worker.isolation = confinement.level
     except IsthmusError as error:
         Reporter(writer).fail(error)
         return error.exit_code
@@ -306,7 +302,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--path", action="append", default=[], metavar="DIR", help="a folder to import the connector from"
     )
-    parser.add_argument("--reach", type=Reach.parse, help="what the worker is confined to, as the hub writes it")
     return parser.parse_args(arguments)
 
 

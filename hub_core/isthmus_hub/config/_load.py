@@ -254,9 +254,24 @@ def _doubtful_nats(config: Config) -> list[str]:
     return []
 
 
+def _lowered(config: Config) -> list[str]:
+    """Where the isolation of connectors was given up."""
+    places = [("hub", config.hub.isolation, ("hub", "isolation"))]
+    places += [
+        (f"connector.{name}", connector.isolation, ("connector", name, "isolation"))
+        for name, connector in config.connectors.items()
+    ]
+    return [
+        f"{config.where(*path)}: {owner}.isolation: is lowered to process: the connector's code reads and reaches what "
+        "the hub's user can"
+        for owner, level, path in places
+        if level == "process"
+    ]
+
+
 def _doubtful(config: Config) -> list[str]:
     """What is allowed, but rarely meant."""
-    out = _doubtful_nats(config)
+    out = [*_doubtful_nats(config), *_lowered(config)]
     owners: dict[str, tuple[str, str]] = {}
     for name, connector in config.connectors.items():
         place = config.where("connector", name)

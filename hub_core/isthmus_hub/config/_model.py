@@ -35,6 +35,8 @@ from isthmus_sdk.scope import ScopeRule
 Tlp = Literal["clear", "green", "amber", "amber+strict", "red"]
 """Traffic Light Protocol 2.0 (FIRST), plus STIX' spelling of ``AMBER+STRICT``."""
 
+Isolation = Literal["process", "confined", "networked-off"]
+
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
 
 K = TypeVar("K")
@@ -284,6 +286,9 @@ class HubConfig(Section):
     """Name of the platform that gaps are computed against first. May be left out where there is only one platform."""
     quota: Size = 20 * 10**9
     """Disk space the state directory may take."""
+    isolation: Isolation | None = None
+    """The least level that holds every connector: `"process"`, `"confined"` or `"networked-off"` (`docs/isolation.md`). An
+    instance does not run where it cannot be reached. Without it the best below `networked-off` that the machine has."""
 
 
 class ScopeConditions(Section):
@@ -379,6 +384,8 @@ class ConnectorConfig(Section):
     absence_floor: Annotated[int, Field(ge=0)] = 2
     """So few devices may vanish from an inventory at once without a question. More of them, where they are more than 20 %,
     are marked absent only after `isthmus assets confirm-absence`."""
+    isolation: Isolation | None = None
+    """The least level that holds this instance, in place of the hub's. `"process"` lowers it, which `status` and `doctor` show."""
     settle: Duration = 10.0
     """A file is read once its size has been unchanged for this long; a one-pass `sync` does not wait."""
 

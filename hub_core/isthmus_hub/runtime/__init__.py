@@ -6,9 +6,9 @@ from isthmus_hub.runtime._ingest import Ingest
 from isthmus_hub.runtime._inventories import Inventories
 from isthmus_hub.runtime._journal import RunJournal
 from isthmus_hub.runtime._lock import StateInUse, StateLock
-from isthmus_hub.runtime._plan import Plan, plan, plugin, resolve_secrets
+from isthmus_hub.runtime._plan import Plan, plan, plugin, required_level, resolve_secrets
 from isthmus_hub.runtime._preview import preview
-from isthmus_hub.runtime._process import WorkerProcess
+from isthmus_hub.runtime._process import WorkerProcess, try_level
 from isthmus_hub.runtime._quarantine import Quarantine, Quarantined
 from isthmus_hub.runtime._reports import Failure, StreamRun
 from isthmus_hub.runtime._retry import retry
@@ -38,6 +38,8 @@ __all__ = [
     "plugin",
     "preview",
     "quiet",
+    "required_level",
     "resolve_secrets",
     "retry",
+    "try_level",
 ]

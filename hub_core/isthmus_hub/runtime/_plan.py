@@ -9,13 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from isthmus_hub.config import Config
+from isthmus_hub.runtime._process import AT_LARGE
 from isthmus_hub.runtime._reach import reach_of
 from isthmus_hub.secret_ref import SecretRef
 from isthmus_sdk import protocol
-from isthmus_sdk.confine import Reach
+from isthmus_sdk.confine import LEVELS, Level, Reach
 from isthmus_sdk.errors import ConfigurationError, SecretError
 from isthmus_sdk.loader import Found
 from isthmus_sdk.manifest import Manifest
+
+BEST: Level = "confined"
+"""What is tried where nobody requires a level: the best that changes nothing for the connector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,16 @@ class Plan:
     source_id: str
     configure: protocol.Configure = field(repr=False)
     python: Path = Path(sys.executable)
-    reach: Reach | None = None
-    """What the worker is confined to; ``None``: it is not confined."""
+    path: tuple[Path, ...] = ()
+    """Folders that the worker imports from, beside its environment."""
+    bare: bool = False
+    """It imports from ``path`` alone, and no start-up file of an environment runs: for what third parties made."""
+    reach: Reach = AT_LARGE
+    """What the worker is confined to."""
+    required: Level = "process"
+    """The least level at which the instance may run."""
+    chosen_at: str = ""
+    """Where the configuration says so; empty: it does not, and the best that there is holds."""
     absence_floor: int = 2
     """So few devices may vanish at once without a question."""
 
@@ -63,6 +75,16 @@ def resolve_secrets(
     return out
 
 
+def required_level(config: Config, name: str) -> tuple[Level | None, str]:
+    """The least level an instance may run at, and the place that says so; ``None``: nobody does."""
+    own = config.connectors[name].isolation
+    if own is not None:
+        return own, config.where("connector", name, "isolation")
+    if config.hub.isolation is not None:
+        return config.hub.isolation, config.where("hub", "isolation")
+    return None, ""
+
+
 def plan(
     config: Config,
     name: str,
@@ -86,6 +108,8 @@ def plan(
         streams = tuple(chosen.files)
     else:
         streams = tuple(stream.name for stream in manifest.streams if stream.default)
+    required, chosen_at = required_level(config, name)
+    level: Level = required or BEST
     return Plan(
         instance=name,
         connector=chosen.use,
@@ -93,7 +117,9 @@ def plan(
         streams=streams,
         source_id=config.source_id(name),
         absence_floor=chosen.absence_floor,
-        reach=reach_of(chosen, manifest, _home(found), record, os.environ),
+        reach=reach_of(chosen, manifest, _home(found), record, os.environ, level),
+        required=required or LEVELS[0],
+        chosen_at=chosen_at,
         configure=protocol.Configure(
             hub=config.hub.name,
             instance=name,

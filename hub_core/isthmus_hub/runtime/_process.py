@@ -6,27 +6,33 @@ its secrets only through the first frame. What it prints is captured, bounded, r
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+import isthmus_sdk
 from isthmus_hub.runtime._bounds import Bounds
 from isthmus_sdk import faults, protocol
-from isthmus_sdk.confine import Reach
+from isthmus_sdk.confine import Confinement, Level, Reach
 from isthmus_sdk.errors import ProtocolError
 
+LAUNCHER = Path(isthmus_sdk.__file__).parent / "launch.py"
+AT_LARGE = Reach(level="process")
+"""A worker that gives up nothing but its way out of its process group."""
 LINE_LIMIT = 4096
 LINES_A_SECOND = 50
 LOOK_SECONDS = 0.5
 """How often somebody who waits for a worker looks whether the hub is to stop."""
 _HEAD = 4
-_KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT", *faults.ENVIRONMENT)
+KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT", *faults.ENVIRONMENT)
 
 Say = Callable[[str, str], None]
 """``say(level, line)`` for what the worker prints."""
@@ -38,6 +44,60 @@ class WorkerGone(ProtocolError):
 
 class WorkerSilent(ProtocolError):
     """The worker said nothing for too long and was stopped."""
+
+
+def launch_line(
+    python: Path,
+    module: str,
+    arguments: Sequence[str],
+    *,
+    said_on: int,
+    path: Sequence[Path],
+    reach: Reach,
+    bare: bool,
+) -> list[str]:
+    """The command that starts a confined ``module.main``; see `isthmus_sdk.launch`."""
+    folders = json.dumps([str(folder) for folder in path])
+    switches = ("-I", "-S") if bare else ("-I",)
+    return [str(python), *switches, str(LAUNCHER), reach.as_text(), folders, str(said_on), module, *arguments]
+
+
+def heard(descriptor: int) -> Confinement:
+    """What a launcher says first. Raises :class:`ProtocolError` where it says nothing."""
+    body = protocol.read_frame(descriptor)
+    frame = protocol.decode_worker(body) if body else None
+    if not isinstance(frame, protocol.Confined):
+        raise ProtocolError("the process did not say what holds it")
+    return Confinement(frame.level, frame.network, frame.reason)
+
+
+def try_level(level: Level) -> Confinement:
+    """What a worker that asks for ``level`` gets on this machine; tried in a process that ends at once."""
+    reading, writing = os.pipe()
+    try:
+        subprocess.run(
+            launch_line(
+                Path(sys.executable),
+                "this",
+                (),
+                said_on=writing,
+                path=(),
+                reach=Reach(ports=(443,), level=level),
+                bare=True,
+            ),
+            pass_fds=(writing,),
+            capture_output=True,
+            timeout=30.0,
+            check=False,
+        )
+        os.close(writing)
+        writing = -1
+        return heard(reading)
+    except (OSError, subprocess.SubprocessError, ProtocolError) as error:
+        return Confinement("process", "open", f"a worker could not be started ({type(error).__name__})")
+    finally:
+        _close(reading)
+        _close(writing)
 
 
 class WorkerProcess:
@@ -52,36 +112,34 @@ class WorkerProcess:
         path: Sequence[Path] = (),
         environ: Mapping[str, str] | None = None,
         bounds: Bounds = Bounds(),  # noqa: B008 - frozen
-        reach: Reach | None = None,
+        reach: Reach = AT_LARGE,
+        bare: bool = False,
     ) -> None:
         """Start it. ``path``: folders outside of the environment that the connector is imported from; ``reach``: what
-        it is confined to.
+        it is confined to; ``bare``: nothing is imported from the environment save from ``path``, and no start-up file
+        of it runs.
         """
         given = os.environ if environ is None else environ
-        for folder in reach.write if reach else ():
+        for folder in reach.write:
             Path(folder).mkdir(parents=True, exist_ok=True)  # the kernel allows only what is there
         to_worker, self._write = os.pipe()
         self._read, from_worker = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [
-                    str(python),
-                    "-I",
-                    "-m",
+                launch_line(
+                    python,
                     "isthmus_sdk.worker",
-                    entry,
-                    "--read",
-                    str(to_worker),
-                    "--write",
-                    str(from_worker),
-                    *(word for folder in path for word in ("--path", str(folder))),
-                    *(() if reach is None else ("--reach", reach.as_text())),
-                ],
+                    (entry, "--read", str(to_worker), "--write", str(from_worker)),
+                    said_on=from_worker,
+                    path=path,
+                    reach=reach,
+                    bare=bare,
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 pass_fds=(to_worker, from_worker),
-                env={name: given[name] for name in _KEPT if name in given},
+                env={name: given[name] for name in KEPT if name in given},
                 start_new_session=True,
                 close_fds=True,
             )

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from isthmus_hub.config import ConnectorConfig
-from isthmus_sdk.confine import Reach
+from isthmus_sdk.confine import Level, Reach
 from isthmus_sdk.manifest import Manifest
 
 _ALWAYS = (53, 443)
@@ -20,14 +20,22 @@ _WILD = re.compile(r"[*?\[]")
 
 
 def reach_of(
-    chosen: ConnectorConfig, manifest: Manifest, home: Path | None, record: Path | None, environ: Mapping[str, str]
+    chosen: ConnectorConfig,
+    manifest: Manifest,
+    home: Path | None,
+    record: Path | None,
+    environ: Mapping[str, str],
+    level: Level = "confined",
 ) -> Reach:
     """Files and ports of one instance.
 
-    ``home``: where the connector's package lies, which need not be on Python's path. Input files by the directories they lie in, since a pattern finds new ones; TLS files; the directory of recorded
-    pages; the ports of every address in settings, manifest and proxy. An instance fed from files gets no port.
+    ``home``: where the connector's package lies, which need not be on Python's path. Input files by the directories they
+    lie in, since a pattern finds new ones; TLS files; the directory of recorded pages; the ports of every address in
+    settings, manifest and proxy. An instance fed from files gets no port, and one whose requests the hub makes neither
+    ports nor TLS files.
     """
-    tls = (chosen.tls.ca, chosen.tls.cert, chosen.tls.key)
+    off = level == "networked-off"
+    tls = () if off else (chosen.tls.ca, chosen.tls.cert, chosen.tls.key)
     patterns = [pattern for several in (chosen.files or {}).values() for pattern in several]
     write = [str(record)] if record else []
     if environ.get("ISTHMUS_TESTING") == "1" and "ISTHMUS_FAULT_DIR" in environ:
@@ -35,7 +43,8 @@ def reach_of(
     return Reach(
         read=(*((os.fspath(home),) if home else ()), *(path for path in tls if path), *map(_fixed_part, patterns)),
         write=tuple(write),
-        ports=() if chosen.files is not None else _ports(chosen, manifest),
+        ports=() if off or chosen.files is not None else _ports(chosen, manifest),
+        level=level,
     )
 
 

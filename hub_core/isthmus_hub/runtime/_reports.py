@@ -8,6 +8,7 @@ from typing import Any
 
 from isthmus_hub.runtime._inventories import Outcome
 from isthmus_sdk import errors
+from isthmus_sdk.confine import UNHELD, Confinement
 from isthmus_sdk.errors import IsthmusError
 
 
@@ -58,8 +59,8 @@ class StreamRun:
     ignored: Counter[str] = field(default_factory=Counter)
     cursor: str | None = None
     error: Failure | None = None
-    isolation: str = "process"
-    """Level that held the worker, see `isthmus_sdk.confine`."""
+    confinement: Confinement = UNHELD
+    """What held the worker."""
     snapshot: Outcome | None = None
     """What its complete snapshot came to; ``None`` where it gave none."""
     finished: bool = False
@@ -78,7 +79,9 @@ class StreamRun:
             "ignored": dict(self.ignored),
             "quarantined": self.quarantined,
             "cursor": self.cursor,
-            "isolation": self.isolation,
+            "isolation": self.confinement.level,
+            "network": self.confinement.network,
+            "isolation_reason": self.confinement.reason,
             "snapshot": None if self.snapshot is None else self.snapshot.as_json(),
             "error": None
             if self.error is None

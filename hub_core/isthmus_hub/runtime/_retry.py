@@ -64,7 +64,7 @@ def retry(
             configure = msgspec.structs.replace(
                 chosen.configure, files={stream: [path]}, settle=0.0, one_pass=True, record_dir=None
             )
-            reach = chosen.reach and replace(chosen.reach, read=(*chosen.reach.read, str(Path(path).parent)), ports=())
+            reach = replace(chosen.reach, read=(*chosen.reach.read, str(Path(path).parent)), ports=())
             runs = Session(replace(chosen, configure=configure, streams=(stream,), reach=reach), intake, observer).run()
         if runs[0].error is not None and not runs[0].records:
             raise ConfigurationError(f"{instance}/{stream}: the retry did not run: {runs[0].error.message}")

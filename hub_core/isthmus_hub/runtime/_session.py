@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from isthmus_hub.bus import Ack
 from isthmus_hub.runtime._inventories import Inventories
 from isthmus_hub.runtime._plan import Plan
@@ -14,7 +16,8 @@ from isthmus_hub.runtime._process import WorkerProcess, WorkerSilent
 from isthmus_hub.runtime._reports import Failure, StreamRun
 from isthmus_sdk import protocol
 from isthmus_sdk.block import Block
-from isthmus_sdk.errors import Interrupted, IsthmusError, ProtocolError
+from isthmus_sdk.confine import LEVELS, UNHELD, Confinement
+from isthmus_sdk.errors import ConfigurationError, Interrupted, IsthmusError, ProtocolError
 
 SILENCE = 300.0
 """Seconds after which a worker that says nothing is stopped."""
@@ -73,8 +76,8 @@ class Session:
         self._stop = stop or threading.Event()
         self._silence = silence
         self._stall = stall
-        self.isolation = "process"
-        """Level that the worker said it reached."""
+        self.confinement = UNHELD
+        """What holds the worker, as its launcher found it."""
         self._asides = 0
         self._progress_at = time.monotonic()
         self._start = start
@@ -89,7 +92,7 @@ class Session:
         try:
             worker = self._open()
             for run in runs:
-                run.isolation = self.isolation
+                run.confinement = self.confinement
                 if self._stop.is_set():
                     break
                 self._read(worker, run)
@@ -122,7 +125,8 @@ class Session:
             worker.stop()
 
     def _open(self) -> WorkerProcess:
-        worker = self._start(self._plan.entry, self._plan.python, say=self._say, reach=self._plan.reach)
+        plan = self._plan
+        worker = self._start(plan.entry, plan.python, say=self._say, path=plan.path, reach=plan.reach, bare=plan.bare)
         try:
             self._greet(worker)
         except BaseException:
@@ -131,6 +135,12 @@ class Session:
         return worker
 
     def _greet(self, worker: WorkerProcess) -> None:
+        """Hear what holds the worker and who it is; only then it gets its secrets."""
+        first = worker.receive(self._silence)
+        if not isinstance(first, protocol.Confined):
+            raise ProtocolError(f"{self._plan.instance}: the worker did not say what holds it and was stopped")
+        self.confinement = Confinement(first.level, first.network, first.reason)
+        require(self._plan, self.confinement)
         while not isinstance(frame := worker.receive(self._silence), protocol.Hello):
             if isinstance(frame, protocol.Error):
                 raise _failure(frame).as_error()
@@ -140,8 +150,7 @@ class Session:
             raise ProtocolError(
                 f"the worker speaks protocol {frame.protocol}, this hub {accepted}: install a matching isthmus-sdk"
             )
-        self.isolation = frame.isolation
-        worker.send(self._plan.configure)
+        worker.send(msgspec.structs.replace(self._plan.configure, protocol=frame.protocol))
 
     def _read(self, worker: WorkerProcess, run: StreamRun) -> None:
         self._moved()
@@ -223,6 +232,16 @@ class Session:
         for run in runs:
             if not run.finished:
                 run.error = run.error or failure
+
+
+def require(plan: Plan, reached: Confinement) -> None:
+    """Raise :class:`ConfigurationError` where a worker is held less than its instance requires."""
+    if LEVELS.index(reached.level) < LEVELS.index(plan.required):
+        raise ConfigurationError(
+            f"{plan.instance}: {plan.chosen_at}: isolation = {plan.required!r} is required, {reached.level!r} is reached: "
+            f"{reached.reason or 'the kernel gives no more'}. Nothing was started; run it where that can be reached, or "
+            f"lower the level of this instance"
+        )
 
 
 def _failure(frame: protocol.Error) -> Failure:

@@ -1,6 +1,6 @@
 """``preview`` in a process of its own, for a hub: connector code and its secrets stay out of the hub.
 
-``python -I -m isthmus_sdk.commands.preview_process`` reads one JSON object on standard input (``entry``, ``stream``,
+Started by way of :mod:`isthmus_sdk.launch`, it reads one JSON object on standard input (``entry``, ``stream``,
 ``limit``, ``settings``, ``secrets``, ``tls``, ``proxy``, ``source_id``, ``files``) and writes ``{"records": [...]}`` or
 ``{"error": {"kind", "group", "message"}}``.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def _found(patterns: Iterable[str]) -> list[str]:
     return [str(path) for pattern in patterns for path in sorted(Path("/").glob(pattern.lstrip("/")))]
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """One request, one answer."""
     json.dump(answer(json.load(sys.stdin)), sys.stdout, default=str)
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from typing import Any
 
 from isthmus_hub.bus import Ack
 from isthmus_hub.runtime import Plan, Session, StreamRun
-from isthmus_hub.runtime._process import WorkerProcess
+from isthmus_hub.runtime._process import AT_LARGE, WorkerProcess
 from isthmus_sdk import protocol
 from isthmus_sdk.block import Block
 from isthmus_sdk.confine import Reach
@@ -46,7 +45,7 @@ class Scene:
         self.folder = folder
         self.workers: list[WorkerProcess] = []
 
-    def run(self, body: str, *, reach: Reach | None = None, **options: Any) -> StreamRun:
+    def run(self, body: str, *, reach: Reach = AT_LARGE, **options: Any) -> StreamRun:
         package = self.folder / "rogue"
         package.mkdir()
         lines = "".join(f"    {line}\n" for line in body.splitlines())
@@ -62,12 +61,12 @@ class Scene:
         configure = protocol.Configure(
             protocol=protocol.VERSION, hub="h", instance="rogue-north", source_id="r", files={"rows": []}
         )
-        plan = Plan("rogue-north", "rogue", "rogue:rogue", ("rows",), "r", configure, Path(sys.executable), reach)
+        plan = Plan("rogue-north", "rogue", "rogue:rogue", ("rows",), "r", configure, reach=reach)
         [run] = Session(plan, Nothing(), Nothing(), start=self._start, **{"silence": PATIENCE, **options}).run()
         return run
 
     def _start(self, entry: str, python: Path, **options: Any) -> WorkerProcess:
-        self.workers.append(WorkerProcess(entry, python, path=[self.folder], **options))
+        self.workers.append(WorkerProcess(entry, python, **{**options, "path": [self.folder]}))
         return self.workers[-1]
 
     def nothing_left(self) -> bool:

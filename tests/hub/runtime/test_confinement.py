@@ -16,7 +16,7 @@ from tests.hub.runtime.rogue import Scene
 from isthmus_hub.config import ConnectorConfig
 from isthmus_hub.runtime._reach import reach_of
 from isthmus_sdk import manifest
-from isthmus_sdk.confine import NETWORK_SINCE, SCOPES_SINCE, Reach, confine, landlock_version
+from isthmus_sdk.confine import NETWORK_SINCE, SCOPES_SINCE, Reach, landlock_version, reachable
 
 VERSION = landlock_version()
 confined = pytest.mark.skipif(VERSION == 0, reason="NOT RUN: this kernel has no Landlock")
@@ -38,18 +38,18 @@ def listener() -> Iterator[socket.socket]:
 def attempt(scene: Scene, reach: Reach, code: str) -> str:
     """What became of ``code`` in a confined worker: its value, or the error it ran into."""
     run = scene.run(f"raise RuntimeError('result: ' + repr(eval({code!r})))", reach=reach)
-    assert run.isolation == "confined"
+    assert run.confinement.level == "confined"
     assert run.error is not None
     return run.error.message
 
 
 @confined
 def test_the_level_that_was_reached_is_reported(scene: Scene) -> None:
-    assert scene.run("pass", reach=Reach()).isolation == "confined"
+    assert scene.run("pass", reach=Reach()).confinement.level == "confined"
 
 
 def test_without_a_reach_nothing_better_is_claimed(scene: Scene) -> None:
-    assert scene.run("pass").isolation == "process"
+    assert scene.run("pass").confinement.level == "process"
 
 
 @confined
@@ -161,10 +161,25 @@ def test_threads_started_later_are_confined_as_well() -> None:
     assert done.stdout.split() == ["confined", "refused"]
 
 
-def test_a_kernel_without_landlock_is_said_and_harms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("isthmus_sdk.confine.landlock_version", lambda: 0)
-    found = confine(Reach())
-    assert (found.level, found.network, found.reason) == ("process", "open", "the kernel has no Landlock")
+@pytest.mark.parametrize(
+    ("version", "calls", "ports", "level", "network", "reason"),
+    [
+        (0, True, (443,), "process", "open", "no Landlock"),
+        (3, True, (443,), "process", "open", "knows no TCP ports"),
+        (3, True, None, "process", "open", "knows no TCP ports"),
+        (7, False, (443,), "process", "open", "cannot be refused"),
+        (1, True, (), "confined", "none", ""),
+        (4, True, (443,), "confined", "ports", ""),
+        (4, True, None, "confined", "open", ""),
+    ],
+)
+def test_a_level_is_reached_whole_or_not_at_all(
+    version: int, calls: bool, ports: tuple[int, ...] | None, level: str, network: str, reason: str
+) -> None:
+    found = reachable(version, calls=calls, ports=ports)
+    assert (found.level, found.network) == (level, network)
+    assert reason in found.reason
+    assert bool(found.reason) == (level == "process")
 
 
 MANIFEST = """

@@ -47,7 +47,7 @@ def test_one_that_opens_too_many_files_is_refused(scene: Scene) -> None:
         ("time.sleep(600)", "WorkerSilent", "said nothing for"),
         ("while True: pass", "WorkerSilent", "said nothing for"),
         ("os._exit(7)", "WorkerGone", "exit code 7"),
-        ("os.kill(os.getpid(), 11)", "WorkerGone", "SIGSEGV"),
+        ("os.kill(os.getpid(), 11); time.sleep(600)", "WorkerGone", "SIGSEGV"),
         (f"os.write({WRITE}, b'\\xff' * 64); time.sleep(600)", "ProtocolError", "frame of 4294967295 bytes"),
         (f"os.write({WRITE}, b'\\0\\0\\0\\x04junk'); time.sleep(600)", "ProtocolError", ""),
         (f"os.close({WRITE}); time.sleep(600)", "WorkerGone", "closed its pipe"),

@@ -78,7 +78,7 @@ def test_every_frame_has_its_own_name() -> None:
     names = [protocol.frame_type(frame) for frame in frames]
     assert sorted(names) == sorted(
         [
-            *("hello", "block", "quarantine", "log", "metric", "state", "done", "checked", "error"),
+            *("confined", "hello", "block", "quarantine", "log", "metric", "state", "done", "checked", "error"),
             *("configure", "run", "check", "ack", "cancel", "drain"),
         ]
     )

@@ -55,7 +55,7 @@ def test_hello_comes_first_and_names_the_connector(start: Start) -> None:
     worker = start(configure=False)
     hello = worker.next()
     assert isinstance(hello, protocol.Hello)
-    assert (hello.protocol, hello.connector, hello.version) == (1, "acme", "1.2.0")
+    assert (hello.protocol, hello.connector, hello.version) == (protocol.VERSION, "acme", "1.2.0")
     assert hello.streams == ["alerts", "hosts"]
 
 
