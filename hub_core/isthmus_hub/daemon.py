@@ -168,15 +168,15 @@ class Daemon:
         while not ended.is_set():
             try:
                 self._hub.resolve()
+                if self._hub.waits:
+                    ended.wait(1.0)
+                else:
+                    self._hub.bus.wait(OBSERVED, self._hub.resolver.position(), 1.0)
             except IsthmusError as error:
                 if error.group != "retriable":
                     raise
                 log.warning("resolve waits", error=str(error))
                 ended.wait(5.0)
-            if self._hub.waits:
-                ended.wait(1.0)
-            else:
-                self._hub.bus.wait(OBSERVED, self._hub.resolver.position(), 1.0)
         self._hub.resolve()
 
     def _instance(self, name: str, ended: threading.Event) -> None:

@@ -15,7 +15,7 @@ from isthmus_sdk.errors import IsthmusError
 from isthmus_sdk.loader import discover
 
 if TYPE_CHECKING:
-    from isthmus_hub.bus import Health
+    from isthmus_hub.hub import Hub
 
 Level = Literal["ok", "warning", "problem"]
 LOW_SPACE = 2 * 10**9
@@ -40,8 +40,7 @@ def examine(config: Path, state_dir: Path) -> list[Finding]:
         *_state(state_dir),
         *_files(state_dir),
         *_configuration(config),
-        *_link(config, state_dir),
-        *_groups(config, state_dir),
+        *_bus(config, state_dir),
         *_plugins(),
         *_isolation(),
         *_keyring(),
@@ -144,9 +143,8 @@ def _configuration(path: Path) -> Iterator[Finding]:
         yield Finding("warning", "configuration", warning)
 
 
-def _link(config: Path, state_dir: Path) -> Iterator[Finding]:
-    """The link of a collector to its centre, and what hubs on a shared bus claim twice."""
-    from isthmus_hub import link
+def _bus(config: Path, state_dir: Path) -> Iterator[Finding]:
+    """The bus, the link of a collector to its centre, consumers and hubs that have no place there."""
     from isthmus_hub.config import load
     from isthmus_hub.hub import Hub
 
@@ -156,52 +154,46 @@ def _link(config: Path, state_dir: Path) -> Iterator[Finding]:
         loaded = load(config, environ=os.environ)
     except IsthmusError:
         return  # told already
-    if loaded.hub.forward is None and loaded.hub.bus == "sqlite":
+    if loaded.hub.bus == "sqlite" and loaded.hub.forward is None and not (state_dir / "bus").exists():
         return
     try:
         with Hub.open(state_dir, loaded, lock=False) as hub:
+            yield from _own_bus(hub)
             if loaded.hub.forward is not None:
-                lines = link.check(hub)
-                yield Finding("ok", "forward", "; ".join(line for line in lines if not line.startswith("warning: ")))
-                for line in lines:
-                    if line.startswith("warning: "):
-                        yield Finding("warning", "forward", line.removeprefix("warning: "))
-            if loaded.hub.bus != "sqlite":
-                yield from _durability(hub.bus.health())
-            for problem in link.status(hub)["conflicts"]:
-                yield Finding("problem", "hubs", problem)
-    except IsthmusError as error:
-        yield Finding("problem", "forward" if loaded.hub.forward else "bus", str(error))
-
-
-def _groups(config: Path, state_dir: Path) -> Iterator[Finding]:
-    """Consumers of the embedded bus that are no longer configured."""
-    from isthmus_hub.config import load
-    from isthmus_hub.hub import Hub
-    from isthmus_hub.views import abandoned
-
-    if not config.exists() or not (state_dir / "bus").exists():
-        return
-    try:
-        loaded = load(config, environ=os.environ)
-    except IsthmusError:
-        return  # told already
-    if loaded.hub.bus != "sqlite":
-        return
-    try:
-        with Hub.open(state_dir, loaded, lock=False) as hub:
-            for warning in abandoned(hub.bus, loaded):
-                yield Finding("warning", "bus", warning)
+                yield from _link(hub)
     except IsthmusError as error:
         yield Finding("problem", "bus", str(error))
 
 
-def _durability(health: Health) -> Iterator[Finding]:
-    """What an acknowledgement of the shared bus survives."""
-    for warning in health.warnings:
-        yield Finding("warning", "bus", warning)
-    good = health.durability in ("flushed", "replicated")
-    yield Finding("ok" if good else "warning", "bus", f"{health.engine}, durability {health.durability}")
+def _own_bus(hub: Hub) -> Iterator[Finding]:
+    from isthmus_hub import link
+    from isthmus_hub.views import abandoned
+
+    try:
+        health = hub.bus.health()
+        for warning in (*health.warnings, *abandoned(hub.bus, hub.config)):
+            yield Finding("warning", "bus", warning)
+        if hub.config.hub.bus != "sqlite":
+            good = health.durability in ("flushed", "replicated")
+            yield Finding("ok" if good else "warning", "bus", f"{health.engine}, durability {health.durability}")
+        for problem in link.status(hub)["conflicts"]:
+            yield Finding("problem", "hubs", problem)
+    except IsthmusError as error:
+        yield Finding("problem", "bus", str(error))
+
+
+def _link(hub: Hub) -> Iterator[Finding]:
+    from isthmus_hub import link
+
+    try:
+        lines = link.check(hub)
+    except IsthmusError as error:
+        yield Finding("problem", "forward", str(error))
+        return
+    yield Finding("ok", "forward", "; ".join(line for line in lines if not line.startswith("warning: ")))
+    for line in lines:
+        if line.startswith("warning: "):
+            yield Finding("warning", "forward", line.removeprefix("warning: "))
 
 
 def _plugins() -> Iterator[Finding]:

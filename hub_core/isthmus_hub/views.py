@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -9,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 from isthmus_hub import assets
 from isthmus_hub import coverage as covering
 from isthmus_hub import report as reporting
-from isthmus_hub.bus import FORWARD_GROUP, OBSERVED, RESOLVED, Bus, platform_of
+from isthmus_hub.bus import FORWARD_GROUP, OBSERVED, RESOLVED, Bus, Group, platform_of
 from isthmus_hub.config import Config
+from isthmus_hub.forward import presences
 from isthmus_hub.runtime import required_level
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
 
 if TYPE_CHECKING:
     from isthmus_hub.hub import Hub
+
+SILENT_SECONDS = 86_400.0
+"""After which a group of a shared bus that has entries to read counts as left behind."""
 
 
 def status(hub: Hub) -> dict[str, Any]:
@@ -71,12 +76,28 @@ def _abandoned(hub: Hub) -> list[str]:
 
 
 def abandoned(bus: Bus, config: Config) -> list[str]:
-    """Groups of an embedded bus that the configuration no longer has a reader for; each holds back what it never read.
+    """Groups that the configuration no longer has a reader for; each holds back what it never read.
 
-    On a shared bus they may be another hub's.
+    On a shared bus they may be another hub's: there only those are named that left entries unread for a day, and only
+    where no other hub delivers.
     """
-    if config.hub.bus != "sqlite":
-        return []
+    gone = _unread(bus, config)
+    where = ""
+    if config.hub.bus != "sqlite" and gone:
+        now = time.time()
+        gone = [found for found in gone if found[1].lag and now - found[1].updated_at > SILENT_SECONDS]
+        if gone and _others_deliver(bus, config.hub.name):
+            return []
+        where = " here and has read nothing for a day"
+    return [
+        f"stream {stream}: {group.lag} entries are kept for {reader}, which is not configured{where}: "
+        f"`isthmus bus forget {stream} {group.name}` lets them go"
+        for stream, group, reader in gone
+    ]
+
+
+def _unread(bus: Bus, config: Config) -> list[tuple[str, Group, str]]:
+    """Groups as the hub itself names them that this configuration does not read: stream, group, for whom it read."""
     gone = [
         (RESOLVED, group, f"platform {platform}")
         for group in bus.groups(RESOLVED)
@@ -84,11 +105,18 @@ def abandoned(bus: Bus, config: Config) -> list[str]:
     ]
     if config.hub.forward is None:
         gone += [(OBSERVED, group, "forwarding") for group in bus.groups(OBSERVED) if group.name == FORWARD_GROUP]
-    return [
-        f"stream {stream}: {group.lag} entries are kept for {reader}, which is not configured: "
-        f"`isthmus bus forget {stream} {group.name}` lets them go"
-        for stream, group, reader in gone
-    ]
+    return gone
+
+
+def _others_deliver(bus: Bus, name: str) -> bool:
+    """Whether another hub than ``name`` that may deliver has not left the bus in good order."""
+    return any(
+        presence.word.hub != name
+        and presence.word.role == "centre"
+        and not presence.word.released
+        and presence.stored_at is not None
+        for presence in presences(bus)
+    )
 
 
 def instance_status(hub: Hub, name: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +26,7 @@ from isthmus_hub.bus._consumers import Consumers
 from isthmus_hub.bus._folding import STUCK, Folding
 from isthmus_hub.bus._groups import Change, GroupState
 from isthmus_hub.bus._space import Space
-from isthmus_hub.bus._values import Ack, DeadLetter, Gap, PublishTimeout, Retained, Retention
+from isthmus_hub.bus._values import Ack, DeadLetter, Gap, PublishTimeout, Retained, Retention, StreamCutShort
 
 CHECKPOINT_PAGES = 1000
 _POLL_FIRST, _POLL_LAST, _SLOWER = 0.001, 0.1, 1.1
@@ -236,8 +236,10 @@ class Log:
         pause = _POLL_FIRST
         while True:
             with self._news:
-                if self.head()[1] > after:
+                if (last := self.head()[1]) > after:
                     return True
+                if last < after:
+                    raise StreamCutShort(self.name, after + 1, last)
                 left = pause if deadline is None else min(pause, deadline - time.monotonic())
                 if left <= 0:
                     return False
@@ -305,9 +307,9 @@ class Log:
         """Keep a dead letter; flushed."""
         return self._small(lambda: self.groups.bury(self._writer, letter))
 
-    def drop_dead(self, numbers: Iterable[int]) -> int:
+    def drop_dead(self, numbers: Sequence[int]) -> int:
         """Remove dead letters."""
-        return self._small(lambda: self.groups.drop_dead(self._writer, list(numbers)))
+        return self._small(lambda: self.groups.drop_dead(self._writer, numbers))
 
     def _small(self, write: Callable[[], T]) -> T:
         """Consumers have to get on while the disk is full, or nothing can ever be removed."""

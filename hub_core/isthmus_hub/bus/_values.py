@@ -99,6 +99,8 @@ class Group:
     partitions: int = 1
     redeliveries: int = 0
     """How often an entry was handed out again because it had failed."""
+    beyond: int = 0
+    """Entries that it, or one of its partitions, has dealt with behind the end of the stream: the stream was cut short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,16 @@ class StreamHealth:
     groups: tuple[Group, ...]
     gaps: tuple[Gap, ...] = ()
     """Damage met by reads and checks of this process."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is wrong with the stream, as `Health` says it."""
+        return [f"stream {self.name}: offsets {gap.first}-{gap.last} are lost: {gap.reason}" for gap in self.gaps] + [
+            f"stream {self.name}: ends at offset {self.last}, and group {group.name} has read {group.beyond} entries more: "
+            "they were there and are gone; put the stream back, or set the group with `isthmus bus seek`"
+            for group in self.groups
+            if group.beyond
+        ]
 
 
 Durability = Literal["flushed", "replicated", "buffered", "volatile"]

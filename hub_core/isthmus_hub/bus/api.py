@@ -30,7 +30,7 @@ Guarantees. Each has tests that every engine must pass:
 13. Where `ensure` bounds a stream by bytes, `publish` waits rather than dropping what a registered group has not
     committed, and raises `StorageFull` when its time is over; whoever removes the laggard with `forget` frees it.
 14. An offset that was given is never waited for in vain: where a stream ends before a position that its consumer holds, it
-    was lost or replaced, and `read` raises `StreamCutShort`.
+    was lost or replaced, and `read`, `wait`, `subscribe` and `seek` raise `StreamCutShort`. `Health` names groups that hold one.
 
 A consumer whose effect must happen once keeps its own position: it stores the offset in the transaction that holds the
 effect, subscribes with ``Offset(position + 1)`` and uses `Bus.commit` afterwards only to let retention go on. The bus and
@@ -139,7 +139,10 @@ class Bus(ABC):
 
     @abstractmethod
     def wait(self, stream: str, after_offset: int, timeout: float | None = None) -> bool:
-        """Block until there is an entry beyond ``after_offset``; false when ``timeout`` seconds passed first."""
+        """Block until there is an entry beyond ``after_offset``; false when ``timeout`` seconds passed first.
+
+        Raises `StreamCutShort` where the stream ends before ``after_offset``, also when it comes to that meanwhile.
+        """
 
     @abstractmethod
     def ends(self, stream: str) -> tuple[int, int]:
@@ -248,12 +251,16 @@ class Bus(ABC):
                 state.updated_at,
                 len(state.positions),
                 state.redeliveries,
+                max(max(state.positions) - last, 0),
             )
             for name, state in sorted(states.items())
         ]
 
     def seek(self, stream: str, group: str, to: Start) -> int:
-        """Set the position of a group (of all its partitions), registering it if need be, and return the position."""
+        """Set the position of a group (of all its partitions), registering it if need be, and return the position.
+
+        Raises `OffsetExpired` and `StreamCutShort` for an `Offset` that is not there and is not the next to be given.
+        """
         position = self._position(stream, to)
         self.change_group(stream, group, _groups.seek(position, time.time()))
         return position
@@ -275,9 +282,17 @@ class Bus(ABC):
     def dead_letters(self, stream: str, group: str | None = None) -> list[DeadLetter]:
         """Dead letters of a stream, or of one of its groups, oldest first."""
 
-    @abstractmethod
     def drop_dead(self, stream: str, numbers: Iterable[int]) -> int:
-        """Remove dead letters for good; how many there were."""
+        """Remove dead letters for good, also those that were requeued; how many there were."""
+        wanted = tuple(numbers)
+        for group, state in self.group_states(stream).items():
+            if set(wanted) & set(state.requeued):
+                self.change_group(stream, group, _groups.requeue(wanted, done=True))
+        return self.remove_dead(stream, wanted)
+
+    @abstractmethod
+    def remove_dead(self, stream: str, numbers: Sequence[int]) -> int:
+        """The engine's part of `drop_dead`."""
 
     def requeue_dead(self, stream: str, numbers: Iterable[int] | None = None) -> int:
         """Deliver dead letters (all of them without ``numbers``) to their group again; how many will be.
@@ -363,6 +378,8 @@ class Bus(ABC):
         if isinstance(start, Offset):
             if 0 < start.value < first:
                 raise OffsetExpired(stream, start.value, first)
+            if start.value > last + 1:
+                raise StreamCutShort(stream, start.value, last)
             return max(start.value, first) - 1
         return self.offset_at(stream, start.value) - 1
 

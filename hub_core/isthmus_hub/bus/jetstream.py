@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from isthmus_hub._sqlite import StorageFault
@@ -108,12 +108,15 @@ class JetStreamBus(Bus):
     def wait(self, stream: str, after_offset: int, timeout: float | None = None) -> bool:
         there = self._writable(stream)
         deadline = None if timeout is None else time.monotonic() + timeout
-        log, pause = there.log, _POLL_FIRST
+        log, pause, asked = there.log, _POLL_FIRST, there.asked
         while log.newest <= after_offset:
             left = pause if deadline is None else min(pause, max(deadline - time.monotonic(), 0))
-            if not left or time.monotonic() - there.asked > _POLL_LAST:
-                there.asked = time.monotonic()
-                if self._link.call(there.reading.end()) > after_offset:
+            if not left or time.monotonic() - asked > _POLL_LAST:
+                asked = there.asked = time.monotonic()
+                end = self._link.call(there.reading.end())
+                if end < after_offset:
+                    raise StreamCutShort(stream, after_offset + 1, end)
+                if end > after_offset:
                     return True
                 if not left:
                     return False
@@ -158,8 +161,8 @@ class JetStreamBus(Bus):
     def dead_letters(self, stream: str, group: str | None = None) -> list[DeadLetter]:
         return self._link.call(self._facts.dead(check_stream(stream), group))
 
-    def drop_dead(self, stream: str, numbers: Iterable[int]) -> int:
-        return self._link.call(self._facts.drop_dead(check_stream(stream), list(numbers)))
+    def remove_dead(self, stream: str, numbers: Sequence[int]) -> int:
+        return self._link.call(self._facts.drop_dead(check_stream(stream), numbers))
 
     # -- keeping -----------------------------------------------------------------------------------------------------
 
@@ -217,15 +220,11 @@ class JetStreamBus(Bus):
             replicas = min(replicas, info["config"].get("num_replicas", 1))
             state = info["state"]
             blocks = state["messages"] - sum((state.get("subjects") or {}).values())
+            groups = tuple(self.groups(name))
             first, last = self.ends(name)
-            listed.append(
-                StreamHealth(name, first, last, blocks, state["bytes"], tuple(self.groups(name)), there.reading.gaps())
-            )
+            listed.append(StreamHealth(name, first, last, blocks, state["bytes"], groups, there.reading.gaps()))
         found = self._durable.finding(replicas)
-        warnings = [*found.warnings]
-        warnings += [
-            f"stream {s.name}: offsets {gap.first}-{gap.last} are lost: {gap.reason}" for s in listed for gap in s.gaps
-        ]
+        warnings = [*found.warnings, *(warning for stream in listed for warning in stream.warnings)]
         return Health("jetstream", found.durability, None, self._link.nc.is_connected, tuple(listed), tuple(warnings))
 
     def check(self) -> CheckReport:

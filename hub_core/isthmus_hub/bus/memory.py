@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from isthmus_hub._sqlite import StorageFault
@@ -114,7 +114,9 @@ class MemoryBus(Bus):
     def wait(self, stream: str, after_offset: int, timeout: float | None = None) -> bool:
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._changed:
-            while self._writable(stream).last <= after_offset:
+            while (last := self._writable(stream).last) <= after_offset:
+                if last < after_offset:
+                    raise StreamCutShort(stream, after_offset + 1, last)
                 left = _POLL_SECONDS if deadline is None else min(_POLL_SECONDS, deadline - time.monotonic())
                 if left <= 0:
                     return False
@@ -166,7 +168,7 @@ class MemoryBus(Bus):
         with self._changed:
             return [letter for letter in self._existing(stream).letters.values() if group in (None, letter.group)]
 
-    def drop_dead(self, stream: str, numbers: Iterable[int]) -> int:
+    def remove_dead(self, stream: str, numbers: Sequence[int]) -> int:
         with self._changed:
             letters = self._existing(stream).letters
             return sum(letters.pop(number, None) is not None for number in set(numbers))
@@ -212,7 +214,8 @@ class MemoryBus(Bus):
                 for name, log in sorted(self._memory.streams.items())
                 if streams is None or name in streams
             )
-        return Health("memory", "volatile", None, True, found)
+        warnings = tuple(warning for stream in found for warning in stream.warnings)
+        return Health("memory", "volatile", None, True, found, warnings)
 
     def check(self) -> CheckReport:
         with self._changed:

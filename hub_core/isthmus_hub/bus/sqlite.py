@@ -7,7 +7,7 @@ take turns. Blocks are zstd-compressed, so a million STIX objects take little mo
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from isthmus_hub._sqlite import StorageDamaged, StorageFault, sync_directory
@@ -111,7 +111,7 @@ class SqliteBus(Bus):
         log = self._existing(stream)
         return [] if log is None else log.groups.dead(group)
 
-    def drop_dead(self, stream: str, numbers: Iterable[int]) -> int:
+    def remove_dead(self, stream: str, numbers: Sequence[int]) -> int:
         log = self._existing(stream)
         return 0 if log is None else log.drop_dead(numbers)
 
@@ -144,16 +144,14 @@ class SqliteBus(Bus):
             if streams is None or name in streams:
                 try:
                     log = self._writable(name)
-                    first, last, blocks, size = log.head()
-                    found.append(StreamHealth(name, first, last, blocks, size, tuple(self.groups(name)), log.gaps()))
+                    groups = tuple(self.groups(name))
+                    found.append(StreamHealth(name, *log.head(), groups, log.gaps()))
                 except _UNREADABLE as error:
                     warnings.append(f"stream {name}: {error}")
         free, accepting = self._space.free(), self._space.admits(0)
         if not accepting:
             warnings.append(f"{free} bytes are free on the disk, intake stops below {self._space.low_water}")
-        warnings += [
-            f"stream {s.name}: offsets {gap.first}-{gap.last} are lost: {gap.reason}" for s in found for gap in s.gaps
-        ]
+        warnings += [warning for stream in found for warning in stream.warnings]
         return Health("sqlite", "flushed", free, accepting, tuple(found), tuple(warnings))
 
     def check(self) -> CheckReport:

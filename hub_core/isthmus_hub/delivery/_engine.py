@@ -171,7 +171,7 @@ class Deliverer:
             if not stop.is_set():
                 try:
                     self._bus.wait(RESOLVED, self._ledger.intake(self.name) or 0, idle)
-                except RetriableError:
+                except IsthmusError:  # the next run says it in its report
                     stop.wait(idle)
 
     def close(self) -> None:
@@ -201,6 +201,8 @@ class Deliverer:
         intake = self._ledger.intake(self.name)
         if intake is None:
             intake = self._begin()
+        if intake > end:
+            self._bus.read(RESOLVED, intake + 1, 1)  # raises where the stream lost what the platform was told of
         while intake < end and self._ledger.pending(self.name) < self._window:
             blocks = self._bus.read(RESOLVED, intake + 1, 8)
             if not blocks:

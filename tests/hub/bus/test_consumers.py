@@ -201,6 +201,18 @@ def test_dead_letters_belong_to_their_group_and_can_be_dropped(bus: Bus) -> None
     assert bus.dead_letters("resolved") == []
 
 
+def test_a_requeued_letter_that_is_dropped_is_not_looked_for_any_more(bus: Bus) -> None:
+    fill(bus, 1)
+    subscription = bus.subscribe(STREAM, "resolve")
+    first, second = (subscription.dead_letter(offset, "poison") for offset in (1, 2))
+    assert bus.requeue_dead(STREAM) == 2
+    assert bus.drop_dead(STREAM, [first.number]) == 1
+    state = bus.group_state(STREAM, "resolve")
+    assert state is not None
+    assert state.requeued == (second.number,)
+    assert [block.first for block in bus.subscribe(STREAM, "resolve").poll()] == [2]
+
+
 def test_a_requeued_letter_comes_to_its_group_alone_and_is_gone_once_committed(make_bus: MakeBus) -> None:
     bus = make_bus()
     fill(bus, 2)

@@ -163,13 +163,53 @@ def test_a_position_beyond_the_end_of_a_stream_is_told_and_not_waited_for(bus: B
     with pytest.raises(StreamCutShort, match="read the sources again") as raised:
         bus.read(STREAM, 6)
     assert (raised.value.asked, raised.value.last) == (6, 4)
+    with pytest.raises(StreamCutShort, match="6 was asked for"):
+        bus.wait(STREAM, 5, timeout=60)
+    assert not bus.wait(STREAM, 4, timeout=0)
     bus.retain(STREAM, max_bytes=0)
     assert bus.read(STREAM, 5) == []
+    for timeout in (0, 60):
+        with pytest.raises(StreamCutShort, match="6 was asked for"):
+            bus.wait(STREAM, 5, timeout=timeout)
     with pytest.raises(StreamCutShort):
         bus.subscribe(STREAM, None, from_=Offset(9))
     bus.commit(STREAM, "resolve", 9)
     with pytest.raises(StreamCutShort):
         bus.subscribe(STREAM, "resolve")
+
+
+def test_a_position_on_a_stream_that_is_gone_is_told_and_not_waited_for(bus: Bus) -> None:
+    with pytest.raises(StreamCutShort, match="ends at offset 0, and 8 was asked for"):
+        bus.wait(STREAM, 7, timeout=60)
+
+
+def test_an_idle_subscription_is_told_that_its_stream_was_cut_short(bus: Bus) -> None:
+    fill(bus, 2)
+    subscription = bus.subscribe(STREAM, None)
+    assert subscription.poll()[-1].last == 4
+    subscription.position = 6
+    with pytest.raises(StreamCutShort):
+        subscription.poll(timeout=60)
+
+
+def test_a_group_is_not_set_to_where_nothing_can_come(bus: Bus) -> None:
+    fill(bus, 2)
+    with pytest.raises(StreamCutShort):
+        bus.seek(STREAM, "resolve", Offset(6))
+    assert bus.groups(STREAM) == []
+    assert bus.seek(STREAM, "resolve", Offset(5)) == 4
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_health_names_a_group_that_holds_a_position_beyond_the_end(bus: Bus, parts: int) -> None:
+    fill(bus, 2)
+    bus.subscribe(STREAM, "resolve", partition=(0, parts))
+    assert bus.health().warnings == ()
+    bus.commit_part(STREAM, "resolve", parts - 1, parts, 4)
+    assert bus.health().warnings == ()
+    bus.commit_part(STREAM, "resolve", parts - 1, parts, 9)
+    (warning,) = bus.health().warnings
+    assert "ends at offset 4, and group resolve has read 5 entries more" in warning
 
 
 # -- groups --------------------------------------------------------------------------------------------------------------

@@ -30,6 +30,15 @@ def test_everything_published_arrives_once_and_a_second_run_sends_nothing(room):
     assert len(here.toy.calls) == calls
 
 
+def test_a_stream_that_ends_before_what_the_platform_was_told_of_is_an_error_of_the_run(room):
+    here = room()
+    here.publish(asset(1))
+    here.deliverer.run_once()
+    here.ledger.take(here.deliverer.name, [], intake=9)
+    report = here.deliverer.run_once()
+    assert "ends at offset 1, and 10 was asked for" in report.error
+
+
 def test_an_entry_the_platform_has_is_not_sent_again(room):
     here = room()
     here.publish(asset(1))

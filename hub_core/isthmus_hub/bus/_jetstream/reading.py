@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from isthmus_hub.bus import _codec, _values
 from isthmus_hub.bus._jetstream.facts import Floor
+from isthmus_hub.bus._jetstream.link import STREAM_NOT_FOUND, Refused
 from isthmus_hub.bus._jetstream.log import Log
 from isthmus_hub.bus._jetstream.message import Message, Place, assemble, cut, decode
 from isthmus_hub.bus._values import Gap, OffsetExpired, StoredBlock, StreamCutShort
@@ -14,6 +16,8 @@ from isthmus_hub.bus._values import Gap, OffsetExpired, StoredBlock, StreamCutSh
 FETCH_BYTES: Final = 8 * 1024 * 1024
 """Compressed bytes asked for at once."""
 _HINTS = 256
+_BEHIND_TRIES, _BEHIND_SECONDS = 20, 0.05
+"""A replica that answers a direct get may be a moment behind the one that told the end."""
 
 
 class Reading:
@@ -24,16 +28,21 @@ class Reading:
         self._link = log.link
         self._hints: dict[int, int] = {}
         """Offset to the sequence number from which on its block is found."""
-        self._tail: tuple[int, int] = (0, 0)
-        """Sequence number of a last message, and the last offset up to it."""
+        self._tail: tuple[tuple[str, int], int] = (("", 0), 0)
+        """When the stream was made and the sequence number of its last message; the last offset up to it."""
         self._gaps: dict[tuple[int, int], str] = {}
 
     # -- where -----------------------------------------------------------------------------------------------------
 
     async def info(self) -> dict[str, Any]:
-        """The server's own account of the stream."""
-        state: dict[str, Any] = (await self._link.request(f"STREAM.INFO.{self._log.name}", None))["state"]
-        return state
+        """The server's own account of the stream, and when it was made; of one that is gone, that it holds nothing."""
+        try:
+            answer = await self._link.request(f"STREAM.INFO.{self._log.name}", None)
+        except Refused as error:
+            if error.code != STREAM_NOT_FOUND:
+                raise
+            return {"messages": 0, "bytes": 0, "first_seq": 1, "last_seq": 0, "created": ""}
+        return {**answer["state"], "created": answer["created"]}
 
     async def ends(self) -> tuple[int, int]:
         """First retained and last offset."""
@@ -42,24 +51,26 @@ class Reading:
 
     async def end(self) -> int:
         """Last offset; one question where nothing is new."""
-        state = await self.info()
-        if state["last_seq"] == self._tail[0]:
-            return self._tail[1]
-        return await self._last(state, None)
+        return await self._last(await self.info(), None)
 
     async def _last(self, state: dict[str, Any], floor: Floor | None) -> int:
-        seq: int = state["last_seq"]
-        if seq == self._tail[0]:
+        known = state["created"], state["last_seq"]
+        if known == self._tail[0]:
             return self._tail[1]
         last = 0
         if state["messages"]:
             message = await self._one(state["last_seq"])
+            for _ in range(_BEHIND_TRIES):
+                if message is not None:
+                    break
+                await asyncio.sleep(_BEHIND_SECONDS)
+                message = await self._one(state["last_seq"])
             if message is not None:
                 place = message.place
                 last = place.first - 1 if message.is_part else place.last
         if not last:
             last = (floor or await self._log.facts.floor(self._log.stream)).first - 1
-        self._tail = seq, last
+        self._tail = known, last
         self._log.hear(last)
         return last
 
