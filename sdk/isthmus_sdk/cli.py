@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     _map_command(commands)
     _preview_command(commands)
     _manifest_command(commands)
+    _test_command(commands)
     _stix_command(commands)
     return top
 
@@ -98,6 +99,27 @@ def _manifest_command(commands: Any) -> None:
     how.add_argument("--check", action="store_true", help="exit 2 where the manifest and the code differ")
     command.add_argument("--json", action="store_true")
     command.set_defaults(run=_manifest)
+
+
+def _test_command(commands: Any) -> None:
+    command = commands.add_parser(
+        "test",
+        help="the conformance kit: a connector against a vendor that plays its recorded pages, well and badly",
+        description=(
+            "Look at a connector, rule by rule and fault by fault. Exit code 4 where something is left to do up to the level."
+        ),
+    )
+    command.add_argument("connector", metavar="NAME", help="of an installed connector, or package.module:object")
+    command.add_argument("--level", choices=("bronze", "silver", "gold"), default="bronze", help="(default: bronze)")
+    command.add_argument(
+        "--folder", type=Path, metavar="DIR", help="where pages/ and conformance.toml lie (default: tests/ beside it)"
+    )
+    command.add_argument("--only", action="append", default=[], metavar="RULE", help="this rule or fault alone")
+    command.add_argument("--no-write", action="store_true", help="write no golden objects where there are none")
+    how = command.add_mutually_exclusive_group()
+    how.add_argument("--badge", action="store_true", help="print the one line for a README")
+    how.add_argument("--json", action="store_true", help="one JSON document with every rule")
+    command.set_defaults(run=_test)
 
 
 def _stix_command(commands: Any) -> None:
@@ -215,6 +237,20 @@ def _manifest(options: argparse.Namespace) -> int:
         return ConfigurationError.exit_code if differences else 0
     _print_json({**read(path).model_dump(mode="json"), "drift": differences})
     return 0
+
+
+def _test(options: argparse.Namespace) -> int:
+    from isthmus_sdk.commands.test import run_kit
+
+    return run_kit(
+        options.connector,
+        options.level,
+        folder=options.folder,
+        only=options.only,
+        write=not options.no_write,
+        as_json=options.json,
+        badge=options.badge,
+    ).exit_code
 
 
 def _stix_check(options: argparse.Namespace) -> int:

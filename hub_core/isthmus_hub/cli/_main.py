@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-FORWARDED = {"map": ("map",), "stix": ("stix",)}
+FORWARDED = {"map": ("map",), "stix": ("stix",), "test": ("test",)}
 """Commands that the SDK's own command line implements; the same functions, the same options."""
 
 

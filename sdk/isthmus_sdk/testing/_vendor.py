@@ -1,0 +1,231 @@
+"""The vendor's side: recorded pages behind an API that signs in, filters and pages as the connector expects it to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from isthmus_sdk.http import Http, SessionCookie, TokenAuth
+from isthmus_sdk.marks import Mark
+from isthmus_sdk.testing._asking import Border, ByHand, Key, asked, border_in, canonical
+from isthmus_sdk.testing._case import FixedReply
+from isthmus_sdk.testing._paging import Plan, place
+from isthmus_sdk.testing._server import Answer, Exchange
+
+if TYPE_CHECKING:
+    from isthmus_sdk.connector import Connector, Stream
+    from isthmus_sdk.testing._material import Copies
+
+PAGE = 5
+"""Records in a page, where the pager does not need whole ones."""
+Twist = Callable[[Exchange, Answer, int], Answer | None]
+"""What a fault does to the n-th page (from 1): another answer, or ``None`` where it has dealt with the connection."""
+
+
+@dataclass(slots=True)
+class Table:
+    """What the vendor holds for one stream, and what its replies look like."""
+
+    stream: Stream[Any, Any]
+    copies: Copies
+    envelope: Any
+    items: str
+    records: list[bytes] = field(default_factory=list)
+    since_inclusive: bool = True
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request that was answered, or refused."""
+
+    method: str
+    path: str
+    status: int
+    at: float
+    """Seconds on the clock that the client waits by."""
+    login: bool = False
+
+
+class Vendor:
+    """Answers the requests of one connector. ``now`` is the client's clock, for the rate."""
+
+    def __init__(
+        self,
+        connector: Connector[Any],
+        settings: Any,
+        http: Http,
+        tables: Mapping[str, Table],
+        replies: Sequence[FixedReply],
+        now: Callable[[], float],
+    ) -> None:
+        self.connector = connector
+        self.settings = settings
+        self.tables = tables
+        self.http = http
+        self.asked: list[Asked] = []
+        self.strays: list[str] = []
+        """Requests that nobody expected."""
+        self.pages = 0
+        """Pages asked for since the fault was set."""
+        self.twist: Twist | None = None
+        self.refusing = False
+        """Every sign-in and every credential is refused."""
+        self.plans: list[Plan] = []
+        self._replies = replies
+        self._now = now
+        self._auth = http.auth
+        self._tokens = 0
+        self._revoked = 0
+        self._lock = threading.Lock()
+        self._prefix = urlsplit(str(http.base_url)).path.rstrip("/")
+
+    def tokens(self) -> list[str]:
+        """Every token that was handed out."""
+        return [_token(number) for number in range(1, self._tokens + 1)]
+
+    def revoke(self) -> None:
+        """No token handed out so far is taken any more."""
+        self._revoked = self._tokens
+
+    def fault(self, twist: Twist | None) -> None:
+        """Put a fault in the way, or take it out."""
+        self.twist, self.pages = twist, 0
+
+    def hold(self, stream: str, records: Sequence[bytes]) -> None:
+        """Replace what the vendor has."""
+        self.tables[stream].records = list(records)
+
+    def announce(self, stream: str, marks: Sequence[Mark | None]) -> None:
+        """A run may begin at these marks: lay out the walks. Raises ``ByHand``."""
+        table = self.tables[stream]
+        plain = asked(table.stream, self.settings)
+        self.plans = [plan for plan in self.plans if plan.stream != stream]
+        bases = {number: self._plan(table, number, request, table.records) for number, request in enumerate(plain)}
+        self.plans += bases.values()
+        for mark in marks:
+            if mark is None:
+                continue
+            for number, request in enumerate(asked(table.stream, self.settings, mark)):
+                base = bases.get(number)
+                probe = self._plan(table, number, request, [])
+                border = None
+                if base is not None and base.first is not None and probe.first is not None:
+                    border = border_in(
+                        base.first,
+                        probe.first,
+                        like=mark,
+                        unit=table.stream.cursor_unit,
+                        inclusive=table.since_inclusive,
+                    )
+                held = [raw for raw in table.records if _beyond(table, raw, border)]
+                self.plans.insert(0, self._plan(table, number, request, held))
+
+    def _plan(self, table: Table, call: int, request: Any, records: Sequence[bytes]) -> Plan:
+        mine = list(records) if call == 0 else []  # recorded pages belong to the first call of a stream
+        return Plan(table.stream.name, call, request, self.http, table.envelope, table.items, mine, PAGE)
+
+    def serve(self, exchange: Exchange) -> None:
+        """Answer one request."""
+        key: Key = (
+            exchange.method,
+            exchange.path,
+            tuple(sorted(exchange.query)),
+            canonical(exchange.body),
+            exchange.headers.get("range", ""),
+        )
+        login = self._login(exchange)
+        if login is not None:
+            self._note(exchange, login.status, login=True)
+            exchange.reply(login)
+            return
+        if self._refused(exchange):
+            self._note(exchange, 401)
+            exchange.reply(Answer(401, b'{"error":"the credential is not accepted"}'))
+            return
+        answer = next((found for plan in self.plans if (found := plan.answer(key)) is not None), None)
+        if answer is None:
+            self._beside(exchange)
+            return
+        with self._lock:
+            self.pages += 1
+            number, twist = self.pages, self.twist
+        self._note(exchange, answer.status)
+        if twist is not None:
+            twisted = twist(exchange, answer, number)
+            if twisted is None:
+                return
+            answer = twisted
+        exchange.reply(answer)
+
+    def _beside(self, exchange: Exchange) -> None:
+        """A request that asks for no page of a stream."""
+        fixed = next(
+            (r for r in self._replies if r.method == exchange.method and self._prefix + r.path == exchange.path), None
+        )
+        if fixed is not None:
+            body = fixed.body.encode() if isinstance(fixed.body, str) else msgspec.json.encode(fixed.body)
+            self._note(exchange, fixed.status)
+            exchange.reply(Answer(fixed.status, body, {"Content-Type": "application/json", **fixed.headers}))
+            return
+        near = next((plan for plan in self.plans if plan.first is not None and plan.first[1] == exchange.path), None)
+        if near is not None:  # the same endpoint with other parameters, as a check asks
+            self._note(exchange, 200)
+            exchange.reply(near.page(0, near.records[:1]))
+            return
+        self._note(exchange, 404)
+        self.strays.append(f"{exchange.method} {exchange.path}")
+        exchange.reply(Answer(404, b'{"error":"there is no such path"}'))
+
+    def _login(self, exchange: Exchange) -> Answer | None:
+        auth = self._auth
+        if not any(urlsplit(str(url)).path == exchange.path for url in auth.logins):
+            return None
+        if self.refusing:
+            return Answer(401, b'{"error":"invalid_client"}')
+        with self._lock:
+            self._tokens += 1
+            token = _token(self._tokens)
+        body: dict[str, Any] = {"access_token": token, "token": token, "token_type": "Bearer", "expires_in": 3600}
+        where = getattr(auth, "_path", None)
+        headers = {"Content-Type": "application/json"}
+        if isinstance(auth, SessionCookie):
+            headers["Set-Cookie"] = f"{where}={token}; Path=/; HttpOnly"
+        elif isinstance(where, str):
+            place(body, where, token)
+            headers[where] = token
+        if isinstance(ends := getattr(auth, "_expires", None), str):
+            place(body, ends, 3600)
+        return Answer(200, msgspec.json.encode(body), headers)
+
+    def _refused(self, exchange: Exchange) -> bool:
+        if self.refusing:
+            return True
+        if not isinstance(self._auth, TokenAuth) or not self._auth.logins:
+            return False
+        live = [_token(number) for number in range(self._revoked + 1, self._tokens + 1)]
+        return not any(token in value for token in live for value in exchange.headers.values())
+
+    def _note(self, exchange: Exchange, status: int, *, login: bool = False) -> None:
+        self.asked.append(Asked(exchange.method, exchange.path, status, self._now(), login))
+
+
+def _token(number: int) -> str:
+    return f"token-of-the-kit-{number:06d}"
+
+
+def _beyond(table: Table, raw: bytes, border: Border | None) -> bool:
+    """Whether the vendor's own filter gives a record."""
+    if border is None:
+        return True
+    mark: Any = table.copies.mark(raw)
+    if mark is None:
+        return True
+    return bool(mark >= border.value if border.inclusive else mark > border.value)
+
+
+__all__ = ["PAGE", "Asked", "ByHand", "Table", "Twist", "Vendor"]
