@@ -5,18 +5,17 @@ the last page is short; a server that silently caps the page size would otherwis
 
 A list that changes while it is counted through moves under the reader's feet. What is inserted makes records come twice,
 which does no harm. What vanishes makes the rest move up, and records are passed over: where the vendor tells the
-``total``, a walk that sees it fall goes back by as much; where it does not, or where rows change their place, ``overlap``
-reads the end of the page before once more and knows from it whether anything moved.
+``total``, a walk that sees it fall goes back by as much (:class:`_Covered`); where it does not, or where rows change their
+place, ``overlap`` reads the end of the page before once more and knows from it whether anything moved.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Self
 
 from isthmus_sdk.errors import ConfigurationError, CursorExpired
 from isthmus_sdk.http._paging import PageRequest, Reply, ends, number, size_field, taken
@@ -45,13 +44,16 @@ class PageNumber:
         at = taken(position, "page", int, self.start)
         last = number(lookup(reply.document, self.pages)) if self.pages else None
         total = number(lookup(reply.document, self.total)) if self.total else None
-        moved = _fallen(position, total)
-        if moved:
-            back = math.ceil(moved / max(len(reply.records), 1))
-            return {"page": max(at - back, self.start), "total": total}
-        if ends(reply, limit, self.short_ends) or (last is not None and at - self.start + 1 >= last):
+        over = ends(reply, limit, self.short_ends) or (last is not None and at - self.start + 1 >= last)
+        if total is None:
+            return None if over else {"page": at + 1}
+        # The server's own page size, which may be below the one that was asked for. A page counts whole: some leave rows out.
+        each = _whole(position, "each") or max(len(reply.records), 1)
+        covered = _Covered.read(position, total, (at - self.start) * each).with_rows(each if reply.records else 0)
+        if over and not covered.gap:
             return None
-        return {"page": at + 1, **({} if total is None else {"total": total})}
+        following = self.start + covered.reach // each
+        return {"page": following if covered.gap else max(following, at + 1), "each": each, **covered.plain()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +84,14 @@ class Offset:
 
     def after(self, position: Any, reply: Reply, limit: int | None) -> Any:
         at = self._begin(position)
-        total = number(lookup(reply.document, self.total)) if self.total else None
-        counted: dict[str, Any] = {} if total is None else {"total": total}
-        moved = _fallen(position, total)
-        if moved:
-            return {"offset": max(int(at - moved), self.start), **counted}
-        reached = at + len(reply.records)
+        tail: dict[str, Any] = {}
         if self.overlap:
             if not self._goes_on(position, reply):
                 return None
-            counted["tail"] = _marks(reply.records[-self.overlap :])
-        if ends(reply, limit, self.short_ends) or (total is not None and reached - self.start >= total):
-            return None
-        return {"offset": reached, **counted}
+            tail["tail"] = _marks(reply.records[-self.overlap :])
+        total = number(lookup(reply.document, self.total)) if self.total else None
+        following = _next_offset(position, at - self.start, reply, total, ended=ends(reply, limit, self.short_ends))
+        return None if following is None else {**following, "offset": following["offset"] + self.start, **tail}
 
     def _begin(self, position: Any) -> int:
         reached: int = taken(position, "offset", int, self.start)
@@ -135,20 +132,76 @@ class ItemRange:
         at = taken(position, "offset", int, 0)
         match = _CONTENT_RANGE.fullmatch(reply.headers.get("content-range", "").strip())
         total = int(match[1]) if match else None
-        moved = _fallen(position, total)
-        counted = {} if total is None else {"total": total}
-        if moved:
-            return {"offset": max(int(at - moved), 0), **counted}
-        reached = at + len(reply.records)
-        if ends(reply, limit, self.short_ends) or (total is not None and reached >= total):
-            return None
-        return {"offset": reached, **counted}
+        return _next_offset(position, at, reply, total, ended=ends(reply, limit, self.short_ends))
 
 
-def _fallen(position: Any, total: float | None) -> float:
-    """By how much the number of records fell since the page before."""
-    before = number(position.get("total")) if isinstance(position, dict) else None
-    return max(before - total, 0) if before is not None and total is not None else 0
+@dataclass(frozen=True, slots=True)
+class _Covered:
+    """Which rows of a list are certainly read, in the numbering of now.
+
+    Rows that vanish move all behind them up, nobody knows where, so a total that falls by n takes n rows off what is sure.
+    A page that then begins behind the sure part leaves a ``gap`` of that size, and is an island until the gap is read.
+    """
+
+    total: int
+    begin: int
+    """First row of the page that is being looked at."""
+    reach: int
+    """Rows from the beginning on that were read."""
+    fall: int = 0
+    island: tuple[int, int] | None = None
+
+    @classmethod
+    def read(cls, position: Any, total: float, begin: int) -> Self:
+        """What a position says, once a page beginning at row ``begin`` told a new total."""
+        before = _whole(position, "total")
+        fall = max(before - int(total), 0) if before is not None else 0
+        known = _whole(position, "reach")
+        reach = max((begin if known is None else known) - fall, 0)
+        island = position.get("island") if isinstance(position, Mapping) else None
+        if isinstance(island, list) and len(island) == 2 and all(isinstance(row, int) for row in island):
+            first, end = island[0], island[1] - fall
+            return cls(int(total), begin, reach, fall, (first, end) if end > first else None)
+        return cls(int(total), begin, reach, fall)
+
+    @property
+    def gap(self) -> bool:
+        """Rows before the page may have been passed over."""
+        return self.begin > self.reach
+
+    def with_rows(self, count: int) -> Self:
+        """After the rows of the page."""
+        end = self.begin + count
+        if self.gap:
+            return replace(self, island=(self.begin, end))
+        reach = max(self.reach, end)
+        if self.island is not None and self.island[0] <= reach:
+            reach = max(reach, self.island[1])
+        return replace(self, reach=reach, island=None)
+
+    def plain(self) -> dict[str, Any]:
+        """For the position."""
+        kept: dict[str, Any] = {"total": self.total, "reach": self.reach}
+        return kept if self.island is None else {**kept, "island": list(self.island)}
+
+
+def _next_offset(position: Any, at: int, reply: Reply, total: float | None, *, ended: bool) -> dict[str, Any] | None:
+    """The position after a page that began at row ``at``."""
+    if total is None:
+        return None if ended else {"offset": at + len(reply.records)}
+    covered = _Covered.read(position, total, at).with_rows(len(reply.records))
+    if covered.gap:
+        # A little before the gap: while it is read the list may go on shrinking.
+        margin = min(2 * covered.fall, len(reply.records) // 2)
+        return {"offset": max(covered.reach - margin, 0), **covered.plain()}
+    if ended or covered.reach >= total:
+        return None
+    return {"offset": covered.reach, **covered.plain()}
+
+
+def _whole(position: Any, name: str) -> int | None:
+    value = position.get(name) if isinstance(position, Mapping) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _marks(records: Sequence[bytes]) -> list[str]:

@@ -13,7 +13,7 @@ _REMEMBERED: Final = 8192
 """Positions and page contents; a cycle longer than this many pages is not noticed."""
 _REPEATS: Final = 3
 _BACKS: Final = 100
-"""Steps back that a walk takes before a list that never stops shrinking."""
+"""Steps back without coming any further that a list which shrinks may cost."""
 
 
 class Progress:
@@ -24,7 +24,7 @@ class Progress:
         self._contents: OrderedDict[bytes, None] = OrderedDict()
         self._most_empty = most_empty
         self._empty = self._repeats = self._backs = 0
-        self._at = start
+        self._at = self._top = _count(start)
         if start is not None:
             _known(self._positions, _digest([msgspec.json.encode(start, order="deterministic")]))
 
@@ -34,14 +34,11 @@ class Progress:
             return None
         if _known(self._positions, _digest([msgspec.json.encode(following, order="deterministic")])):
             return "the next position is one that this walk has already been at; the vendor's paging runs in a circle"
-        before, self._at = self._at, following
-        if _goes_back(before, following):
+        if self._goes_back(following):
             # The list shrank: what comes now was read before, mostly.
             self._contents.clear()
             self._backs += 1
-            if self._backs >= _BACKS:
-                return f"the list shrank {self._backs} times while it was read"
-            return None
+            return None if self._backs < _BACKS else "the list shrinks faster than it can be read"
         if not records:
             self._empty += 1
             if self._empty >= self._most_empty:
@@ -55,13 +52,18 @@ class Progress:
             return f"{self._repeats} pages in a row repeat earlier ones, though their positions are new"
         return None
 
+    def _goes_back(self, following: Any) -> bool:
+        """Whether a counting pager goes back to what it has read; how often it did is forgotten once it comes further."""
+        before, self._at = self._at, _count(following)
+        if self._at > self._top:
+            self._top, self._backs = self._at, 0
+        return 0 <= self._at <= before
 
-def _goes_back(before: Any, following: Any) -> bool:
-    """Whether a counting pager goes back to what it has read."""
-    if not isinstance(before, Mapping) or not isinstance(following, Mapping):
-        return False
-    steps = ((before.get(name), following.get(name)) for name in ("page", "offset"))
-    return any(isinstance(old, int) and isinstance(new, int) and new < old for old, new in steps)
+
+def _count(position: Any) -> int:
+    """The page or row of a counting pager's position, -1 for others."""
+    found = [position.get(name) for name in ("page", "offset")] if isinstance(position, Mapping) else []
+    return next((value for value in found if isinstance(value, int)), -1)
 
 
 def _known(seen: OrderedDict[bytes, None], digest: bytes) -> bool:
