@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from benchmarks._bus_readers import fill, replay
 from benchmarks._report import Row
 from benchmarks._stix_objects import plant
-from isthmus_hub.bus import SqliteBus
+from isthmus_hub.bus import OBSERVED, SqliteBus
 from isthmus_sdk import stix
 
 ENTRIES = 180_000  # long enough for the log to be folded into the file now and then, as in practice
-STREAM = "observed"
 _MEMORY = """
 import os, random, sys
 from pathlib import Path
@@ -89,11 +89,11 @@ def _raw(directory: Path, blocks: Sequence[Sequence[bytes]], threads: int) -> fl
 
 def _bus(directory: Path, blocks: Sequence[Sequence[bytes]], threads: int) -> float:
     with SqliteBus(directory / "bus", reserve=0) as bus:
-        bus.publish(STREAM, [], block_id=b"warm")
+        bus.publish(OBSERVED, [], block_id=b"warm")
 
         def publish(thread: int) -> None:
             for number in range(thread, len(blocks), threads):
-                bus.publish(STREAM, blocks[number], block_id=b"%d" % number, key="instance/stream", meta=b"cursor")
+                bus.publish(OBSERVED, blocks[number], block_id=b"%d" % number, key="instance/stream", meta=b"cursor")
 
         spent = _timed(publish, threads)
         assert bus.health().streams[0].blocks == len(blocks) + 1
@@ -105,14 +105,9 @@ def _replay(entries: Sequence[bytes], rounds: int) -> list[Row]:
     stored = 0
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as directory, SqliteBus(Path(directory), reserve=0) as bus:
-            for start in range(0, len(entries), 1_000):
-                bus.publish(STREAM, entries[start : start + 1_000], block_id=b"%d" % start)
-            begin = time.perf_counter()
-            subscription = bus.subscribe(STREAM, None)
-            count = 0
-            while batch := subscription.poll():
-                count += sum(len(block.entries) for block in batch)
-            spent.append(time.perf_counter() - begin)
+            fill(bus, entries)
+            count, seconds = replay(bus)
+            spent.append(seconds)
             assert count == len(entries)
             stored = bus.health().streams[0].stored_bytes
     payload = sum(map(len, entries))

@@ -15,46 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks._bus_readers import latency, open_place, replay, three_groups
 from benchmarks._report import Row
 from benchmarks._stix_objects import plant
-from isthmus_hub.bus import LATEST, JetStreamBus, NatsAccess
+from isthmus_hub.bus import OBSERVED, Bus
 from isthmus_sdk import stix
 
 ENTRIES = 120_000
-STREAM = "observed"
-RATE = 2_000
-SECONDS = 5.0
-_READER = """
-import sys, time
-from isthmus_hub.bus import EARLIEST, JetStreamBus, NatsAccess
-url, prefix, group, count = *sys.argv[1:4], int(sys.argv[4])
-with JetStreamBus(NatsAccess((url,), prefix=prefix), settle=0) as bus:
-    subscription = bus.subscribe("observed", group, from_=EARLIEST)
-    print("ready", flush=True)
-    sys.stdin.readline()
-    seen = 0
-    while seen < count:
-        batch = subscription.poll(timeout=30)
-        assert batch, "nothing came"
-        seen += sum(len(block.entries) for block in batch)
-        subscription.commit(batch[-1].last)
-    print(time.time(), flush=True)
-"""
-_LISTENER = """
-import sys, time
-from isthmus_hub.bus import EARLIEST, JetStreamBus, NatsAccess
-url, prefix, count = *sys.argv[1:3], int(sys.argv[3])
-late = []
-with JetStreamBus(NatsAccess((url,), prefix=prefix), settle=0) as bus:
-    subscription = bus.subscribe("observed", "listen", from_=EARLIEST)
-    print("ready", flush=True)
-    while len(late) < count:
-        for block in subscription.poll(timeout=30):
-            now = time.time()
-            late += [1000 * (now - float(entry.partition(b" ")[0])) for entry in block.entries]
-late.sort()
-print(late[len(late) // 2], late[len(late) * 99 // 100], flush=True)
-"""
 
 
 def run(rounds: int) -> list[Row]:
@@ -65,7 +32,7 @@ def run(rounds: int) -> list[Row]:
             _append(url, entries, 1_000, 1, rounds, must=100_000, aim=250_000),
             _append(url, entries, 1_000, 4, rounds),
             _append(url, entries, 100, 4, rounds),
-            *_latency(url),
+            *latency(("jetstream", url, "latency")),
             *_groups(url, entries, rounds),
         ]
 
@@ -77,12 +44,12 @@ def _append(
     blocks = [entries[start : start + size] for start in range(0, len(entries), size)]
     rates, shares = [], []
     for number in range(rounds):
-        with _bus(url, f"a{size}-{threads}-{number}") as bus:
-            bus.publish(STREAM, [], block_id=b"warm")
+        with open_place(("jetstream", url, f"a{size}-{threads}-{number}")) as bus:
+            bus.publish(OBSERVED, [], block_id=b"warm")
 
-            def publish(thread: int, bus: JetStreamBus = bus) -> None:
+            def publish(thread: int, bus: Bus = bus) -> None:
                 for number in range(thread, len(blocks), threads):
-                    bus.publish(STREAM, blocks[number], block_id=b"%d" % number, key=f"k{thread}", meta=b"cursor")
+                    bus.publish(OBSERVED, blocks[number], block_id=b"%d" % number, key=f"k{thread}", meta=b"cursor")
 
             begin, worked = time.perf_counter(), time.process_time()
             with ThreadPoolExecutor(threads) as pool:
@@ -95,81 +62,20 @@ def _append(
     return Row(name, statistics.median(rates), "entries/s", must=must, aim=aim, note=note)
 
 
-def _latency(url: str) -> list[Row]:
-    """From `publish` called to the entry in another process's hands, two processes, blocks of 10 ms."""
-    count, size = int(RATE * SECONDS), RATE // 100
-    body = b" " + b"x" * 700
-    with _bus(url, "latency") as bus, _child(_LISTENER, url, "latency", str(count)) as listener:
-        assert listener.stdout is not None
-        listener.stdout.readline()
-        begin = time.perf_counter()
-        for number in range(count // size):
-            pause = begin + number * size / RATE - time.perf_counter()
-            if pause > 0:
-                time.sleep(pause)
-            bus.publish(STREAM, [b"%f" % time.time() + body] * size, block_id=b"%d" % number)
-        half, most = (float(part) for part in listener.stdout.readline().split())
-    name = f"publish to consumer at {RATE:,} entries/s"
-    return [
-        Row(f"{name}, p50", half, "ms", must=2, aim=0.5, smaller_is_better=True),
-        Row(f"{name}, p99", most, "ms", must=10, aim=3, smaller_is_better=True),
-    ]
-
-
 def _groups(url: str, entries: Sequence[bytes], rounds: int) -> list[Row]:
     """Three groups in three processes read and commit everything; then one reader without a group."""
     rates, replays = [], []
     for number in range(rounds):
-        prefix = f"g{number}"
-        with _bus(url, prefix) as bus:
-            for start in range(0, len(entries), 1_000):
-                bus.publish(STREAM, entries[start : start + 1_000], block_id=b"%d" % start)
-            readers = [_reader(url, prefix, f"group-{which}", len(entries)) for which in range(3)]
-            for reader in readers:
-                assert reader.stdout is not None
-                reader.stdout.readline()
-            begin = time.time()
-            for reader in readers:
-                assert reader.stdin is not None
-                reader.stdin.write("go\n")
-                reader.stdin.flush()
-            end = max(float(reader.communicate()[0]) for reader in readers)
-            rates.append(3 * len(entries) / (end - begin))
-            assert all(group.lag == 0 for group in bus.groups(STREAM))
-            started = time.perf_counter()
-            subscription, count = bus.subscribe(STREAM, None), 0
-            while batch := subscription.poll():
-                count += sum(len(block.entries) for block in batch)
-            replays.append(count / (time.perf_counter() - started))
-            assert bus.subscribe(STREAM, None, from_=LATEST).position == len(entries) == count
+        place = ("jetstream", url, f"g{number}")
+        rates.append(three_groups(place, entries))
+        with open_place(place) as bus:
+            count, spent = replay(bus)
+            replays.append(count / spent)
+            assert bus.end(OBSERVED) == len(entries) == count
     return [
         Row("three groups, deliveries with commits", statistics.median(rates), "entries/s"),
         Row("replay from the beginning", statistics.median(replays), "entries/s"),
     ]
-
-
-def _reader(url: str, prefix: str, group: str, count: int) -> subprocess.Popen[str]:
-    words = [sys.executable, "-c", _READER, url, prefix, group, str(count)]
-    return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-
-@contextmanager
-def _child(program: str, *words: str) -> Iterator[subprocess.Popen[str]]:
-    child = subprocess.Popen([sys.executable, "-c", program, *words], stdout=subprocess.PIPE, text=True)
-    try:
-        yield child
-    finally:
-        child.kill()
-        child.wait()
-
-
-@contextmanager
-def _bus(url: str, prefix: str) -> Iterator[JetStreamBus]:
-    bus = JetStreamBus(NatsAccess((url,), prefix=prefix), settle=0.0)
-    try:
-        yield bus
-    finally:
-        bus.close()
 
 
 @contextmanager
