@@ -13,8 +13,6 @@ from hashlib import blake2b
 from typing import Any, Final
 from urllib.parse import quote
 
-import msgspec
-
 from isthmus_sdk.errors import CursorExpired, DeadlineExceeded, UnexpectedReply
 from isthmus_sdk.http._client import Http
 from isthmus_sdk.http._message import Response
@@ -114,7 +112,7 @@ def exported(
     for place in range(at.done, len(chunks)):
         records = work.fetch(at, chunks, place)
         number += 1
-        at = _Position(at.job, at.begun, place + 1, _digest(chunks[: place + 1]))
+        at = _Position(at.job, at.begun, place + 1, _digest(chunks[place : place + 1], at.of))
         after = at.plain() if place + 1 < len(chunks) else None
         yield Page(records, work.observed_at, after, number=number, source=work.source)
 
@@ -266,10 +264,15 @@ def _filled(template: str, **values: str | int | None) -> str:
     return template
 
 
-def _digest(chunks: Sequence[str | int]) -> str:
-    """Of the chunks' names. A link's query changes each time it is signed, and is its secret: it does not count."""
-    names = [str(chunk).partition("?")[0] for chunk in chunks]
-    return blake2b(msgspec.json.encode(names), digest_size=8).hexdigest()
+def _digest(chunks: Sequence[str | int], before: str = "") -> str:
+    """Of the chunks' names, going on from the digest of those before; empty for none.
+
+    A link's query changes each time it is signed, and is its secret: it does not count.
+    """
+    for chunk in chunks:
+        name = str(chunk).partition("?")[0]
+        before = blake2b(f"{before} {name}".encode(), digest_size=8).hexdigest()
+    return before
 
 
 __all__ = ["Export", "exported"]
