@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -38,6 +39,7 @@ from isthmus_sdk.url import InvalidUrl, Url
 if TYPE_CHECKING:
     from isthmus_sdk.http._transport import Incoming, WireFault
 
+_SILENCE = 60.0  # seconds; whoever waits longer says so in between, for a worker that says nothing is taken for dead
 _ERROR_BODY = 1 << 20  # bytes; more than a megabyte of explanation is none
 
 
@@ -46,7 +48,8 @@ class Event:
     """What the client did, for metrics and logs. ``url`` has no query; nothing here is secret."""
 
     kind: str
-    """``request`` (an exchange ended), ``retry`` (another follows), ``limited`` (waited for the rate), ``login``."""
+    """``request`` (an exchange ended), ``retry`` (another follows), ``limited`` (waited for the rate), ``waiting`` (and goes
+    on doing so), ``login``, ``unshared`` (the account's directory cannot be used)."""
     method: str
     url: str
     status: int = 0
@@ -63,7 +66,8 @@ class Http:
     ``base_url`` is where relative paths go. ``origins`` are further places that may be contacted, each without the
     credential unless the auth names it: exact (``https://login.vendor.com``) or a domain below which every host is
     allowed (``https://*.blob.core.windows.net``, public addresses only). ``auth``, ``tls``, ``proxy`` are explicit:
-    the process environment is never asked. ``on_event`` receives ``Event``; ``cancel`` (an event or a callable) ends
+    the process environment is never asked. ``account`` is a directory that all clients of one account share, in whatever
+    process: ``rate`` and a vendor's wish to wait then hold for them together, and beyond a restart. ``on_event`` receives ``Event``; ``cancel`` (an event or a callable) ends
     every wait with ``Interrupted``. ``transport`` takes an ``httpx`` transport in place of the network, and ``timer``
     a time that passes at once: for tests.
 
@@ -81,6 +85,7 @@ class Http:
         limits: Limits | None = None,
         retry: Retry | None = None,
         rate: Rate | None = None,
+        account: Path | None = None,
         user_agent: str = "isthmus-sdk/1",
         on_event: Callable[[Event], None] | None = None,
         cancel: Cancel | None = None,
@@ -102,9 +107,9 @@ class Http:
         self._allowed = AllowedOrigins(self.base_url, origins, self.auth)
         self._retry = retry or Retry()
         self._timer = timer or Timer()
-        self._limiter = Limiter(rate, self._timer.now)
-        self._breaker = Breaker(self._retry, self._timer.now)
         self._on_event = on_event or (lambda event: None)
+        self._limiter = Limiter(rate, self._timer, account, self._unshared)
+        self._breaker = Breaker(self._retry, self._timer.now)
         self._defaults = {
             "User-Agent": user_agent,
             "Accept": "application/json, */*;q=0.5",
@@ -388,7 +393,14 @@ class Http:
         return Scrubber((*self.auth.secrets(), *self._proxy_secrets))(text)
 
     def _sleep(self, seconds: float) -> None:
+        while seconds > _SILENCE:
+            self._timer.sleep(_SILENCE, self.cancel)
+            seconds -= _SILENCE
+            self._on_event(Event("waiting", "", self.base_url.without_query, seconds=seconds))
         self._timer.sleep(seconds, self.cancel)
+
+    def _unshared(self, reason: str) -> None:
+        self._on_event(Event("unshared", "", self.base_url.without_query, reason=reason))
 
     def _announce(self, request: Request, failure: Again, seconds: float) -> None:
         if failure.after:

@@ -64,6 +64,10 @@ class Timer:
         """Seconds on the monotonic clock."""
         return time.monotonic()
 
+    def wall(self) -> float:
+        """Seconds since 1970, on the clock that may be set."""
+        return time.time()
+
     def sleep(self, seconds: float, cancel: Cancel | None) -> None:
         """Wait; raises ``Stopped`` as soon as the run is asked to stop."""
         if isinstance(cancel, threading.Event):

@@ -53,6 +53,9 @@ class QuickTimer(Timer):
     def now(self) -> float:
         return super().now() + sum(self.waits)
 
+    def wall(self) -> float:
+        return super().wall() + sum(self.waits)
+
     def sleep(self, seconds: float, cancel: Cancel | None) -> None:
         self.waits.append(seconds)
 

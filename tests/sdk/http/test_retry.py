@@ -78,7 +78,7 @@ def test_a_wish_to_wait_is_kept_within_a_tenth(
     assert http.get("x").json() == {"ok": 1}
     own = [wait for wait in timer.waits if wait > 1]
     assert 30 <= own[0] <= 33
-    assert 54 <= own[-1] <= 66
+    assert 54 <= sum(own[1:]) <= 66
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "garbage", ""])
