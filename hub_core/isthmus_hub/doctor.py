@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from isthmus_sdk.errors import IsthmusError
-from isthmus_sdk.loader import discover
 
 if TYPE_CHECKING:
     from isthmus_hub.hub import Hub
 
 Level = Literal["ok", "warning", "problem"]
+OWN_DISTRIBUTION = "isthmus"
 LOW_SPACE = 2 * 10**9
 WAL_RESET_FIXED = (3, 51, 3)
 """First SQLite release without the fault that can corrupt a database while it is checkpointed."""
@@ -39,9 +39,9 @@ def examine(config: Path, state_dir: Path) -> list[Finding]:
         *_sqlite(),
         *_state(state_dir),
         *_files(state_dir),
-        *_configuration(config),
+        *_configuration(config, state_dir),
         *_bus(config, state_dir),
-        *_plugins(),
+        *_plugins(state_dir),
         *_isolation(),
         *_keyring(),
     ]
@@ -115,15 +115,16 @@ def _files(state: Path) -> Iterator[Finding]:
             yield Finding("problem", name, f"is damaged ({found}): {remedy}")
 
 
-def _configuration(path: Path) -> Iterator[Finding]:
+def _configuration(path: Path, state_dir: Path) -> Iterator[Finding]:
     from isthmus_hub.config import check_settings, load
+    from isthmus_hub.runtime.environments import installed
 
     if not path.exists():
         yield Finding("warning", "configuration", f"{path} does not exist: write one with `isthmus init`")
         return
     try:
         config = load(path, environ=os.environ)
-        found = discover()
+        found = installed(state_dir / "connectors")
         manifests = {
             kind: {
                 plugin.name: plugin.manifest.for_configuration()
@@ -196,15 +197,31 @@ def _link(hub: Hub) -> Iterator[Finding]:
             yield Finding("warning", "forward", line.removeprefix("warning: "))
 
 
-def _plugins() -> Iterator[Finding]:
-    for found in discover():
-        if found.error:
-            yield Finding("problem", f"{found.kind} {found.name}", f"{found.error} (from {found.distribution})")
+def _plugins(state_dir: Path) -> Iterator[Finding]:
+    from isthmus_hub.runtime.environments import AddedConnectors, installed
+
+    added = AddedConnectors(state_dir / "connectors")
+    names = added.grants()
+    for found in installed(added.folder):
+        subject = f"{found.kind} {found.name}"
+        error = found.error
+        if not error and found.kind == "connector" and found.name in names and found.site:
+            try:
+                added.verify(found.name)
+            except IsthmusError as problem:
+                error = str(problem)
+        version = found.manifest.version if found.manifest else ""
+        if error:
+            yield Finding("problem", subject, f"{error} (from {found.distribution})")
+        elif found.site or found.distribution == OWN_DISTRIBUTION:
+            where = ", in an environment of its own" if found.site else ""
+            yield Finding("ok", subject, f"{version} from {found.distribution}{where}")
         else:
             yield Finding(
-                "ok",
-                f"{found.kind} {found.name}",
-                f"{found.manifest.version if found.manifest else ''} from {found.distribution}",
+                "warning",
+                subject,
+                f"{version} from {found.distribution} lies in the hub's own environment, where its start-up files run in "
+                "the hub: uninstall it there and give its wheel to `isthmus connector add`",
             )
 
 

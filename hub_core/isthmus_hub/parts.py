@@ -27,6 +27,7 @@ from isthmus_hub.runtime import (
     StreamRun,
     resolve_secrets,
 )
+from isthmus_hub.runtime.environments import AddedConnectors
 from isthmus_hub.secrets import KeySource, SecretStore
 from isthmus_hub.store import Store
 from isthmus_hub.telemetry import Redactor
@@ -134,9 +135,19 @@ class Parts:
         return SecretStore(self.state.vault, key=key, environ=self._environ, on_secret=self.redactor.register)
 
     @cached_property
-    def connectors(self) -> dict[str, Found]:
-        """Installed connectors, by name; none of their code is imported."""
+    def added(self) -> AddedConnectors:
+        """Connectors of third parties that were added to this state directory."""
+        return AddedConnectors(self.state.connectors)
+
+    @cached_property
+    def own_connectors(self) -> dict[str, Found]:
+        """Connectors of the hub's own environment, by name."""
         return {found.name: found for found in discover(kinds=["connector"])}
+
+    @property
+    def connectors(self) -> dict[str, Found]:
+        """Installed connectors, by name, and those added, as of now; none of their code is imported."""
+        return {**{found.name: found for found in self.added.found()}, **self.own_connectors}
 
     @cached_property
     def platforms(self) -> dict[str, Found]:

@@ -42,6 +42,10 @@ class Found:
     manifest_path: Path | None = None
     error: str | None = None
     """Why the plugin cannot be used; the others can."""
+    site: Path | None = None
+    """The folder it alone is imported from, where it does not belong to this environment."""
+    python: Path | None = None
+    """The interpreter of that environment."""
 
 
 def discover(

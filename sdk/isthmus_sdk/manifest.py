@@ -11,6 +11,7 @@
     version = "1.2.0"
     sdk_api = ">=1,<2"
     tlp = "amber"                     # default marking of unmarked objects
+    isolation = "confined"            # the strictest level it works under, if that is not any: "confined", "process"
 
     [[capability]]                    # what of the environment this product can see
     function = "detect"
@@ -108,6 +109,8 @@ class Manifest(_Part):
     sdk_api: str
     tlp: Literal["clear", "green", "amber", "amber+strict", "red"] | None = None
     level: str = ""
+    isolation: Literal["process", "confined"] | None = None
+    """The strictest level of isolation that the connector works under; ``None``: any."""
     description: str = ""
     settings: dict[str, dict[str, Any]] = Field(default_factory=dict)
     secrets: dict[str, SecretEntry] = Field(default_factory=dict)

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from isthmus_hub.cli._context import ConfigOption, JsonOption, StateOption, open_hub, print_json, read_config, table
+from isthmus_hub.cli._context import (
+    ConfigOption,
+    JsonOption,
+    StateOption,
+    open_hub,
+    print_json,
+    read_config,
+    state_path,
+    table,
+)
 
 connector = typer.Typer(help="Installed connectors.", no_args_is_help=True)
 platform = typer.Typer(help="Installed platforms.", no_args_is_help=True)
 
 
-def _entries(kind: str) -> list[dict[str, Any]]:
-    from isthmus_sdk.loader import discover
+def _entries(kind: str, state_dir: Path | None) -> list[dict[str, Any]]:
+    from isthmus_hub.runtime.environments import AddedConnectors, Grant, installed
 
+    added = AddedConnectors(state_path(state_dir) / "connectors")
+    grants = added.grants()
     rows = []
-    for found in discover(kinds=["connector" if kind == "connector" else "platform"]):
+    for found in installed(added.folder):
+        if found.kind != kind:
+            continue
         manifest = found.manifest
+        grant = grants.get(found.name) if found.site else None
         rows.append(
             {
                 "name": found.name,
@@ -30,14 +45,17 @@ def _entries(kind: str) -> list[dict[str, Any]]:
                 "streams": [stream.name for stream in manifest.streams] if manifest else [],
                 "settings": dict(manifest.settings) if manifest else {},
                 "secrets": sorted(manifest.secrets) if manifest else [],
+                "hash": grant.hash if isinstance(grant, Grant) else None,
+                "granted": grant.asks.as_json() if isinstance(grant, Grant) else None,
+                "environment": str(found.python.parent.parent) if found.python else None,
                 "error": found.error,
             }
         )
     return rows
 
 
-def _list(kind: str, json: bool) -> int:
-    rows = _entries(kind)
+def _list(kind: str, state_dir: Path | None, json: bool) -> int:
+    rows = _entries(kind, state_dir)
     if json:
         print_json({f"{kind}s": rows})
     else:
@@ -57,12 +75,12 @@ def _list(kind: str, json: bool) -> int:
     return 0
 
 
-def _info(kind: str, name: str, json: bool) -> int:
+def _info(kind: str, name: str, state_dir: Path | None, json: bool) -> int:
     import difflib
 
     from isthmus_sdk.errors import ConfigurationError
 
-    rows = {row["name"]: row for row in _entries(kind)}
+    rows = {row["name"]: row for row in _entries(kind, state_dir)}
     if name not in rows:
         near = difflib.get_close_matches(name, rows, n=1)
         raise ConfigurationError(
@@ -75,6 +93,11 @@ def _info(kind: str, name: str, json: bool) -> int:
     print(f"{row['name']} {row['version']}  {row['title'] or ''}  (from {row['distribution']})")
     if row["error"]:
         print(f"cannot be used: {row['error']}")
+    if row["hash"]:
+        print(f"added: {row['hash']}\nenvironment: {row['environment']}")
+        for kind_, values in row["granted"].items():
+            if values:
+                print(f"granted {kind_}: {'; '.join(values)}")
     if row["streams"]:
         print(f"streams: {', '.join(row['streams'])}")
     print("settings:")
@@ -93,27 +116,79 @@ NameArgument = Annotated[str, typer.Argument(help="Name as written after `use =`
 
 
 @connector.command("list")
-def connector_list(json: JsonOption = False) -> int:
-    """Connectors installed here; none of their code is imported."""
-    return _list("connector", json)
+def connector_list(state_dir: StateOption = None, json: JsonOption = False) -> int:
+    """Connectors installed here and those added; none of their code is imported."""
+    return _list("connector", state_dir, json)
 
 
 @connector.command("info")
-def connector_info(name: NameArgument, json: JsonOption = False) -> int:
+def connector_info(name: NameArgument, state_dir: StateOption = None, json: JsonOption = False) -> int:
     """Settings, secrets, streams and capabilities of a connector."""
-    return _info("connector", name, json)
+    return _info("connector", name, state_dir, json)
+
+
+@connector.command("add")
+def connector_add(
+    source: Annotated[str, typer.Argument(help="A wheel, or `name==version` to fetch one with pip.")],
+    hash: Annotated[str, typer.Option(help="`sha256:…` of the wheel, as its maker published it.")],
+    requirements: Annotated[
+        Path | None, typer.Option(help="Lock file of what else it needs, with hashes (pip's format).")
+    ] = None,
+    find_links: Annotated[
+        Path | None, typer.Option(help="Folder of wheels to take in place of the package index.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Grant what it asks for without a question.")] = False,
+    state_dir: StateOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Add a third party's connector, or another version of it: checked, granted, in an environment of its own.
+
+    Nothing of it is run. What it asks for is shown; a new version asks only about what is new. An instance starts with it
+    at its next run.
+    """
+    import tempfile
+
+    from isthmus_hub.cli._consent import consent
+    from isthmus_hub.runtime import StateDirectory
+    from isthmus_hub.runtime.environments import AddedConnectors
+
+    added = AddedConnectors(StateDirectory.open(state_path(state_dir)).connectors)
+    with tempfile.TemporaryDirectory(prefix="isthmus-add-") as work:
+        offer = added.offer(source, hash, Path(work), lock=requirements, links=find_links)
+        consent(offer, given=yes, json=json)
+        grant = added.add(offer)
+    if json:
+        print_json(
+            {**offer.as_json(), "added": True, "environment": str(added.folder / grant.name / grant.environment)}
+        )
+    else:
+        print(
+            f'added {grant.name} {grant.version} from {grant.distribution}; give it an instance with use = "{grant.name}"'
+        )
+    return 0
+
+
+@connector.command("remove")
+def connector_remove(name: NameArgument, state_dir: StateOption = None, json: JsonOption = False) -> int:
+    """Remove an added connector with its environment and what was granted. Its instances no longer run."""
+    from isthmus_hub.runtime import StateDirectory
+    from isthmus_hub.runtime.environments import AddedConnectors
+
+    AddedConnectors(StateDirectory.open(state_path(state_dir)).connectors).remove(name)
+    print_json({"name": name, "removed": True}) if json else print(f"removed {name}")
+    return 0
 
 
 @platform.command("list")
-def platform_list(json: JsonOption = False) -> int:
+def platform_list(state_dir: StateOption = None, json: JsonOption = False) -> int:
     """Platforms installed here."""
-    return _list("platform", json)
+    return _list("platform", state_dir, json)
 
 
 @platform.command("info")
-def platform_info(name: NameArgument, json: JsonOption = False) -> int:
+def platform_info(name: NameArgument, state_dir: StateOption = None, json: JsonOption = False) -> int:
     """Settings and secrets of a platform."""
-    return _info("platform", name, json)
+    return _info("platform", name, state_dir, json)
 
 
 def preview(

@@ -44,14 +44,14 @@ def init(
 
 
 @config.command("check")
-def config_check(config: ConfigOption = None, json: JsonOption = False) -> int:
+def config_check(config: ConfigOption = None, state_dir: StateOption = None, json: JsonOption = False) -> int:
     """Is the configuration valid, and does it fit what is installed? Contacts nothing."""
     from isthmus_hub.config import check_settings
-    from isthmus_sdk.loader import discover
+    from isthmus_hub.runtime.environments import installed
 
     loaded = read_config(config)
     kinds: dict[str, dict[str, Any]] = {"connector": {}, "platform": {}}
-    for found in discover():
+    for found in installed(state_path(state_dir) / "connectors"):
         if found.manifest:
             kinds[found.kind][found.name] = found.manifest.for_configuration()
     check_settings(loaded, kinds["connector"], platforms=kinds["platform"])
