@@ -59,15 +59,16 @@ class Hub(Parts, Explores, OperatesBus):
     # -- fetching ----------------------------------------------------------------------------------------------------
 
     def plan(self, instance: str, *, record: Path | None = None, one_pass: bool = False) -> Plan:
-        """How to run an instance; resolves its secrets now, so that a new value needs no restart.
-
-        Raises :class:`ConfigurationError` where its connector was added and is no longer what was added.
-        """
-        chosen = self.config.connectors.get(instance)
-        found = self.connectors.get(chosen.use) if chosen else None
-        if found is not None and found.site is not None:
-            self.added.verify(found.name)
-        return plan(self.config, instance, self.connectors, self.secrets.resolve, record=record, one_pass=one_pass)
+        """How to run an instance; resolves its secrets now, so that a new value needs no restart."""
+        return plan(
+            self.config,
+            instance,
+            self.connectors,
+            self.secrets.resolve,
+            accounts=self.state.accounts,
+            record=record,
+            one_pass=one_pass,
+        )
 
     def run_instance(
         self, instance: str, *, record: Path | None = None, one_pass: bool = False, stop: threading.Event | None = None

@@ -179,6 +179,8 @@ class Configure(Frame, tag="configure"):
     snapshot: str = "none"
     record_dir: str | None = None
     rate: dict[str, Any] | None = None
+    account: str | None = None
+    """Directory that all instances of one account at the vendor share."""
 
 
 class Run(Frame, tag="run"):
@@ -189,6 +191,8 @@ class Run(Frame, tag="run"):
     """Partition -> cursor of its newest stored block."""
     since: str | None = None
     """Where a stream without a cursor begins; ISO time."""
+    whole: bool = False
+    """A snapshot is read even if the vendor would say that it has not changed: the hub has no mark of it."""
 
 
 class Check(Frame, tag="check"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isthmus_sdk.errors import ConfigurationError
@@ -99,13 +100,15 @@ def connect(
     tls: Mapping[str, Any] | None = None,
     proxy: str | None = None,
     rate: Mapping[str, Any] | None = None,
+    account: str | None = None,
     on_event: Callable[[Any], None] | None = None,
     cancel: Callable[[], bool] | None = None,
     **tried: Any,
 ) -> Http:
     """The HTTP client of one instance: base URL and auth of the connector, TLS, proxy and rate of the operator.
 
-    The operator's rate can lower the connector's, never raise it. ``tried`` are options of the client that a test puts
+    The operator's rate can lower the connector's, never raise it; with ``account``, a directory, it holds for all clients
+    that are given the same one. ``tried`` are options of the client that a test puts
     over the connector's own (``timer``, ``limits``, ``retry``); ``None`` leaves them as they are.
     """
     from isthmus_sdk import __version__
@@ -131,6 +134,7 @@ def connect(
         origins=[str(origin) for origin in (connector.origins(settings) if connector.origins else ())],
         auth=connector.auth(settings) if connector.auth else None,
         proxy=proxy,
+        account=None if account is None else Path(account),
         on_event=on_event,
         cancel=cancel,
         **options,

@@ -159,6 +159,7 @@ class Worker:
                     tls=self._configuration.tls,
                     proxy=self._configuration.proxy,
                     rate=self._configuration.rate,
+                    account=self._configuration.account,
                     on_event=self._http_event,
                     cancel=self._cancelled.is_set,
                 )
@@ -170,6 +171,8 @@ class Worker:
         self.send(protocol.Metric(name="http", value=event.seconds, labels=labels))
         if event.kind == "retry":
             self.report.log("info", f"{event.method} {event.url} is tried again: {event.reason}", seconds=event.seconds)
+        elif event.kind == "unshared":
+            self.report.log("warning", f"the rate is not shared with other instances of this account: {event.reason}")
 
     def _start(self, name: str, work: Callable[[], None]) -> None:
         """Run a stream, or the check (``""``), beside the others."""
@@ -205,6 +208,7 @@ class Worker:
                 self._instance,
                 cursors=frame.cursors,
                 since=frame.since,
+                whole=frame.whole and self.connector.streams[name].snapshot,
                 send=self._send_block,
                 reject=lambda bad, place: self._send_rejected(name, bad, place),
                 stopped=self._stopped,

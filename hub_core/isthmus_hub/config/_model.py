@@ -375,7 +375,10 @@ class ConnectorConfig(Section):
     proxy: Annotated[str, AfterValidator(_proxy)] | None = None
     """HTTP proxy towards the vendor. The process environment is not trusted for this."""
     rate: Annotated[float, Field(gt=0)] | None = None
-    """Requests per second at most, below what the connector declares."""
+    """Requests per second at most, below what the connector declares. The strictest holds for all instances of an account."""
+    account: Text | None = None
+    """Instances with the same word here share the vendor's rate. Without it those do that are of the same connector, go to the
+    same addresses and take their secrets from the same places."""
     files: FrozenMap[str, Globs] | None = None
     """Reads files instead of the vendor's API: stream to file patterns, relative to the configuration file."""
     snapshot: Literal["none", "file", "batch"] = "none"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from isthmus_hub.config import Config
+from isthmus_hub.runtime._accounts import account_folder
 from isthmus_hub.runtime._process import AT_LARGE
 from isthmus_hub.runtime._reach import reach_of
 from isthmus_hub.secret_ref import SecretRef
@@ -85,29 +86,20 @@ def required_level(config: Config, name: str) -> tuple[Level | None, str]:
     return None, ""
 
 
-def _wanted(required: Level | None, chosen_at: str, manifest: Manifest) -> Level:
-    """What the worker is to give up. Raises :class:`ConfigurationError` where its connector cannot."""
-    most: Level = manifest.isolation or LEVELS[-1]
-    if required is None:
-        return min(BEST, most, key=LEVELS.index)
-    if LEVELS.index(required) > LEVELS.index(most):
-        raise ConfigurationError(
-            f"{chosen_at}: isolation = {required!r} is required, but connector {manifest.name!r} works only up to {most!r}, "
-            "as its manifest says"
-        )
-    return required
-
-
 def plan(
     config: Config,
     name: str,
     connectors: Mapping[str, Found],
     resolve: Callable[[SecretRef], str],
     *,
+    accounts: Path | None = None,
     record: Path | None = None,
     one_pass: bool = False,
 ) -> Plan:
-    """Prepare an instance. Raises :class:`ConfigurationError` or :class:`SecretError` with the place in the file."""
+    """Prepare an instance. ``accounts``: where instances keep the rate of an account together.
+
+    Raises :class:`ConfigurationError` or :class:`SecretError` with the place in the file.
+    """
     chosen = config.connectors.get(name)
     if chosen is None:
         raise ConfigurationError(
@@ -122,7 +114,8 @@ def plan(
     else:
         streams = tuple(stream.name for stream in manifest.streams if stream.default)
     required, chosen_at = required_level(config, name)
-    level = _wanted(required, chosen_at, manifest)
+    level: Level = required or BEST
+    account = account_folder(accounts, chosen, manifest) if accounts else None
     return Plan(
         instance=name,
         connector=chosen.use,
@@ -130,10 +123,7 @@ def plan(
         streams=streams,
         source_id=config.source_id(name),
         absence_floor=chosen.absence_floor,
-        python=found.python or Path(sys.executable),
-        path=(found.site,) if found.site else (),
-        bare=found.site is not None,
-        reach=reach_of(chosen, manifest, _home(found), record, os.environ, level),
+        reach=reach_of(chosen, manifest, _home(found), record, os.environ, level, account),
         required=required or LEVELS[0],
         chosen_at=chosen_at,
         configure=protocol.Configure(
@@ -145,6 +135,7 @@ def plan(
             tls=chosen.tls.as_dict() or None,
             proxy=chosen.proxy,
             rate=None if chosen.rate is None else {"requests": chosen.rate, "per": 1.0},
+            account=None if account is None else str(account),
             tlp=chosen.tlp or manifest.tlp,
             scopes=[scope.model_dump(exclude_none=True, mode="json") for scope in config.scopes],
             files={stream: list(patterns) for stream, patterns in chosen.files.items()}

@@ -26,18 +26,19 @@ def reach_of(
     record: Path | None,
     environ: Mapping[str, str],
     level: Level = "confined",
+    account: Path | None = None,
 ) -> Reach:
     """Files and ports of one instance.
 
     ``home``: where the connector's package lies, which need not be on Python's path. Input files by the directories they
-    lie in, since a pattern finds new ones; TLS files; the directory of recorded pages; the ports of every address in
-    settings, manifest and proxy. An instance fed from files gets no port, and one whose requests the hub makes neither
-    ports nor TLS files.
+    lie in, since a pattern finds new ones; TLS files; the directories of recorded pages and of the account; the ports of
+    every address in settings, manifest and proxy. An instance fed from files gets no port, and one whose requests the hub
+    makes neither ports nor TLS files nor the account.
     """
     off = level == "networked-off"
     tls = () if off else (chosen.tls.ca, chosen.tls.cert, chosen.tls.key)
     patterns = [pattern for several in (chosen.files or {}).values() for pattern in several]
-    write = [str(record)] if record else []
+    write = [str(folder) for folder in (record, None if off else account) if folder]
     if environ.get("ISTHMUS_TESTING") == "1" and "ISTHMUS_FAULT_DIR" in environ:
         write.append(environ["ISTHMUS_FAULT_DIR"])
     return Reach(

@@ -156,7 +156,7 @@ class Session:
         self._moved()
         cursors = self._ingest.cursors(run.instance, run.stream)
         in_step = self._inventories is None or self._inventories.in_step(run.instance, run.stream)
-        worker.send(protocol.Run(stream=run.stream, cursors=cursors))
+        worker.send(protocol.Run(stream=run.stream, cursors=cursors, whole=not in_step))
         while True:
             self._drain(worker)
             frame = worker.receive(self._silence, lambda: self._drain(worker))

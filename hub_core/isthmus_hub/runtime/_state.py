@@ -55,11 +55,6 @@ class StateDirectory:
         return self.path / "store.sqlite"
 
     @property
-    def connectors(self) -> Path:
-        """Added connectors, each with its environment."""
-        return self.path / "connectors"
-
-    @property
     def vault(self) -> Path:
         """Encrypted secrets."""
         return self.path / "vault"
@@ -73,6 +68,11 @@ class StateDirectory:
     def delivery(self) -> Path:
         """Ledger of every platform, dead letters."""
         return self.path / "delivery.sqlite"
+
+    @property
+    def accounts(self) -> Path:
+        """What the workers know of each account at a vendor: its rate, how long the vendor wants no request."""
+        return self.path / "accounts"
 
     @property
     def origin(self) -> str:
