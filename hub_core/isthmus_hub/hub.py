@@ -59,7 +59,14 @@ class Hub(Parts, Explores, OperatesBus):
     # -- fetching ----------------------------------------------------------------------------------------------------
 
     def plan(self, instance: str, *, record: Path | None = None, one_pass: bool = False) -> Plan:
-        """How to run an instance; resolves its secrets now, so that a new value needs no restart."""
+        """How to run an instance; resolves its secrets now, so that a new value needs no restart.
+
+        Raises :class:`ConfigurationError` where its connector was added and is no longer what was added.
+        """
+        chosen = self.config.connectors.get(instance)
+        found = self.connectors.get(chosen.use) if chosen else None
+        if found is not None and found.site is not None:
+            self.added.verify(found.name)
         return plan(
             self.config,
             instance,

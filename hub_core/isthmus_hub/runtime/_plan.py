@@ -86,6 +86,19 @@ def required_level(config: Config, name: str) -> tuple[Level | None, str]:
     return None, ""
 
 
+def _wanted(required: Level | None, chosen_at: str, manifest: Manifest) -> Level:
+    """What the worker is to give up. Raises :class:`ConfigurationError` where its connector cannot."""
+    most: Level = manifest.isolation or LEVELS[-1]
+    if required is None:
+        return min(BEST, most, key=LEVELS.index)
+    if LEVELS.index(required) > LEVELS.index(most):
+        raise ConfigurationError(
+            f"{chosen_at}: isolation = {required!r} is required, but connector {manifest.name!r} works only up to {most!r}, "
+            "as its manifest says"
+        )
+    return required
+
+
 def plan(
     config: Config,
     name: str,
@@ -114,7 +127,7 @@ def plan(
     else:
         streams = tuple(stream.name for stream in manifest.streams if stream.default)
     required, chosen_at = required_level(config, name)
-    level: Level = required or BEST
+    level = _wanted(required, chosen_at, manifest)
     account = account_folder(accounts, chosen, manifest) if accounts else None
     return Plan(
         instance=name,
@@ -123,6 +136,9 @@ def plan(
         streams=streams,
         source_id=config.source_id(name),
         absence_floor=chosen.absence_floor,
+        python=found.python or Path(sys.executable),
+        path=(found.site,) if found.site else (),
+        bare=found.site is not None,
         reach=reach_of(chosen, manifest, _home(found), record, os.environ, level, account),
         required=required or LEVELS[0],
         chosen_at=chosen_at,

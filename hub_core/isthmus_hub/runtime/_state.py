@@ -55,6 +55,11 @@ class StateDirectory:
         return self.path / "store.sqlite"
 
     @property
+    def connectors(self) -> Path:
+        """Added connectors, each with its environment."""
+        return self.path / "connectors"
+
+    @property
     def vault(self) -> Path:
         """Encrypted secrets."""
         return self.path / "vault"
