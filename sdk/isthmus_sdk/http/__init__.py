@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from isthmus_sdk.http._paging import Pager, PageRequest, Reply
     from isthmus_sdk.http._policy import Limits, Rate, Retry, Tls
     from isthmus_sdk.http._signatures import HmacSignature, NonceDigest, Signed
+    from isthmus_sdk.http._sigv4 import AwsSignature
 
 _HOME = {
     "_auth": ("ApiKey", "Auth", "Basic", "Bearer", "Flow", "NoAuth", "OAuth2ClientCredentials", "TokenAuth"),
@@ -34,6 +35,7 @@ _HOME = {
     "_pages": ("pages",),
     "_paging": ("PageRequest", "Pager", "Reply"),
     "_policy": ("Limits", "Rate", "Retry", "Tls"),
+    "_sigv4": ("AwsSignature",),
     "_signatures": ("HmacSignature", "NonceDigest", "Signed"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
@@ -55,6 +57,7 @@ def __dir__() -> list[str]:
 __all__ = [
     "ApiKey",
     "Auth",
+    "AwsSignature",
     "Basic",
     "Bearer",
     "Cursor",

@@ -15,7 +15,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Generator, Iterable, Mapping
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
 
 from isthmus_sdk.errors import AuthenticationError, ConfigurationError, SourceError
@@ -34,6 +34,13 @@ class Auth:
 
     origins: tuple[Url, ...] | None = None
     logins: tuple[Url, ...] = ()
+    made_with: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+    """What the kind was made with, so that a connector without secrets can describe it to its hub."""
+
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        made = super().__new__(cls)
+        made.made_with = args, options
+        return made
 
     def flow(self, request: Request) -> Flow:
         """Yield ``request`` with the proof added; look at the reply and yield again (a login, the request once more)
@@ -66,14 +73,16 @@ class _FixedHeaders(Auth):
 
 
 class Basic(_FixedHeaders):
-    """User name and password (RFC 7617, UTF-8)."""
+    """User name and password (RFC 7617, UTF-8); ``more`` holds headers that the vendor demands beside them, such as
+    ``X-Requested-With``.
+    """
 
-    def __init__(self, user: str, password: Any, *, origins: Iterable[str] | None = None) -> None:
-        user, password = reveal(user), reveal(password)
-        if ":" in user:
-            raise ConfigurationError("a user name for Basic authentication must not contain a colon")
-        token = base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
-        super().__init__({"Authorization": f"Basic {token}"}, origins)
+    def __init__(
+        self, user: str, password: Any, *, more: Mapping[str, str] | None = None, origins: Iterable[str] | None = None
+    ) -> None:
+        password = reveal(password)
+        token = basic_token(user, password)
+        super().__init__({"Authorization": f"Basic {token}", **(more or {})}, origins)
         self._password, self._token = password, token
 
     def secrets(self) -> Iterable[str]:
@@ -182,9 +191,9 @@ class OAuth2ClientCredentials(TokenAuth):
     def login(self) -> Request:
         form = {name: value for name, value in self._form.items() if value is not None}
         headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
-        if self._basic:
-            pair = urlencode({"": self._client_id})[1:] + ":" + urlencode({"": self._client_secret})[1:]
-            headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode("ascii")
+        if self._basic:  # both are form-encoded first: RFC 6749 section 2.3.1
+            pair = (urlencode({"": text})[1:] for text in (self._client_id, self._client_secret))
+            headers["Authorization"] = f"Basic {basic_token(*pair)}"
         else:
             form |= {"client_id": self._client_id, "client_secret": self._client_secret}
         return Request("POST", self._login_url, Headers(headers), urlencode(form).encode("ascii"), login=True)
@@ -212,6 +221,14 @@ def _lifetime(value: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return max(seconds, 0.0) if seconds == seconds and seconds != float("inf") else None
+
+
+def basic_token(user: str, password: str) -> str:
+    """What stands behind the word ``Basic``."""
+    user = reveal(user)
+    if ":" in user:
+        raise ConfigurationError("a user name for Basic authentication must not contain a colon")
+    return base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
 
 
 def reveal(value: Any) -> str:

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from isthmus_sdk.errors import AuthenticationError, SourceError
-from isthmus_sdk.http._auth import TokenAuth, reveal
+from isthmus_sdk.http._auth import TokenAuth, basic_token, reveal
 from isthmus_sdk.http._message import Headers, Request, Response
 
 _IN_THE_FUTURE: Final = 1_000_000_000
@@ -31,13 +31,18 @@ class Login(TokenAuth):
     tells its end: seconds from now, an epoch in seconds or milliseconds, or an ISO 8601 time; without it ``lifetime``
     seconds are assumed, and without that the token is used until it is refused. The token travels in ``header`` behind
     ``scheme`` (empty at Armis and Claroty CTD).
+
+    ``basic``, a user name and a password, goes along with the login (Wazuh); ``credentials`` may then be empty. ``over``
+    tells from a reply that the token or session has ended, for vendors that do not say so by a 401.
     """
 
     def __init__(
         self,
         login_url: str,
-        credentials: Mapping[str, Any],
+        credentials: Mapping[str, Any] | None = None,
         *,
+        basic: tuple[str, Any] | None = None,
+        over: Callable[[Response], bool] = lambda reply: False,
         token: str = "token",  # noqa: S107 - the name of a field
         expires: str | None = None,
         lifetime: float | None = None,
@@ -47,7 +52,12 @@ class Login(TokenAuth):
         origins: Iterable[str] | None = None,
     ) -> None:
         super().__init__(login_url, origins)
+        credentials = credentials or {}
         self._secrets = tuple(reveal(value) for value in credentials.values() if hasattr(value, "get_secret_value"))
+        self._basic = None if basic is None else basic_token(basic[0], reveal(basic[1]))
+        if basic is not None and self._basic is not None:
+            self._secrets += (reveal(basic[1]), self._basic)
+        self._over = over
         self._credentials = {
             name: reveal(value) if hasattr(value, "get_secret_value") else value for name, value in credentials.items()
         }
@@ -60,7 +70,12 @@ class Login(TokenAuth):
         else:
             kind, body = "application/json", msgspec.json.encode(self._credentials)
         headers = {"Accept": "application/json", "Content-Type": kind}
+        if self._basic is not None:
+            headers["Authorization"] = f"Basic {self._basic}"
         return Request("POST", self._login_url, Headers(headers), body, login=True)
+
+    def refused(self, reply: Response) -> bool:
+        return super().refused(reply) or self._over(reply)
 
     def granted(self, reply: Response) -> tuple[str, float | None]:
         try:
@@ -96,7 +111,7 @@ class HeaderLogin(Login):
     def __init__(
         self,
         login_url: str,
-        credentials: Mapping[str, Any],
+        credentials: Mapping[str, Any] | None = None,
         *,
         token: str = "Authorization",  # noqa: S107 - the name of a header
         **options: Any,
@@ -112,26 +127,15 @@ class HeaderLogin(Login):
 class SessionCookie(Login):
     """A login whose reply sets a session cookie, which further requests carry; no other cookie is kept.
 
-    ``over`` tells from a reply that the session has ended, for appliances that answer with their login page and status
-    200 instead of a 401.
+    Appliances like to answer with their login page and status 200 once a session has ended: ``over`` tells it from the reply.
     """
 
     def __init__(
-        self,
-        login_url: str,
-        credentials: Mapping[str, Any],
-        *,
-        cookie: str,
-        over: Callable[[Response], bool] = lambda reply: False,
-        **options: Any,
+        self, login_url: str, credentials: Mapping[str, Any] | None = None, *, cookie: str, **options: Any
     ) -> None:
         super().__init__(login_url, credentials, token=cookie, **options)
-        self._over = over
         # Set-Cookie fields arrive joined with commas, and their dates hold commas too: only the value's place is sure.
         self._value = re.compile(rf"(?:^|,\s*){re.escape(cookie)}=\"?([^;,\"\s]+)")
-
-    def refused(self, reply: Response) -> bool:
-        return super().refused(reply) or self._over(reply)
 
     def granted(self, reply: Response) -> tuple[str, float | None]:
         found = self._value.findall(reply.headers.get("set-cookie", ""))

@@ -156,6 +156,11 @@ class Keyset:
         following = {"last": list(last)}
         if following != position:
             return following
+        if any(key != last for key in keys_backwards(reply.records, names)):
+            raise PagingLoop(
+                f"the page ends where the one before it did and holds more than that border: the vendor does not filter or "
+                f"does not sort by {' and '.join(names)}"
+            )
         if limit is not None and len(reply.records) < limit:
             return None  # only the border came again
         raise PagingLoop(

@@ -293,14 +293,12 @@ class Wire:
 
 def _httpx_request(request: Request, clock: Clock) -> httpx.Request:
     origin = request.url.origin
-    host = f"[{origin.host}]" if ":" in origin.host else origin.host
-    authority = host if str(origin).endswith(host) else f"{host}:{origin.port}"
     target = request.url.target.encode("ascii")
     return httpx.Request(
         request.method,
         # Built from the parts that were checked, so that no second parser can read another host out of the text.
         httpx.URL(scheme=origin.scheme, host=origin.host, port=origin.port, raw_path=target),
-        headers=[("Host", authority), *request.headers.pairs()],
+        headers=[("Host", origin.authority), *request.headers.pairs()],
         content=request.content,
         extensions={
             "target": target,

@@ -18,6 +18,7 @@ def test_the_public_names_are_these() -> None:
     assert sorted(face.__all__) == [
         "ApiKey",
         "Auth",
+        "AwsSignature",
         "Basic",
         "Bearer",
         "Cursor",
