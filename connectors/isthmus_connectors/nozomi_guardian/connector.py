@@ -182,5 +182,5 @@ def _first_activity(record: bytes) -> int | None:
 
     try:
         return int(msgspec.json.decode(record, type=dict[str, Any])["first_activity_time"])
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError, RecursionError):
         return None
