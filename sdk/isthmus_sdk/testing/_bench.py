@@ -27,6 +27,7 @@ from isthmus_sdk.settings import configure, is_secret
 from isthmus_sdk.testing._asking import ByHand, asked
 from isthmus_sdk.testing._case import Case
 from isthmus_sdk.testing._material import Copies
+from isthmus_sdk.testing._material import Path as Place
 from isthmus_sdk.testing._server import Exchange, LoopbackServer
 from isthmus_sdk.testing._vendor import Table, Vendor
 from isthmus_sdk.testing._watch import Watch
@@ -113,7 +114,7 @@ class Bench:
 
     def __enter__(self) -> Self:
         self.folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="isthmus-kit-")))
-        self.server = self._open.enter_context(LoopbackServer(lambda exchange: self.vendor.serve(exchange)))
+        self.server = self._open.enter_context(LoopbackServer(self._serve))
         self.other = self._open.enter_context(LoopbackServer(self._strange))
         self._open.enter_context(self.watch)
         return self
@@ -324,10 +325,12 @@ class Bench:
         instance = Instance(
             hub="kit", name="kit", settings=self.settings, make_builder=self.make_builder, connect=lambda: http
         )
+        self.vendor.checking = True
         with self._listening():
             try:
                 return check_instance(self.connector, instance)
             finally:
+                self.vendor.checking = False
                 http.close()
 
     def clean(self, stream: str) -> Ran:
@@ -369,7 +372,8 @@ class Bench:
         copies = Copies(stream, good, lambda raw: self._accepts(stream, raw), author.cursor_fields)
         first = asked(stream, self.settings)[0]
         envelope, items = self._envelope(stream, first.items)
-        return Table(stream, copies, envelope, items, since_inclusive=author.since == "inclusive")
+        places: list[Place] = [tuple(path.split(".")) for path in author.sorted_by]
+        return Table(stream, copies, envelope, items, since_inclusive=author.since == "inclusive", sorted_by=places)
 
     def _envelope(self, stream: Stream[Any, Any], items: str | None) -> tuple[Any, str]:
         """A recorded reply without its records, and where they belong in it."""
@@ -392,6 +396,9 @@ class Bench:
         mapper: PageMapper = self.kept.setdefault(key, self.mapper(stream))
         outcome = mapper.map(Page(records=[raw], observed_at=OBSERVED))
         return outcome.mapped == 1 and not outcome.quarantined
+
+    def _serve(self, exchange: Exchange) -> None:
+        self.vendor.serve(exchange)
 
     def _strange(self, exchange: Exchange) -> None:
         """Another origin: it answers nothing and remembers everything."""

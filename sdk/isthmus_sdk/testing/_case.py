@@ -34,6 +34,8 @@ class StreamCase(_Part):
     """Whether the vendor's filter gives what lies on its border, where the request itself does not say (``ge``, ``>``)."""
     cursor_fields: tuple[str, ...] = ()
     """Raw fields (dotted) that hold the value of the stream's cursor; default: those whose value equals it."""
+    sorted_by: tuple[str, ...] = ()
+    """Raw fields (dotted) by which the vendor sorts, where a pager of one's own relies on it."""
 
 
 class FixedReply(_Part):

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 def rules(level: Level = "gold") -> list[Rule]:
     """Every rule and fault up to a level, in the order in which they are looked at."""
-    from isthmus_sdk.testing import _mapped, _network
+    from isthmus_sdk.testing import _data_faults, _http_faults, _mapped, _network, _paging_faults
 
-    books = [_mapped.book, _network.book]
-    every = [rule for book in books for rule in book.rules]
+    every = [rule for book in (_mapped.book, _network.book) for rule in book.rules]
+    every += [fault.rule() for fault in (*_http_faults.FAULTS, *_paging_faults.FAULTS)]
+    every += [fault.rule() for fault in _data_faults.FAULTS]
     wanted = LEVELS[: LEVELS.index(level) + 1]
     return sorted((rule for rule in every if rule.level in wanted), key=lambda rule: LEVELS.index(rule.level))
 

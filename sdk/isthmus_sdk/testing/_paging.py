@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from isthmus_sdk.errors import IsthmusError
 from isthmus_sdk.testing._asking import Key, key_of, start_of
 from isthmus_sdk.testing._server import Answer
 
@@ -42,6 +41,8 @@ class Plan:
     begins: dict[Key, int] = field(default_factory=dict)
     """Index of the first record of the page that a request asks for."""
     first: Key | None = None
+    unfiltered: bool = True
+    """The walk of a first run, which asks for everything."""
 
     def __post_init__(self) -> None:
         pager = self.request.next
@@ -67,12 +68,31 @@ class Plan:
         body = joined if document is None else body.replace(msgspec.json.encode(_PLACE), joined, 1)
         return Answer(200, body, {"Content-Type": "application/json", **headers})
 
-    def _wants_whole_pages(self) -> bool:
+    def empty(self, number: int) -> Answer:
+        """A page without a record that leads to yet another one."""
+        document, headers = self._dressed(-self.size * (number + 2))
+        body = b"[]" if document is None else msgspec.json.encode(document).replace(msgspec.json.encode(_PLACE), b"[]")
+        return Answer(200, body, {"Content-Type": "application/json", **headers})
+
+    @property
+    def tells_the_next(self) -> bool:
+        """Whether each page says itself where the next one is."""
         from isthmus_sdk import http
+
+        return isinstance(self.request.next, http.Cursor | http.NextLink | http.LinkHeader)
+
+    @property
+    def counts(self) -> bool:
+        """Whether the connector counts records or pages itself."""
+        from isthmus_sdk import http
+
+        return isinstance(self.request.next, (http.PageNumber, http.Offset, *_class("ItemRange")))
+
+    def _wants_whole_pages(self) -> bool:
 
         pager = self.request.next
         whole = getattr(pager, "short_ends", False) or getattr(pager, "until", None)
-        return bool(whole) or isinstance(pager, getattr(http, "ItemRange", ()))
+        return bool(whole) or isinstance(pager, _class("ItemRange"))
 
     def _lay_out(self) -> None:
         from isthmus_sdk.http import Headers, Reply
@@ -96,7 +116,7 @@ class Plan:
             reply = Reply(document, records, Headers(headers), str(self.http.resolve(ask.url, ask.params)))
             try:
                 position = pager.after(position, reply, self.request.limit)
-            except IsthmusError:  # the pager refuses these records; the run itself will say so
+            except Exception:  # the pager cannot take these records; what a run makes of that is for the run to show
                 return
             if position is None:
                 return
@@ -114,7 +134,7 @@ class Plan:
         if isinstance(pager, http.Offset):
             offset = _at(values, pager.offset)
             return None if not isinstance(offset, int) else max(offset - pager.start, 0)
-        if isinstance(pager, getattr(http, "ItemRange", ())) and limit:
+        if isinstance(pager, _class("ItemRange")) and limit:
             return _range_begin(ask.headers.get(pager.header, ""))
         return None
 
@@ -155,9 +175,9 @@ class Plan:
             self._set(document, pager.path, None if last else self._link(following))
         elif isinstance(pager, http.LinkHeader) and not last:
             headers["Link"] = f'<{self._link(following)}>; rel="{pager.rel}"'
-        elif isinstance(pager, getattr(http, "Scroll", ())):
+        elif isinstance(pager, _class("Scroll")):
             self._set(document, pager.path, f"s{following}")
-        elif isinstance(pager, getattr(http, "ItemRange", ())):
+        elif isinstance(pager, _class("ItemRange")):
             headers["Content-Range"] = f"{pager.unit} {begin}-{max(min(following, total) - 1, begin)}/{total}"
         for name, value in (("total", total), ("pages", -(-total // max(self.size, 1)))):
             if isinstance(path := getattr(pager, name, None), str):
@@ -175,6 +195,12 @@ class Plan:
     def _link(self, begin: int) -> str:
         start = start_of(self.request)
         return str(self.http.resolve(start.url, {**start.params, TOKEN: str(begin)}))
+
+
+def _class(name: str) -> tuple[type, ...]:
+    from isthmus_sdk import http
+
+    return (getattr(http, name),) if name in http.__all__ else ()
 
 
 def place(document: Any, path: str, value: Any) -> None:

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from isthmus_sdk.http import Http, SessionCookie, TokenAuth
+from isthmus_sdk.http import Http, Keyset, SessionCookie, TokenAuth
 from isthmus_sdk.marks import Mark
 from isthmus_sdk.testing._asking import Border, ByHand, Key, asked, border_in, canonical
 from isthmus_sdk.testing._case import FixedReply
+from isthmus_sdk.testing._material import Path, found
 from isthmus_sdk.testing._paging import Plan, place
 from isthmus_sdk.testing._server import Answer, Exchange
 
@@ -37,6 +38,31 @@ class Table:
     items: str
     records: list[bytes] = field(default_factory=list)
     since_inclusive: bool = True
+    sorted_by: Sequence[Path] = ()
+    """Places by whose values the vendor sorts, whatever the order in which it holds its records."""
+
+    def in_order(self, records: Sequence[bytes], pager: Any) -> list[bytes]:
+        """Records as the vendor lists them."""
+        keys = [pager.key] if isinstance(key := getattr(pager, "key", None), str) else list(key or ())
+        places = list(self.sorted_by) or ([tuple(key.split(".")) for key in keys] if isinstance(pager, Keyset) else [])
+        if not places:
+            return list(records)
+
+        def rank(raw: bytes) -> list[tuple[bool, bool, Any]]:
+            try:
+                document = msgspec.json.decode(raw)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                document = None
+            values = [found(document, place) for place in places]
+            # Numbers before texts before what is neither, so that odd records can be sorted too.
+            return [
+                (not isinstance(value, int | float | str), isinstance(value, str), value)
+                if isinstance(value, int | float | str)
+                else (True, True, "")
+                for value in values
+            ]
+
+        return sorted(records, key=rank)
 
 
 @dataclass(slots=True)
@@ -73,6 +99,12 @@ class Vendor:
         self.pages = 0
         """Pages asked for since the fault was set."""
         self.twist: Twist | None = None
+        self.twists_all = False
+        """Requests for positions that no page led to are the fault's too."""
+        self.running = ""
+        """The stream whose run is under way."""
+        self.checking = False
+        """The requests are those of the connector's own check."""
         self.refusing = False
         """Every sign-in and every credential is refused."""
         self.plans: list[Plan] = []
@@ -94,7 +126,7 @@ class Vendor:
 
     def fault(self, twist: Twist | None) -> None:
         """Put a fault in the way, or take it out."""
-        self.twist, self.pages = twist, 0
+        self.twist, self.pages, self.twists_all = twist, 0, False
 
     def hold(self, stream: str, records: Sequence[bytes]) -> None:
         """Replace what the vendor has."""
@@ -102,42 +134,39 @@ class Vendor:
 
     def announce(self, stream: str, marks: Sequence[Mark | None]) -> None:
         """A run may begin at these marks: lay out the walks. Raises ``ByHand``."""
+        self.running = stream
         table = self.tables[stream]
         plain = asked(table.stream, self.settings)
         self.plans = [plan for plan in self.plans if plan.stream != stream]
-        bases = {number: self._plan(table, number, request, table.records) for number, request in enumerate(plain)}
-        self.plans += bases.values()
+        self.plans += [self._plan(table, number, request, table.records) for number, request in enumerate(plain)]
         for mark in marks:
-            if mark is None:
-                continue
-            for number, request in enumerate(asked(table.stream, self.settings, mark)):
-                base = bases.get(number)
-                probe = self._plan(table, number, request, [])
-                border = None
-                if base is not None and base.first is not None and probe.first is not None:
-                    border = border_in(
-                        base.first,
-                        probe.first,
-                        like=mark,
-                        unit=table.stream.cursor_unit,
-                        inclusive=table.since_inclusive,
-                    )
-                held = [raw for raw in table.records if _beyond(table, raw, border)]
-                self.plans.insert(0, self._plan(table, number, request, held))
+            if mark is not None:
+                self._walks_from(table, mark)
+
+    def _walks_from(self, table: Table, mark: Mark) -> None:
+        """Lay out the walks of a run that begins at a mark, with the records that the vendor's filter gives."""
+        bases = {plan.call: plan for plan in self.plans if plan.stream == table.stream.name and plan.unfiltered}
+        for number, request in enumerate(asked(table.stream, self.settings, mark)):
+            base = bases.get(number)
+            probe = self._plan(table, number, request, [])
+            border = None
+            if base is not None and base.first is not None and probe.first is not None:
+                border = border_in(
+                    base.first, probe.first, like=mark, unit=table.stream.cursor_unit, inclusive=table.since_inclusive
+                )
+            held = [raw for raw in table.records if _beyond(table, raw, border)]
+            made = self._plan(table, number, request, held)
+            made.unfiltered = False
+            self.plans.insert(0, made)
 
     def _plan(self, table: Table, call: int, request: Any, records: Sequence[bytes]) -> Plan:
-        mine = list(records) if call == 0 else []  # recorded pages belong to the first call of a stream
+        mine = (
+            table.in_order(records, request.next) if call == 0 else []
+        )  # recorded pages belong to the first call of a stream
         return Plan(table.stream.name, call, request, self.http, table.envelope, table.items, mine, PAGE)
 
     def serve(self, exchange: Exchange) -> None:
         """Answer one request."""
-        key: Key = (
-            exchange.method,
-            exchange.path,
-            tuple(sorted(exchange.query)),
-            canonical(exchange.body),
-            exchange.headers.get("range", ""),
-        )
         login = self._login(exchange)
         if login is not None:
             self._note(exchange, login.status, login=True)
@@ -147,7 +176,9 @@ class Vendor:
             self._note(exchange, 401)
             exchange.reply(Answer(401, b'{"error":"the credential is not accepted"}'))
             return
-        answer = next((found for plan in self.plans if (found := plan.answer(key)) is not None), None)
+        answer = self.honest(exchange)
+        if answer is None and self.twists_all and self.plan_at(exchange) is not None:
+            answer = Answer()
         if answer is None:
             self._beside(exchange)
             return
@@ -162,6 +193,39 @@ class Vendor:
             answer = twisted
         exchange.reply(answer)
 
+    def honest(self, exchange: Exchange) -> Answer | None:
+        """The page that a request asks for; ``None`` where it asks for none."""
+        key: Key = (
+            exchange.method,
+            exchange.path,
+            tuple(sorted(exchange.query)),
+            canonical(exchange.body),
+            exchange.headers.get("range", ""),
+        )
+        answer = next((found for plan in self.plans if (found := plan.answer(key)) is not None), None)
+        return answer if answer is not None or self.twists_all else self._from_another_mark(exchange, key)
+
+    def _from_another_mark(self, exchange: Exchange, key: Key) -> Answer | None:
+        """A walk that starts anew in the middle of a run begins at the mark of a record that was just read."""
+        near = self.plan_at(exchange)
+        if near is None or self.tables[near.stream].stream.cursor is None:
+            return None
+        table = self.tables[near.stream]
+        marks = {mark for raw in table.records if (mark := table.copies.mark(raw)) is not None}
+        known = len(self.plans)
+        for mark in marks:
+            self._walks_from(table, mark)
+            for plan in self.plans[: len(self.plans) - known]:
+                if (answer := plan.answer(key)) is not None:
+                    return answer
+            del self.plans[: len(self.plans) - known]
+        return None
+
+    def plan_at(self, exchange: Exchange) -> Plan | None:
+        """The walk whose endpoint a request goes to; of several at one path, one of the stream that runs."""
+        near = [plan for plan in self.plans if plan.first is not None and plan.first[1] == exchange.path]
+        return next((plan for plan in near if plan.stream == self.running), near[0] if near else None)
+
     def _beside(self, exchange: Exchange) -> None:
         """A request that asks for no page of a stream."""
         fixed = next(
@@ -172,10 +236,13 @@ class Vendor:
             self._note(exchange, fixed.status)
             exchange.reply(Answer(fixed.status, body, {"Content-Type": "application/json", **fixed.headers}))
             return
-        near = next((plan for plan in self.plans if plan.first is not None and plan.first[1] == exchange.path), None)
-        if near is not None:  # the same endpoint with other parameters, as a check asks
+        near = self.plan_at(exchange)
+        if near is not None:
+            # A check asks a stream's endpoint in a way of its own; in a run it is a position beyond the end.
             self._note(exchange, 200)
-            exchange.reply(near.page(0, near.records[:1]))
+            if not self.checking:
+                self.strays.append(f"{exchange.method} {exchange.target[:200]}, where no page led to")
+            exchange.reply(near.page(len(near.records), near.records[:1] if self.checking else []))
             return
         self._note(exchange, 404)
         self.strays.append(f"{exchange.method} {exchange.path}")
