@@ -12,6 +12,8 @@ Order of events::
     hub:    run / check                      several streams may run at a time
     worker: quarantine*, block, log*, metric*, state*        the quarantine frames of a page come before its block
     hub:    ack(block_id)                    once the block is durable; a duplicate is acknowledged too
+    worker: connect, request*                at level `networked-off` only: what the hub is to fetch
+    hub:    response*                        in parts of at most a mebibyte
     worker: error?, done                     every run ends with exactly one ``done``, an ``error`` of that stream before it
                                              where it failed; ``done`` follows the ack of the run's last block
     hub:    cancel                           running streams stop at once (their ``done`` has ``complete = false``)
@@ -154,7 +156,67 @@ class Error(Frame, tag="error"):
     """Seconds to wait that the vendor asked for."""
 
 
+class Connect(Frame, tag="connect"):
+    """At level `networked-off`: what the client of this connector is, as data. Answered by a `response` with id 0."""
+
+    base_url: str
+    origins: list[str]
+    auth: dict[str, Any]
+    """See `isthmus_sdk.http._broker_auth`; stand-ins where the secrets are."""
+    rate: dict[str, Any] | None = None
+    limits: dict[str, Any] = msgspec.field(default_factory=dict)
+    retry: dict[str, Any] = msgspec.field(default_factory=dict)
+    user_agent: str = ""
+
+
+class Ask(Frame, tag="request"):
+    """At level `networked-off`: a request that the hub is to make. It adds the credential."""
+
+    id: int
+    """From 1 on, chosen by the worker; parts of the answer carry it."""
+    method: str
+    url: str
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    content: bytes | None = None
+    idempotent: bool | None = None
+    seconds: float | None = None
+    """For all tries together; ``None``: as the limits say."""
+    with_credentials: bool = True
+    accept: list[int] = msgspec.field(default_factory=list)
+
+
 # From the hub
+
+
+class Refused(msgspec.Struct, kw_only=True):
+    """An error in place of an answer."""
+
+    kind: str
+    message: str
+    not_before: float | None = None
+
+
+class Reply(Frame, tag="response"):
+    """A part of the answer to a request; the last one has ``more = false``. Head fields are those of the last part."""
+
+    id: int
+    status: int = 0
+    url: str = ""
+    headers: list[tuple[str, str]] = msgspec.field(default_factory=list)
+    body: bytes = b""
+    more: bool = False
+    received_at: float = 0.0
+    error: Refused | None = None
+
+
+class Spooled(msgspec.Struct):
+    """What was received for one stream."""
+
+    directory: str
+    spool: str
+    """Id of the spool: positions of another one mean nothing here."""
+    until: int
+    """Offset up to which it is durable; the run reads no further."""
 
 
 class Configure(Frame, tag="configure"):
@@ -174,6 +236,8 @@ class Configure(Frame, tag="configure"):
     """``{"name", "when"}``, first match wins."""
     files: dict[str, list[str]] | None = None
     """Stream -> absolute globs; ``None``: over the network."""
+    spools: dict[str, Spooled] = msgspec.field(default_factory=dict)
+    """Streams that read what was received for them, whatever the others read."""
     settle: float = 10.0
     one_pass: bool = False
     snapshot: str = "none"
@@ -181,6 +245,8 @@ class Configure(Frame, tag="configure"):
     rate: dict[str, Any] | None = None
     account: str | None = None
     """Directory that all instances of one account at the vendor share."""
+    brokered: bool = False
+    """The hub makes the requests; ``secrets`` are stand-ins."""
 
 
 class Run(Frame, tag="run"):
@@ -213,8 +279,10 @@ class Drain(Frame, tag="drain"):
     """Stop after the page in hand, then exit."""
 
 
-WorkerFrame = Confined | Hello | BlockFrame | Quarantine | Log | Metric | StateFrame | Done | Checked | Error
-HubFrame = Configure | Run | Check | AckFrame | Cancel | Drain
+WorkerFrame = (
+    Confined | Hello | BlockFrame | Quarantine | Log | Metric | StateFrame | Done | Checked | Error | Connect | Ask
+)
+HubFrame = Configure | Run | Check | AckFrame | Cancel | Drain | Reply
 
 _encoder = msgspec.msgpack.Encoder()
 _worker_decoder: msgspec.msgpack.Decoder[WorkerFrame] = msgspec.msgpack.Decoder(WorkerFrame)
@@ -311,12 +379,14 @@ __all__ = [
     "VERSION",
     "WINDOW",
     "AckFrame",
+    "Ask",
     "BlockFrame",
     "Cancel",
     "Check",
     "Checked",
     "Configure",
     "Confined",
+    "Connect",
     "Done",
     "Drain",
     "Error",
@@ -327,6 +397,8 @@ __all__ = [
     "Log",
     "Metric",
     "Quarantine",
+    "Refused",
+    "Reply",
     "Run",
     "StateFrame",
     "WorkerFrame",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from isthmus_sdk.connector import Connector
     from isthmus_sdk.context import PagesRequest
     from isthmus_sdk.http import Http
+    from isthmus_sdk.http._broker import Channel
 
 
 class HttpTransport:
@@ -103,12 +104,13 @@ def connect(
     account: str | None = None,
     on_event: Callable[[Any], None] | None = None,
     cancel: Callable[[], bool] | None = None,
+    broker: Channel | None = None,
     **tried: Any,
 ) -> Http:
     """The HTTP client of one instance: base URL and auth of the connector, TLS, proxy and rate of the operator.
 
     The operator's rate can lower the connector's, never raise it; with ``account``, a directory, it holds for all clients
-    that are given the same one. ``tried`` are options of the client that a test puts
+    that are given the same one. ``broker``: the hub makes the requests, and has TLS, proxy and account. ``tried`` are options of the client that a test puts
     over the connector's own (``timer``, ``limits``, ``retry``); ``None`` leaves them as they are.
     """
     from isthmus_sdk import __version__
@@ -129,16 +131,18 @@ def connect(
             raise ConfigurationError(f"tls: {error}; known: pin, ca, cert, key") from None
     options |= {name: option for name, option in tried.items() if option is not None}
     options.setdefault("user_agent", f"isthmus-sdk/{__version__} ({instance or connector.package})")
-    return Http(
-        base_url=str(connector.base_url(settings)),
-        origins=[str(origin) for origin in (connector.origins(settings) if connector.origins else ())],
-        auth=connector.auth(settings) if connector.auth else None,
-        proxy=proxy,
-        account=None if account is None else Path(account),
-        on_event=on_event,
-        cancel=cancel,
-        **options,
-    )
+    options |= {
+        "base_url": str(connector.base_url(settings)),
+        "origins": [str(origin) for origin in (connector.origins(settings) if connector.origins else ())],
+        "auth": connector.auth(settings) if connector.auth else None,
+        "on_event": on_event,
+        "cancel": cancel,
+    }
+    if broker is not None:
+        from isthmus_sdk.http._broker import BrokeredHttp
+
+        return BrokeredHttp(broker, **options)
+    return Http(proxy=proxy, account=None if account is None else Path(account), **options)
 
 
 __all__ = ["FilesTransport", "HttpTransport", "connect"]

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from isthmus_sdk.connector import Connector
     from isthmus_sdk.engine import Rejected
     from isthmus_sdk.http import Event, Http
+    from isthmus_sdk.http._broker import Channel
     from isthmus_sdk.run import Instance, Place, Totals
 
 YOUNG = (20_000, 20, 100)
@@ -52,6 +53,8 @@ class Worker:
         self._instance: Instance | None = None
         self._configuration: protocol.Configure | None = None
         self._http: Http | None = None
+        self._channel: Channel | None = None
+        """To the hub, where that makes the requests."""
         self._http_lock = threading.Lock()
         self._cancelled = threading.Event()
         self._draining = threading.Event()
@@ -102,6 +105,8 @@ class Worker:
             self._cancelled.set()
         elif isinstance(frame, protocol.Drain):
             self._draining.set()
+        elif isinstance(frame, protocol.Reply) and self._channel is not None:
+            self._channel.answered(frame)
 
     def _configure(self, frame: protocol.Configure) -> None:
         """Take settings and secrets; an error frame says what is wrong with them."""
@@ -114,6 +119,10 @@ class Worker:
             return
         try:
             self._configuration = frame
+            if frame.brokered:
+                from isthmus_sdk.http._broker import Channel
+
+                self._channel = Channel(self.send)
             self._instance = self._make_instance(frame)
         except Exception as error:  # settings validators are connector code
             self._instance = None
@@ -136,6 +145,7 @@ class Worker:
             tlp=frame.tlp or self.connector.manifest.tlp,
             connect=self._connect if frame.files is None else None,
             files=frame.files,
+            spools=frame.spools,
             settle=frame.settle,
             one_pass=frame.one_pass,
             snapshot=frame.snapshot,
@@ -162,6 +172,7 @@ class Worker:
                     account=self._configuration.account,
                     on_event=self._http_event,
                     cancel=self._cancelled.is_set,
+                    broker=self._channel,
                 )
                 self._http.start_run()  # a worker lives for one run of its instance
             return self._http
@@ -333,7 +344,7 @@ def _listen(descriptor: int, worker: Worker, frames: queue.Queue[protocol.HubFra
                 os._exit(0)
             frame = protocol.decode_hub(body)
             worker.at_once(frame)
-            if not isinstance(frame, protocol.AckFrame):
+            if not isinstance(frame, protocol.AckFrame | protocol.Reply):
                 frames.put(frame)
     except ProtocolError as error:
         worker.report.fail(error)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from isthmus_hub.config import Config
+import msgspec
+
+from isthmus_hub.config import Config, ConnectorConfig
 from isthmus_hub.runtime._accounts import account_folder
+from isthmus_hub.runtime._broker import Brokered, allowed_places, stand_ins
 from isthmus_hub.runtime._process import AT_LARGE
 from isthmus_hub.runtime._reach import reach_of
 from isthmus_hub.secret_ref import SecretRef
@@ -19,6 +22,7 @@ from isthmus_sdk.errors import ConfigurationError, SecretError
 from isthmus_sdk.loader import Found
 from isthmus_sdk.manifest import Manifest
 
+OFF: Level = "networked-off"
 BEST: Level = "confined"
 """What is tried where nobody requires a level: the best that changes nothing for the connector."""
 
@@ -41,6 +45,8 @@ class Plan:
     """It imports from ``path`` alone, and no start-up file of an environment runs: for what third parties made."""
     reach: Reach = AT_LARGE
     """What the worker is confined to."""
+    brokered: Brokered | None = None
+    """What the hub keeps of an instance whose requests it makes."""
     required: Level = "process"
     """The least level at which the instance may run."""
     chosen_at: str = ""
@@ -129,7 +135,7 @@ def plan(
     required, chosen_at = required_level(config, name)
     level = _wanted(required, chosen_at, manifest)
     account = account_folder(accounts, chosen, manifest) if accounts else None
-    return Plan(
+    made = Plan(
         instance=name,
         connector=chosen.use,
         entry=found.value,
@@ -139,7 +145,7 @@ def plan(
         python=found.python or Path(sys.executable),
         path=(found.site,) if found.site else (),
         bare=found.site is not None,
-        reach=reach_of(chosen, manifest, _home(found), record, os.environ, level, account),
+        reach=reach_of(chosen, manifest, _home(found), record, os.environ, level, None if level == OFF else account),
         required=required or LEVELS[0],
         chosen_at=chosen_at,
         configure=protocol.Configure(
@@ -162,6 +168,28 @@ def plan(
             snapshot=chosen.snapshot,
             record_dir=str(record) if record else None,
         ),
+    )
+    return _without_secrets(made, chosen, manifest) if level == OFF else made
+
+
+def _without_secrets(made: Plan, chosen: ConnectorConfig, manifest: Manifest) -> Plan:
+    """The worker gets stand-ins; secrets, TLS, proxy and account stay with the hub, which makes the requests."""
+    configure = made.configure
+    mine = {"tls": None, "proxy": None, "rate": None, "account": None}
+    if configure.files is not None:
+        return replace(made, configure=msgspec.structs.replace(configure, secrets={}, **mine))
+    words = stand_ins(configure.secrets)
+    brokered = Brokered(
+        secrets={words[name]: secret for name, secret in configure.secrets.items()},
+        names={word: name for name, word in words.items()},
+        allowed=allowed_places(chosen, manifest),
+        tls=configure.tls,
+        proxy=configure.proxy,
+        rate=configure.rate,
+        account=Path(configure.account) if configure.account else None,
+    )
+    return replace(
+        made, brokered=brokered, configure=msgspec.structs.replace(configure, secrets=words, brokered=True, **mine)
     )
 
 

@@ -14,7 +14,7 @@ from isthmus_hub.runtime._plan import Plan
 from isthmus_hub.runtime._process import KEPT, heard, launch_line
 from isthmus_hub.runtime._reports import Failure
 from isthmus_hub.runtime._session import require
-from isthmus_sdk.errors import IsthmusError
+from isthmus_sdk.errors import ConfigurationError, IsthmusError
 
 SECONDS = 120.0
 
@@ -22,6 +22,11 @@ SECONDS = 120.0
 def preview(plan: Plan, stream: str, limit: int) -> list[dict[str, Any]]:
     """The first ``limit`` raw records of a stream with their objects. Raises what the connector or its vendor reported."""
     configure = plan.configure
+    if plan.brokered is not None:
+        raise ConfigurationError(
+            f"{plan.instance}: at isolation networked-off there is no preview over the network; run it over recorded pages "
+            "(`isthmus map`), or preview it at isolation confined"
+        )
     request = {
         "entry": plan.entry,
         "stream": stream,

@@ -29,6 +29,8 @@ AT_LARGE = Reach(level="process")
 """A worker that gives up nothing but its way out of its process group."""
 LINE_LIMIT = 4096
 LINES_A_SECOND = 50
+DEAF_SECONDS = 60.0
+"""How long a worker may leave what it was sent unread."""
 LOOK_SECONDS = 0.5
 """How often somebody who waits for a worker looks whether the hub is to stop."""
 _HEAD = 4
@@ -153,7 +155,9 @@ class WorkerProcess:
         self.bounded = bounds.hold(self._process.pid)
         """Whether the kernel holds the worker to its bounds."""
         self._buffer = bytearray()
-        self._writer = protocol.FrameWriter(self._write)
+        os.set_blocking(self._write, False)
+        self._sending = threading.Lock()
+        self._over = False
         self._printers = [
             threading.Thread(target=_relay_lines, args=(stream, level, say), daemon=True)
             for stream, level in ((self._process.stdout, "info"), (self._process.stderr, "warning"))
@@ -167,11 +171,25 @@ class WorkerProcess:
         return self._process.pid
 
     def send(self, frame: protocol.HubFrame) -> None:
-        """Send one frame. Raises :class:`WorkerGone` when nobody reads any more."""
-        try:
-            self._writer.write(frame)
-        except OSError:
-            raise WorkerGone(self._ending()) from None
+        """Send one frame. Raises :class:`WorkerGone` when nobody reads any more, :class:`WorkerSilent` for one that does
+        not read for :data:`DEAF_SECONDS`.
+        """
+        view = memoryview(protocol.encode(frame))
+        with self._sending:
+            deadline = time.monotonic() + DEAF_SECONDS
+            while view:
+                if self._over:
+                    raise WorkerGone("the worker was stopped")
+                try:
+                    view = view[os.write(self._write, view) :]
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise WorkerSilent(
+                            f"the worker read nothing for {DEAF_SECONDS:.0f} s and was stopped"
+                        ) from None
+                    select.select([], [self._write], [], LOOK_SECONDS)
+                except OSError:
+                    raise WorkerGone(self._ending()) from None
 
     def receive(self, timeout: float, waiting: Callable[[], None] = lambda: None) -> protocol.WorkerFrame:
         """Next frame. Raises :class:`WorkerGone`, :class:`WorkerSilent` after ``timeout`` seconds, or ``ProtocolError``.
@@ -208,8 +226,10 @@ class WorkerProcess:
 
     def stop(self, grace: float = 5.0) -> None:
         """End the worker and everything it started: closed pipe, SIGTERM, SIGKILL to the group. Safe to call twice."""
-        _close(self._write)
-        self._write = -1
+        self._over = True
+        with self._sending:  # nobody writes to a descriptor that may be somebody else's by then
+            _close(self._write)
+            self._write = -1
         if not self._waited(grace):
             self._signal(signal.SIGTERM)
             self._waited(1.0)

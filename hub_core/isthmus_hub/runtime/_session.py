@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from isthmus_hub.bus import Ack
+from isthmus_hub.runtime._broker import Broker
 from isthmus_hub.runtime._inventories import Inventories
 from isthmus_hub.runtime._plan import Plan
 from isthmus_hub.runtime._process import WorkerProcess, WorkerSilent
@@ -81,6 +82,7 @@ class Session:
         self._asides = 0
         self._progress_at = time.monotonic()
         self._start = start
+        self._broker: Broker | None = None
         self._drained_by: float | None = None
 
     def run(self, streams: Sequence[str] | None = None) -> list[StreamRun]:
@@ -105,8 +107,7 @@ class Session:
         except OSError as error:
             self._blame(runs, Failure("OSError", "fault", f"the worker could not be started: {error}"))
         finally:
-            if worker is not None:
-                worker.stop()
+            self._close(worker)
         return runs
 
     def check(self) -> list[str]:
@@ -115,13 +116,19 @@ class Session:
         try:
             worker.send(protocol.Check())
             while True:
-                frame = worker.receive(self._silence)
+                frame = self._next(worker)
                 if isinstance(frame, protocol.Checked):
                     return list(frame.findings)
                 if isinstance(frame, protocol.Error):
                     raise _failure(frame).as_error()
                 self._aside(frame)
         finally:
+            self._close(worker)
+
+    def _close(self, worker: WorkerProcess | None) -> None:
+        if self._broker is not None:
+            self._broker.close()
+        if worker is not None:
             worker.stop()
 
     def _open(self) -> WorkerProcess:
@@ -132,6 +139,8 @@ class Session:
         except BaseException:
             worker.stop()
             raise
+        if plan.brokered is not None:
+            self._broker = Broker(plan.instance, plan.brokered, worker.send, self._say)
         return worker
 
     def _greet(self, worker: WorkerProcess) -> None:
@@ -159,7 +168,7 @@ class Session:
         worker.send(protocol.Run(stream=run.stream, cursors=cursors, whole=not in_step))
         while True:
             self._drain(worker)
-            frame = worker.receive(self._silence, lambda: self._drain(worker))
+            frame = self._next(worker, lambda: self._drain(worker))
             match frame:
                 case protocol.BlockFrame():
                     self._moved()
@@ -179,6 +188,16 @@ class Session:
                     return
                 case _:
                     self._aside(frame)
+
+    def _next(self, worker: WorkerProcess, waiting: Callable[[], None] = lambda: None) -> protocol.WorkerFrame:
+        """The worker's next frame. One that waits for an answer of ours may be silent."""
+        while True:
+            try:
+                return worker.receive(self._silence, waiting)
+            except WorkerSilent:
+                stalled = time.monotonic() - self._progress_at > self._stall
+                if stalled or self._broker is None or not self._broker.busy:
+                    raise
 
     def _drain(self, worker: WorkerProcess) -> None:
         """Pass the wish to stop on, once. Raises :class:`Interrupted` where the worker does not follow in time."""
@@ -219,7 +238,9 @@ class Session:
             raise WorkerSilent(
                 f"{self._plan.instance}: the worker made no progress for {self._stall:.0f} s and was stopped"
             )
-        if isinstance(frame, protocol.Log):
+        if isinstance(frame, protocol.Connect | protocol.Ask) and self._broker is not None:
+            self._broker.take(frame)
+        elif isinstance(frame, protocol.Log):
             self._observer.log(self._plan.instance, frame.level, frame.event, {"stream": frame.stream, **frame.fields})
         elif not isinstance(frame, protocol.Metric | protocol.StateFrame):
             raise ProtocolError(f"{self._plan.instance}: the worker sent an unexpected {protocol.frame_type(frame)!r}")

@@ -6,6 +6,7 @@ needs the connector's own code: looking at a reply, and asking again where it br
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -23,6 +24,7 @@ from isthmus_sdk.http._policy import Limits, Rate, Retry
 from isthmus_sdk.http._retry import Again, retrying
 from isthmus_sdk.url import Url
 
+_log = logging.getLogger("isthmus.http")
 _LOOK_SECONDS = 0.5
 CONNECTION = 0
 """The id of the answer to `connect`."""
@@ -82,6 +84,10 @@ class BrokeredHttp(Http):
     def __init__(self, channel: Channel, **options: Any) -> None:
         super().__init__(transport=_NoNetwork(), **options)
         self._channel = channel
+        if self._retry.hint is not None:
+            _log.warning(
+                "retry.hint is code, which a hub never runs: the vendor's own way to ask for patience is not read"
+            )
         self._connected = threading.Lock(), [False]
         self._declared = protocol.Connect(
             base_url=str(self.base_url),

@@ -17,6 +17,8 @@ from isthmus_sdk.http._auth import Auth
 
 _SECRET: Final = "secret"  # noqa: S105 - a name
 _KINDS: Final = "isthmus_sdk.http"
+_BASES: Final = ("Auth", "TokenAuth", "Signed")
+"""Kinds that are nothing without code."""
 _DEEPEST = 6
 
 
@@ -25,8 +27,8 @@ def describe(auth: Auth) -> dict[str, Any]:
     kind = type(auth).__name__
     if _kind(kind) is not type(auth):
         raise ConfigurationError(
-            f"the auth {kind} is code of the connector's own, which its hub never runs: it cannot be brokered. Use one of "
-            "the kinds of isthmus_sdk.http, or run the instance at isolation confined"
+            f"the auth {kind} is made of code of the connector's own, which its hub never runs: it cannot be brokered. Use a "
+            "finished kind of isthmus_sdk.http, or run the instance at isolation confined"
         )
     args, options = auth.made_with
     return {
@@ -72,7 +74,7 @@ def _kind(name: str) -> type[Auth] | None:
     import isthmus_sdk.http as public
 
     found = getattr(public, name, None) if name in public.__all__ else None
-    return found if isinstance(found, type) and issubclass(found, Auth) and found is not Auth else None
+    return found if isinstance(found, type) and issubclass(found, Auth) and name not in _BASES else None
 
 
 def _plain(value: Any, place: str, depth: int = _DEEPEST) -> Any:
