@@ -2,8 +2,9 @@
 
 Any number of hubs on any number of hosts publish and read. A block is a message (see `_jetstream.message`), its place is
 decided by the publisher on top of the last message (`_jetstream.log`), reading is by position (`_jetstream.reading`), and
-groups, policies and dead letters are versioned facts beside it (`_jetstream.facts`). The server keeps no consumer for
-anybody, so a hub that is gone leaves nothing behind but its groups.
+groups, policies and dead letters are versioned facts beside it (`_jetstream.facts`). Who waits at the end of a stream is sent
+what is stored there (`_jetstream.feed`). The server keeps a consumer for as long as somebody waits and no position for anybody,
+so a hub that is gone leaves nothing behind but its groups.
 
 What an acknowledgement survives is the server's doing: see `_jetstream.durability`.
 """
@@ -20,6 +21,7 @@ from isthmus_hub.bus._groups import Change, GroupState
 from isthmus_hub.bus._jetstream.access import NatsAccess
 from isthmus_hub.bus._jetstream.durability import Durable
 from isthmus_hub.bus._jetstream.facts import Facts
+from isthmus_hub.bus._jetstream.feed import Feed
 from isthmus_hub.bus._jetstream.keeping import Keeping
 from isthmus_hub.bus._jetstream.link import STREAM_NOT_FOUND, Link, Refused
 from isthmus_hub.bus._jetstream.log import Log
@@ -51,11 +53,12 @@ _POLICY_SECONDS = 5.0
 class _Stream:
     """What this process has of one stream."""
 
-    __slots__ = ("asked", "keeping", "log", "reading")
+    __slots__ = ("asked", "feed", "keeping", "log", "reading")
 
     def __init__(self, log: Log) -> None:
         self.log = log
         self.reading = Reading(log)
+        self.feed = Feed(log, self.reading)
         self.keeping = Keeping(log, self.reading)
         self.asked = float("-inf")
         """When the server was last asked for the end of the stream; between, publishers tell it."""
@@ -103,7 +106,8 @@ class JetStreamBus(Bus):
             if offset > 1:
                 raise StreamCutShort(stream, offset, 0)
             return []
-        return self._link.call(there.reading.read(offset, max(limit_blocks, 1)))
+        limit = max(limit_blocks, 1)
+        return there.feed.take(offset, limit) or self._link.call(there.reading.read(offset, limit))
 
     def wait(self, stream: str, after_offset: int, timeout: float | None = None) -> bool:
         there = self._writable(stream)
@@ -111,7 +115,7 @@ class JetStreamBus(Bus):
         log, pause, asked = there.log, _POLL_FIRST, there.asked
         while log.newest <= after_offset:
             left = pause if deadline is None else min(pause, max(deadline - time.monotonic(), 0))
-            if not left or time.monotonic() - asked > _POLL_LAST:
+            if not left or time.monotonic() - max(asked, log.heard_at) > _POLL_LAST:
                 asked = there.asked = time.monotonic()
                 end = self._link.call(there.reading.end())
                 if end < after_offset:
@@ -120,6 +124,7 @@ class JetStreamBus(Bus):
                     return True
                 if not left:
                     return False
+            there.feed.want()
             with log.news:
                 log.news.wait_for(lambda: log.newest > after_offset or self._closed.is_set(), left)
             if self._closed.is_set():
@@ -204,7 +209,12 @@ class JetStreamBus(Bus):
 
     def retain(self, stream: str, *, max_age: float | None = None, max_bytes: int | None = None) -> Retained:
         there = self._existing(stream)
-        return Retained(0, 1) if there is None else self._link.call(there.keeping.retain(max_age, max_bytes))
+        if there is None:
+            return Retained(0, 1)
+        try:
+            return self._link.call(there.keeping.retain(max_age, max_bytes))
+        finally:
+            there.feed.forget()
 
     # -- state -------------------------------------------------------------------------------------------------------
 

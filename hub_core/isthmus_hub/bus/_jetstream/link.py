@@ -31,6 +31,7 @@ REQUEST_SECONDS: Final = 2.0
 """One try of a request; it is repeated until `PATIENCE_SECONDS` have passed."""
 PATIENCE_SECONDS: Final = 15.0
 _PAUSE = 0.05
+_ARRIVING_BYTES: Final = 512 * 1024 * 1024
 T = TypeVar("T")
 
 
@@ -45,6 +46,40 @@ class Refused(IsthmusError):
 STREAM_NOT_FOUND, MESSAGE_NOT_FOUND, STREAM_EXISTS, WRONG_SEQUENCE = 10059, 10037, 10058, (10071, 10164)
 NO_ROOM = (10077, 10047, 10023, 10122)
 """Maximum bytes or messages of the stream; storage or resources of the server or account."""
+
+
+class Arriving:
+    """The messages that answer one direct get."""
+
+    def __init__(self) -> None:
+        self._found: list[Message] = []
+        self._whole: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def take(self, reply: Msg) -> None:
+        """One more of them, or the status that ends them."""
+        if self._whole.done():
+            return
+        headers = dict(reply.headers or {})
+        if "Status" in headers and not reply.data:
+            try:
+                _check_status(headers)
+            except Exception as error:
+                self._whole.set_exception(error)
+            else:
+                self._whole.set_result(None)
+        else:
+            self._found.append(_message(reply))
+
+    async def all(self) -> list[Message]:
+        """When all have come. Raises ``TimeoutError`` where none came for a while."""
+        seen = -1
+        while not self._whole.done():
+            if seen == len(self._found):
+                raise TimeoutError
+            seen = len(self._found)
+            await asyncio.wait([self._whole], timeout=REQUEST_SECONDS)
+        self._whole.result()
+        return self._found
 
 
 class Link:
@@ -64,6 +99,11 @@ class Link:
         self._closed = False
         self._fault = ""
         self._refused = False
+        self.cut: set[Callable[[], None]] = set()
+        """Called on the loop when the connection is lost."""
+        self._inbox = ""
+        self._asked = 0
+        self._arriving: dict[str, Arriving] = {}
         try:
             self.nc: Client = self.call(self._connect(nats, _options(access)))
         except BaseException:
@@ -83,6 +123,7 @@ class Link:
                     reconnect_time_wait=RECONNECT_SECONDS,  # type: ignore[arg-type]
                     max_reconnect_attempts=2,
                     error_cb=self._note,
+                    disconnected_cb=self._lost,
                     pending_size=64 * 1024 * 1024,
                     **options,
                 ),
@@ -103,6 +144,10 @@ class Link:
         self._fault = _reason(error, "")
         self._refused = self._refused or _is_refusal(error)
 
+    async def _lost(self) -> None:
+        for tell in list(self.cut):
+            tell()
+
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run on the loop and wait for the result."""
         if self._closed:
@@ -115,6 +160,13 @@ class Link:
             if not self._closed:
                 raise
             raise StorageFault(f"{self.access.where}: the bus is closed") from None
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run on the loop and go on. What ``work`` raises is lost."""
+        try:
+            asyncio.run_coroutine_threadsafe(work, self._loop)
+        except RuntimeError:
+            work.close()  # the loop has ended
 
     async def request(self, subject: str, payload: object, *, patience: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """One question to the JetStream API that may be asked twice. Raises `Refused` or `StorageFault`."""
@@ -129,21 +181,40 @@ class Link:
 
         return await self.patiently(ask, patience)
 
-    async def gather(
-        self, subject: str, payload: object, count: int | None = None, *, once: bool = False
-    ) -> list[Message]:
-        """Messages that answer one request, until a status ends them (or ``count`` have come).
+    async def gather(self, subject: str, payload: object) -> list[Message]:
+        """Messages that answer one direct get, until a status ends them."""
 
-        ``once``: what was asked for is used up by asking, so it is not asked for again.
-        """
+        async def ask() -> list[Message]:
+            if not self._inbox:
+                inbox = self.nc.new_inbox()
+                await self.nc.subscribe(f"{inbox}.*", cb=self._gathered, pending_bytes_limit=_ARRIVING_BYTES)
+                self._inbox = inbox
+            self._asked += 1
+            inbox = f"{self._inbox}.{self._asked}"
+            arriving = self._arriving[inbox] = Arriving()
+            try:
+                await self.nc.publish(f"$JS.API.{subject}", msgspec.json.encode(payload), reply=inbox)
+                return await arriving.all()
+            finally:
+                del self._arriving[inbox]
+
+        return await self.patiently(ask)
+
+    async def _gathered(self, reply: Msg) -> None:
+        arriving = self._arriving.get(reply.subject)
+        if arriving is not None:
+            arriving.take(reply)
+
+    async def draw(self, subject: str, payload: object, count: int) -> list[Message]:
+        """Up to ``count`` messages of a consumer. They are used up by asking, so they are not asked for again."""
 
         async def ask() -> list[Message]:
             inbox = self.nc.new_inbox()
-            arrived = await self.nc.subscribe(inbox, pending_bytes_limit=512 * 1024 * 1024)
+            arrived = await self.nc.subscribe(inbox, pending_bytes_limit=_ARRIVING_BYTES)
             try:
                 await self.nc.publish(f"$JS.API.{subject}", msgspec.json.encode(payload), reply=inbox)
                 found: list[Message] = []
-                while count is None or len(found) < count:
+                while len(found) < count:
                     reply = await arrived.next_msg(timeout=REQUEST_SECONDS)
                     if "Status" in (reply.headers or {}) and not reply.data:
                         _check_status(dict(reply.headers or {}))
@@ -153,7 +224,7 @@ class Link:
             finally:
                 await arrived.unsubscribe()
 
-        return await self.patiently(ask, 0.0 if once else PATIENCE_SECONDS)
+        return await self.patiently(ask, 0.0)
 
     async def patiently(self, ask: Callable[[], Coroutine[Any, Any, T]], patience: float = PATIENCE_SECONDS) -> T:
         """Repeat ``ask`` until there is an answer. Raises `Refused` at once, `StorageFault` when the time is over."""

@@ -36,6 +36,7 @@ ACK_SECONDS: Final = 5.0
 """Without an answer for so long the outcome of a message is looked up."""
 HEADERS_AT_ONCE: Final = 2_000
 _PAUSE = 0.05
+_FED_SECONDS = 0.02
 
 
 class LostError(Exception):
@@ -82,6 +83,10 @@ class Log:
         self.news = threading.Condition()
         self.newest = 0
         """Largest offset this process has heard of."""
+        self.heard_at = float("-inf")
+        """When that was, in seconds of the monotonic clock."""
+        self.fed = False
+        """Whether new blocks come by themselves: then word of them waits a moment, so that they are there first."""
         self._subjects = f"{link.access.prefix}.{stream}"
         self.part_subject = f"{self._subjects}.part"
         self._tidings = f"{link.access.prefix}._news.{stream}"
@@ -274,7 +279,7 @@ class Log:
     # -- news ----------------------------------------------------------------------------------------------------
 
     async def _tell(self, last: int) -> None:
-        self.hear(last)
+        self._hear_soon(last)
         try:
             await self.link.nc.publish(self._tidings, str(last).encode())
         except Exception:  # noqa: S110 - whoever waits looks by himself now and then
@@ -282,13 +287,20 @@ class Log:
 
     async def _heard(self, message: Msg) -> None:
         if message.data.isdigit():
-            self.hear(int(message.data))
+            self._hear_soon(int(message.data))
+
+    def _hear_soon(self, last: int) -> None:
+        if self.fed:
+            asyncio.get_running_loop().call_later(_FED_SECONDS, self.hear, last)
+        else:
+            self.hear(last)
 
     def hear(self, last: int) -> None:
         """There are entries up to ``last``."""
         with self.news:
             if last > self.newest:
                 self.newest = last
+                self.heard_at = time.monotonic()
                 self.news.notify_all()
 
 
@@ -324,9 +336,7 @@ async def _consume(link: Link, name: str, start: dict[str, object], limit: int |
     try:
         while len(found) < wanted:
             batch = min(HEADERS_AT_ONCE, wanted - len(found))
-            more = await link.gather(
-                f"CONSUMER.MSG.NEXT.{name}.{consumer}", {"batch": batch, "no_wait": True}, batch, once=True
-            )
+            more = await link.draw(f"CONSUMER.MSG.NEXT.{name}.{consumer}", {"batch": batch, "no_wait": True}, batch)
             if not more:
                 break
             found += more

@@ -160,12 +160,13 @@ class Reading:
                     found.append(self._gap(expected, block.first - 1, reason))
                 found.append(cut(block, expected) if block.first < expected else block)
                 expected, size, reason = block.last + 1, size + length, ""
-                self._hint(expected, message.seq + 1)
+                self.hint(expected, message.seq + 1)
                 if len(found) >= limit or size >= _values.READ_BYTES:
                     break
         return found[:limit]
 
-    def _hint(self, offset: int, seq: int) -> None:
+    def hint(self, offset: int, seq: int) -> None:
+        """The block that holds ``offset`` is found from message ``seq`` on."""
         self._hints[offset] = seq
         if len(self._hints) > _HINTS:
             del self._hints[next(iter(self._hints))]
