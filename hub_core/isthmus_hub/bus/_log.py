@@ -22,6 +22,7 @@ from isthmus_hub._sqlite import (
     storage_errors,
 )
 from isthmus_hub.bus import _codec, _retention
+from isthmus_hub.bus._bell import Bell
 from isthmus_hub.bus._consumers import Consumers
 from isthmus_hub.bus._folding import STUCK, Folding
 from isthmus_hub.bus._groups import Change, GroupState
@@ -29,7 +30,7 @@ from isthmus_hub.bus._space import Space
 from isthmus_hub.bus._values import Ack, DeadLetter, Gap, PublishTimeout, Retained, Retention, StreamCutShort
 
 CHECKPOINT_PAGES = 1000
-_POLL_FIRST, _POLL_LAST, _SLOWER = 0.001, 0.1, 1.1
+_POLL_FIRST, _POLL_RUNG, _POLL_LAST, _SLOWER = 0.001, 0.005, 0.1, 1.1
 T = TypeVar("T")
 
 KIND = FileKind(
@@ -100,6 +101,7 @@ class Log:
         self._queue_lock = threading.Lock()
         self._queue: list[Pending] = []
         self._news = threading.Condition()
+        self._bell = Bell(path.parent, self.name, self._wake)
         self._gaps: dict[tuple[int, int], str] = {}
         self._folding = Folding(self.name, self._checkpoint_pages(), self._commit_lock, self._folder)
         self._folding.watch(self._writer)
@@ -153,6 +155,10 @@ class Log:
             item.ack = ack
         if self._folding.overdue:
             self._fold(apsw.SQLITE_CHECKPOINT_PASSIVE)
+        self._wake()
+        self._bell.ring()
+
+    def _wake(self) -> None:
         with self._news:
             self._news.notify_all()
 
@@ -231,9 +237,9 @@ class Log:
         return first, last, blocks, size
 
     def wait(self, after: int, timeout: float | None) -> bool:
-        """Woken at once by this process; other processes' blocks are noticed by polling, ever more slowly."""
+        """Woken at once by this process, and by others where they can ring; looks by itself too, ever more slowly."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        pause = _POLL_FIRST
+        pause = _POLL_RUNG if self._bell.listening else _POLL_FIRST
         while True:
             with self._news:
                 if (last := self.head()[1]) > after:
@@ -243,6 +249,7 @@ class Log:
                 left = pause if deadline is None else min(pause, deadline - time.monotonic())
                 if left <= 0:
                     return False
+                self._bell.listen()
                 self._news.wait(left)
             pause = min(pause * _SLOWER, _POLL_LAST)
 
@@ -374,6 +381,7 @@ class Log:
         """Fold the write-ahead log into the file and close it."""
         self._folding.close()
         with self._commit_lock:
+            self._bell.close()
             self._readers.close()
             self._positions.close()
             self._fold()
