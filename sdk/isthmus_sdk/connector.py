@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from isthmus_sdk.context import Context
     from isthmus_sdk.manifest import Manifest
     from isthmus_sdk.page import Page
+    from isthmus_sdk.push import Push
     from isthmus_sdk.stix import Builder
 
 S = TypeVar("S", bound=BaseModel)
@@ -94,6 +95,7 @@ class Stream(Generic[R, F]):
         contract: Contract,
         unwrap: Callable[[bytes], bytes] | None,
         version: int,
+        push: Push | None,
     ) -> None:
         if not _NAME.fullmatch(name):
             raise ManifestError(f"stream {name!r}: a name is lower-case letters, digits and _, starting with a letter")
@@ -103,6 +105,8 @@ class Stream(Generic[R, F]):
             raise ManifestError(f"stream {name}: cursor_unit {cursor_unit!r} is unknown; one of {', '.join(_UNITS)}")
         if snapshot and cursor:
             raise ManifestError(f"stream {name}: a snapshot reads everything each time, so it has no cursor={cursor!r}")
+        if snapshot and push is not None:
+            raise ManifestError(f"stream {name}: what is pushed is never a complete set, so a snapshot has no push=")
         if lookback and not cursor:
             raise ManifestError(f"stream {name}: lookback needs cursor=, the field it looks back from")
         self.connector = connector
@@ -120,6 +124,8 @@ class Stream(Generic[R, F]):
         self.contract: Contract = contract
         self.unwrap = unwrap
         self.version = version
+        self.push = push
+        """How the vendor may send the records instead."""
         self.description = (fn.__doc__ or "").strip().split("\n", 1)[0].strip()
         self.mapping: Mapping_[R] | None = None
         self.summary: Summary | None = None
@@ -240,6 +246,7 @@ class Connector(Generic[S]):
         unwrap: Callable[[bytes], bytes] | None = None,
         cursor_unit: CursorUnit = "auto",
         version: int = 1,
+        push: Push | None = None,
     ) -> _StreamDecorator[R]:
         """Declare a stream; the decorated function says which pages to read.
 
@@ -256,6 +263,8 @@ class Connector(Generic[S]):
         (``quarantine_record``) or end the run (``freeze``).
         ``unwrap``: takes the envelope off the raw bytes of one record.
         ``version``: raise it when the query changes in a way the model does not show; the stream then starts anew.
+        ``push``: the vendor can also send the records (:class:`isthmus_sdk.push.Syslog`, ``Webhook``); an operator who sets
+        up a receiver for the stream gets them in place of the pages that the function asks for.
         """
 
         def decorate(fn: F) -> Stream[R, F]:
@@ -277,6 +286,7 @@ class Connector(Generic[S]):
                 contract=contract,
                 unwrap=unwrap,
                 version=version,
+                push=push,
             )
             self.streams[name] = made
             return made

@@ -35,6 +35,7 @@
     name = "alerts"
     description = "Alerts of the tenant"
     default = true
+    push = { kind = "webhook", signature = { scheme = "hmac", header = "X-Acme-Signature" } }    # where the vendor can send
 
 ``isthmus-sdk manifest CONNECTOR --write`` generates ``settings``, ``secrets`` and ``stream`` from the code.
 """
@@ -51,6 +52,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from isthmus_sdk.errors import ManifestError
+from isthmus_sdk.push._declared import Push
 
 Kind = Literal["connector", "platform"]
 FILES: dict[str, Kind] = {"connector.toml": "connector", "platform.toml": "platform"}
@@ -67,6 +69,8 @@ class StreamEntry(_Part):
     name: str
     description: str = ""
     default: bool = True
+    push: Push | None = None
+    """How the vendor may send its records."""
 
 
 class SecretEntry(_Part):
@@ -145,6 +149,7 @@ class Manifest(_Part):
             "settings": self.settings_schema,
             "secrets": {name: entry.model_dump() for name, entry in self.secrets.items()},
             "streams": [stream.name for stream in self.streams],
+            "push": {stream.name: stream.push for stream in self.streams if stream.push is not None},
         }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isthmus_sdk.block import Block, block_id, parts
-from isthmus_sdk.context import Context, Position, Walk
+from isthmus_sdk.context import Context, Position, Transport, Walk
 from isthmus_sdk.cursor import Cursor, fingerprint
 from isthmus_sdk.engine import ALREADY_READ, MakeBuilder, Outcome, PageMapper, Rejected
 from isthmus_sdk.errors import ConfigurationError, CursorExpired, RecordError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from isthmus_sdk.connector import Stream
     from isthmus_sdk.http import Http
     from isthmus_sdk.page import Page
+    from isthmus_sdk.protocol import Spooled
 
 VANISHED = "vanished between the list and its details"
 """Why an id that was listed is ignored."""
@@ -43,6 +44,8 @@ class Instance:
     """Gives the HTTP client; ``None`` where files are read."""
     files: Mapping[str, Sequence[str]] | None = None
     """Stream -> absolute globs."""
+    spools: Mapping[str, Spooled] = field(default_factory=dict)
+    """Streams that read what was received for them."""
     settle: float = 10.0
     one_pass: bool = False
     snapshot: str = "none"
@@ -112,7 +115,8 @@ class StreamRun:
         self._whole = whole
         self._stopped = stopped
         self._log = log
-        self._files = instance.files is not None
+        self._spool = instance.spools.get(stream.name)
+        self._files = instance.files is not None or self._spool is not None
         self._fingerprint = fingerprint(stream, instance.settings, files=self._files)
         self._mapper = PageMapper(stream, instance.make_builder, tlp=instance.tlp, in_worker=instance.in_worker)
         self._cursors: dict[str, Cursor] = {}
@@ -162,6 +166,8 @@ class StreamRun:
 
     def _context(self) -> Context[Any]:
         instance, stream = self._instance, self.stream
+        if self._spool is not None:
+            return self._context_offline(self._received(self._spool))
         if instance.files is not None:
             transport = FilesTransport(
                 instance.files.get(stream.name, ()),
@@ -172,9 +178,7 @@ class StreamRun:
                 whole="" if self._snapshots is None else instance.snapshot,
                 notice=lambda text: self._log("info", text),
             )
-            return Context(
-                instance.settings, stream.name, transport=transport, files=True, items=stream.items, log=self._log
-            )
+            return self._context_offline(transport)
         assert instance.connect is not None
         cursor = self._cursor("")
         self.totals.resumed = cursor.position is not None
@@ -190,6 +194,23 @@ class StreamRun:
             items=stream.items,
             log=self._log,
         )
+
+    def _context_offline(self, transport: Transport) -> Context[Any]:
+        stream = self.stream
+        return Context(
+            self._instance.settings, stream.name, transport=transport, files=True, items=stream.items, log=self._log
+        )
+
+    def _received(self, spool: Spooled) -> Transport:
+        """What was received since the position of the newest stored block."""
+        from isthmus_sdk.push._transport import SpoolTransport
+
+        if self.stream.push is None:
+            raise ConfigurationError(
+                f"stream {self.stream.name}: declares no push=, so nothing can be received for it; regenerate the manifest"
+            )
+        position = self._positions().get("")
+        return SpoolTransport(Path(spool.directory), spool.spool, spool.until, self.stream.push, position)
 
     def _pages(self, made: Iterable[Page]) -> Iterator[Page]:
         for page in made:

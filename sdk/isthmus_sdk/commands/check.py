@@ -28,6 +28,8 @@ def check_instance(connector: Connector[Any], instance: Instance) -> list[str]:
 def _check_files(connector: Connector[Any], instance: Instance) -> list[str]:
     from isthmus_sdk.files import check
 
+    if not instance.files and instance.spools:
+        return [f"{name}: reads what is received for it" for name in instance.spools]
     lines: list[str] = []
     for name, globs in (instance.files or {}).items():
         if name not in connector.streams:

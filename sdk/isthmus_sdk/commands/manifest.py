@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from isthmus_sdk.connector import Connector
     from isthmus_sdk.platform import Platform
+    from isthmus_sdk.push import Push
 
     Plugin = Connector[Any] | Platform
 
@@ -34,7 +35,12 @@ def generated(plugin: Plugin) -> dict[str, Any]:
         "settings": settings_tables(plugin.settings),
         "secrets": secret_tables(plugin.settings),
         "stream": [
-            {"name": stream.name, "description": stream.description, "default": stream.default}
+            {
+                "name": stream.name,
+                "description": stream.description,
+                "default": stream.default,
+                **({} if stream.push is None else {"push": push_table(stream.push)}),
+            }
             for stream in getattr(plugin, "streams", {}).values()
         ],
     }
@@ -68,13 +74,28 @@ def secret_tables(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
     }
 
 
+def push_table(push: Push) -> dict[str, Any]:
+    """A declaration of push as it stands in a manifest: kind and scheme, and what is not the default."""
+    table: dict[str, Any] = {"kind": push.kind, **push.model_dump(mode="json", exclude_defaults=True)}
+    signature = getattr(push, "signature", None)
+    if signature is not None:
+        table["signature"] = {"scheme": signature.scheme, **table["signature"]}
+    return table
+
+
 def drift(plugin: Plugin) -> list[str]:
     """Where manifest and code differ, one line each; empty: nowhere."""
     manifest = read(path_of(plugin))
     code = _described(generated(plugin), manifest)
     lines = _differences("settings", manifest.settings, code["settings"])
     lines += _differences("secrets", {n: s.model_dump() for n, s in manifest.secrets.items()}, code["secrets"])
-    written = {stream.name: stream.model_dump() for stream in manifest.streams}
+    written = {
+        stream.name: {
+            **stream.model_dump(exclude={"push"}),
+            **({} if stream.push is None else {"push": push_table(stream.push)}),
+        }
+        for stream in manifest.streams
+    }
     lines += _differences("stream", written, {stream["name"]: stream for stream in code["stream"]})
     return lines
 
