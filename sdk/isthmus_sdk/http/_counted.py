@@ -109,7 +109,9 @@ class Offset:
                 f"the list moved by {self.overlap} records or more while it was read; the walk starts anew. "
                 "If it happens often, sort by something that does not change, or raise the overlap"
             )
-        return marks[-1] not in known
+        # More than the known end, even if it ends with it, is a list that moved or a server that ignores the offset: the walk
+        # goes on, and whoever guards it against repeated pages tells the two apart.
+        return not known.issuperset(marks)
 
 
 @dataclass(frozen=True, slots=True)
