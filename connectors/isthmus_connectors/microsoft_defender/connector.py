@@ -52,7 +52,7 @@ defender = Connector(
 @defender.stream("machines", model=Machine, snapshot=True, items="value")
 def machines(ctx: Context[DefenderSettings]) -> Iterable[Page]:
     """Machines with addresses, system, health and onboarding state; the complete set in each run"""
-    return ctx.pages("/api/machines", next=Offset("$skip", "$top"), limit=ctx.settings.page_size)
+    return ctx.pages("/api/machines", next=Offset("$skip", "$top", overlap=1), limit=ctx.settings.page_size)
 
 
 @defender.stream("alerts", model=Alert, cursor="updated", lookback="10m", ordered=False, items="value")
@@ -64,7 +64,7 @@ def alerts(ctx: Context[DefenderSettings]) -> Iterable[Page]:
     """
     return ctx.pages(
         "/api/alerts",
-        next=Offset("$skip", "$top"),
+        next=Offset("$skip", "$top", overlap=1),
         params={"$expand": "evidence"},
         since=lambda time: {"$filter": f"lastUpdateTime ge {time}"},
         limit=ctx.settings.page_size,

@@ -74,7 +74,8 @@ def test_every_stream_gives_valid_objects(stream: str, valid: Callable[[Objects]
 def test_a_walk_meets_every_machine_once() -> None:
     with Server(tenant(many_machines(25)).answer) as api:
         ran = run(api, "machines", page_size=10)
-    assert len(machines_of(ran.objects)) == ran.totals.records == 25
+    assert len(machines_of(ran.objects)) == 25
+    assert ran.totals.records == 25 + 3  # the last machine of a page comes again with the next, to see that nothing moved
 
 
 def test_a_token_that_expires_in_the_middle_of_a_run_is_renewed_and_nothing_is_lost() -> None:
@@ -108,9 +109,9 @@ def test_an_interrupted_walk_goes_on_after_the_last_stored_page() -> None:
         first = run(api, "machines", page_size=10, pages=1)
         second = run(api, "machines", page_size=10, cursors=first.cursors)
         skips = [request.query["$skip"] for request in api.asked("/api/machines")]
-    assert machines_of(first.objects).isdisjoint(machines_of(second.objects))
+    assert len(machines_of(first.objects) & machines_of(second.objects)) == 1
     assert len(machines_of(first.objects + second.objects)) == 25
-    assert skips[:2] == ["0", "10"]
+    assert skips[:2] == ["0", "9"]
 
 
 def test_an_interrupted_walk_along_next_links_goes_on_at_the_saved_link() -> None:
