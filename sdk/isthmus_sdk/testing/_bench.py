@@ -261,21 +261,25 @@ class Bench:
         connect: Callable[[], Http] | None = None,
         settle: Callable[[Block], None] | None = None,
     ) -> Ran:
-        """Run a stream to its end, or for so many pages. Whatever goes wrong is kept, not raised."""
+        """Run a stream to its end, or for so many pages. Whatever goes wrong is kept, not raised.
+
+        ``settle`` takes each block instead of its being kept.
+        """
         ran = Ran()
         before = len(self.vendor.asked) if files is None else 0
         http: list[Http] = []
 
         def client() -> Http:
             if not http:
-                http.append((connect or self.connect)() if connect else self.connect(limits=limits, retry=retry))
+                http.append(self.connect(limits=limits, retry=retry) if connect is None else connect())
             return http[0]
 
         def send(block: Block) -> None:
-            if not ran.blocks and files is None:
+            if not ran.blocks and not ran.ahead and files is None:
                 ran.ahead = sum(not asked_.login for asked_ in self.vendor.asked[before:])
-            ran.blocks.append(block)
-            if settle is not None:
+            if settle is None:
+                ran.blocks.append(block)
+            else:
                 settle(block)
 
         instance = Instance(

@@ -88,7 +88,7 @@ def _each_field(value: Any) -> Callable[[Stream[Any, Any], list[bytes]], list[by
     """One record for each of the first fields, which has this value; ``...``: it is missing."""
 
     def make(_stream: Stream[Any, Any], spare: list[bytes]) -> list[bytes]:
-        out = []
+        out: list[bytes] = []
         for name in list(json.loads(spare[0]))[:12]:
             document = json.loads(spare[len(out)])
             if value is ...:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
 from isthmus_sdk.testing._bench import Bench
 from isthmus_sdk.testing._case import FILE, Case, read_case
-from isthmus_sdk.testing._report import LEVELS, Level, Report, Result
-from isthmus_sdk.testing._rules import Note, Rule
+from isthmus_sdk.testing._report import LEVELS, Level, Report, Result, Status
+from isthmus_sdk.testing._rules import Book, Note, Rule
 
 if TYPE_CHECKING:
     from isthmus_sdk.connector import Connector
@@ -20,11 +20,24 @@ if TYPE_CHECKING:
 
 def rules(level: Level = "gold") -> list[Rule]:
     """Every rule and fault up to a level, in the order in which they are looked at."""
-    from isthmus_sdk.testing import _data_faults, _http_faults, _mapped, _network, _paging_faults
+    from isthmus_sdk.testing import (
+        _data_faults,
+        _depth,
+        _files,
+        _http_faults,
+        _kill,
+        _mapped,
+        _network,
+        _paging_faults,
+        _tls_faults,
+    )
 
-    every = [rule for book in (_mapped.book, _network.book) for rule in book.rules]
+    books: tuple[Book, ...] = (_mapped.book, _network.book, _files.book, _kill.book, _depth.book)
+    every = [rule for book in books for rule in book.rules]
     every += [fault.rule() for fault in (*_http_faults.FAULTS, *_paging_faults.FAULTS)]
+    every += [fault.rule() for fault in _tls_faults.FAULTS]
     every += [fault.rule() for fault in _data_faults.FAULTS]
+    every += [fault.rule() for fault in _files.FILE_FAULTS]
     wanted = LEVELS[: LEVELS.index(level) + 1]
     return sorted((rule for rule in every if rule.level in wanted), key=lambda rule: LEVELS.index(rule.level))
 
@@ -86,7 +99,7 @@ def look(bench: Bench, rule: Rule) -> Result:
         said.append(f"the connector broke the rule's run: {type(error).__name__}: {error}")
     findings = [text for text in said if not isinstance(text, Note)]
     note = "; ".join(text for text in said if isinstance(text, Note))
-    status = "todo" if findings else "done"
+    status: Status = "todo" if findings else "done"
     return Result(rule.name, rule.level, rule.title, status, findings, note=note, seconds=time.monotonic() - began)
 
 

@@ -86,13 +86,14 @@ class Plan:
         """Whether the connector counts records or pages itself."""
         from isthmus_sdk import http
 
-        return isinstance(self.request.next, (http.PageNumber, http.Offset, *_class("ItemRange")))
+        return isinstance(self.request.next, http.PageNumber | http.Offset | http.ItemRange)
 
     def _wants_whole_pages(self) -> bool:
+        from isthmus_sdk import http
 
         pager = self.request.next
         whole = getattr(pager, "short_ends", False) or getattr(pager, "until", None)
-        return bool(whole) or isinstance(pager, _class("ItemRange"))
+        return bool(whole) or isinstance(pager, http.ItemRange)
 
     def _lay_out(self) -> None:
         from isthmus_sdk.http import Headers, Reply
@@ -134,7 +135,7 @@ class Plan:
         if isinstance(pager, http.Offset):
             offset = _at(values, pager.offset)
             return None if not isinstance(offset, int) else max(offset - pager.start, 0)
-        if isinstance(pager, _class("ItemRange")) and limit:
+        if isinstance(pager, http.ItemRange) and limit:
             return _range_begin(ask.headers.get(pager.header, ""))
         return None
 
@@ -175,9 +176,9 @@ class Plan:
             self._set(document, pager.path, None if last else self._link(following))
         elif isinstance(pager, http.LinkHeader) and not last:
             headers["Link"] = f'<{self._link(following)}>; rel="{pager.rel}"'
-        elif isinstance(pager, _class("Scroll")):
+        elif isinstance(pager, http.Scroll):
             self._set(document, pager.path, f"s{following}")
-        elif isinstance(pager, _class("ItemRange")):
+        elif isinstance(pager, http.ItemRange):
             headers["Content-Range"] = f"{pager.unit} {begin}-{max(min(following, total) - 1, begin)}/{total}"
         for name, value in (("total", total), ("pages", -(-total // max(self.size, 1)))):
             if isinstance(path := getattr(pager, name, None), str):
@@ -195,12 +196,6 @@ class Plan:
     def _link(self, begin: int) -> str:
         start = start_of(self.request)
         return str(self.http.resolve(start.url, {**start.params, TOKEN: str(begin)}))
-
-
-def _class(name: str) -> tuple[type, ...]:
-    from isthmus_sdk import http
-
-    return (getattr(http, name),) if name in http.__all__ else ()
 
 
 def place(document: Any, path: str, value: Any) -> None:

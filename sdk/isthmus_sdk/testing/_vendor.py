@@ -238,19 +238,32 @@ class Vendor:
             return
         near = self.plan_at(exchange)
         if near is not None:
-            # A check asks a stream's endpoint in a way of its own; in a run it is a position beyond the end.
-            self._note(exchange, 200)
-            if not self.checking:
-                self.strays.append(f"{exchange.method} {exchange.target[:200]}, where no page led to")
-            exchange.reply(near.page(len(near.records), near.records[:1] if self.checking else []))
+            exchange.reply(self._off_the_walk(exchange, near))
             return
         self._note(exchange, 404)
         self.strays.append(f"{exchange.method} {exchange.path}")
         exchange.reply(Answer(404, b'{"error":"there is no such path"}'))
 
+    def _off_the_walk(self, exchange: Exchange, near: Plan) -> Answer:
+        """A check asks a stream's endpoint in a way of its own; in a run it is a position that no page led to."""
+        if self.checking:
+            answer = near.page(len(near.records), near.records[:1])
+        elif near.tells_the_next:
+            answer = Answer(410, b'{"error":"this position is not known"}')
+        else:
+            answer = near.page(len(near.records), [])
+        self._note(exchange, answer.status)
+        if not self.checking:
+            self.strays.append(f"{exchange.method} {exchange.target[:200]}, where no page led to")
+        return answer
+
+    def is_login(self, exchange: Exchange) -> bool:
+        """Whether a request asks for a token."""
+        return any(urlsplit(str(url)).path == exchange.path for url in self._auth.logins)
+
     def _login(self, exchange: Exchange) -> Answer | None:
         auth = self._auth
-        if not any(urlsplit(str(url)).path == exchange.path for url in auth.logins):
+        if not self.is_login(exchange):
             return None
         if self.refusing:
             return Answer(401, b'{"error":"invalid_client"}')
