@@ -31,7 +31,7 @@ from isthmus_sdk.http._origins import AllowedOrigins
 from isthmus_sdk.http._policy import Limits, Rate, Retry, Tls
 from isthmus_sdk.http._rate import Limiter
 from isthmus_sdk.http._redirects import redirected
-from isthmus_sdk.http._retry import Again, retrying
+from isthmus_sdk.http._retry import Again, retrying, used_up
 from isthmus_sdk.http._tls import PinMismatch
 from isthmus_sdk.http._verdict import Scrubber, judge, tidy
 from isthmus_sdk.url import InvalidUrl, Url
@@ -277,8 +277,7 @@ class Http:
                 cancelled=as_callable(self.cancel),
             )
             reply = self._follow(request, clock, with_credentials)
-        if reply.status not in accept:
-            judge(request, reply, scrub=self.scrub, hint=self._retry.hint)
+        judge(request, reply, scrub=self.scrub, retry=self._retry, accept=accept)
         if check is not None:
             check(reply)
         return reply
@@ -309,7 +308,7 @@ class Http:
                 reply = self._exchange(outgoing, clock)
                 if outgoing.login:
                     self._on_event(Event("login", outgoing.method, outgoing.url.without_query, reply.status))
-                    judge(outgoing, reply, scrub=self.scrub, hint=self._retry.hint)
+                    judge(outgoing, reply, scrub=self.scrub, retry=self._retry)
                 try:
                     outgoing = flow.send(reply)
                 except StopIteration:
@@ -354,7 +353,11 @@ class Http:
                 received,
             )
         )
-        return Response(incoming.status, incoming.headers, body, request.url, request.method)
+        reply = Response(incoming.status, incoming.headers, body, request.url, request.method)
+        spent = used_up(reply.headers)
+        if reply.ok and spent is not None and spent <= self._retry.budget:
+            self._limiter.hold(spent)
+        return reply
 
     def _body(self, request: Request, incoming: Incoming) -> tuple[bytes, int]:
         if incoming.field_count > self.limits.headers:
@@ -381,6 +384,11 @@ class Http:
                 "the proxy does not accept the credential (407); check user and password in the proxy setting"
             )
         detail = tidy(fault.detail, self.scrub)
+        if fault.presented and request.url.origin == self.base_url.origin:
+            return Unreachable(
+                f"{_what(request)}: {detail}; the server shows sha256:{fault.presented.hex()}. If that is what the appliance "
+                "itself says of its certificate, set tls.pin to it, or tls.ca to who signed it; else somebody is in between"
+            )
         if fault.lasting:
             return Unreachable(
                 f"{_what(request)}: {detail}; check the address and tls settings (ca or pin) of this instance"

@@ -67,6 +67,8 @@ class Retry:
     longest_rest: float = 600.0
     hint: Callable[[Response], float | None] | None = field(default=None, repr=False)
     """Reads a vendor's own way of saying how many seconds to wait, for example a sentence in the body."""
+    limited: Callable[[Response], bool] | None = field(default=None, repr=False)
+    """Recognises a vendor's own way of saying 429: ``ThrottlingException`` under 400 (AWS), an error under 200 (GraphQL)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,8 @@ LONGEST_NOT_BEFORE = 86_400.0
 """Seconds; a vendor that asks for more (a broken header says 10⁹) is asked again after a day."""
 _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{0,9})?(?:[eE]\+?[0-9]{1,2})?")
 _RESET_HEADERS = ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
+_REMAINING_HEADERS = ("ratelimit-remaining", "x-ratelimit-remaining", "x-rate-limit-remaining")
+_RATELIMIT_PART = re.compile(r"\b(r|t|remaining|reset)\s*=\s*([0-9]{1,15})\b", re.IGNORECASE)
 _MILLISECOND_HEADERS = ("retry-after-ms", "x-ms-retry-after-ms")
 
 
@@ -47,6 +49,27 @@ def asked_wait(headers: Headers, *, now: float | None = None) -> float | None:
     for name in _RESET_HEADERS:
         if seconds is None:
             seconds = _until_reset(_number(headers.get(name, "")), now)
+    if seconds is None:
+        seconds = used_up(headers, now=now)
+    return None if seconds is None else min(max(seconds, 0.0), LONGEST_NOT_BEFORE)
+
+
+def used_up(headers: Headers, *, now: float | None = None) -> float | None:
+    """Seconds until the vendor's own count of requests begins anew, where a reply says that none is left of it.
+
+    Reads ``RateLimit: "default";r=0;t=30`` and ``limit=100, remaining=0, reset=30`` (draft-ietf-httpapi-ratelimit-headers)
+    and the older ``X-RateLimit-Remaining``.
+    """
+    now = time.time() if now is None else now
+    standard = headers.get("ratelimit", "")[:1000]
+    found = {name.lower(): float(value) for name, value in _RATELIMIT_PART.findall(standard)}
+    if found.get("r", found.get("remaining")) == 0:
+        seconds = _until_reset(found.get("t", found.get("reset")), now)
+    elif any(_number(headers.get(name, "")) == 0 for name in _REMAINING_HEADERS):
+        resets = (_until_reset(_number(headers.get(name, "")), now) for name in _RESET_HEADERS)
+        seconds = next((each for each in resets if each is not None), None)
+    else:
+        return None
     return None if seconds is None else min(max(seconds, 0.0), LONGEST_NOT_BEFORE)
 
 

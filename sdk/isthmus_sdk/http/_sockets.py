@@ -32,6 +32,11 @@ _FALLBACK = 30.0  # seconds, for waits without a Clock (closing an idle connecti
 class HandshakeRefused(httpcore.ConnectError):
     """No TLS with this server: its certificate, its protocol. Another try will not change that."""
 
+    unverified = False
+    """It is the certificate that is not trusted."""
+    presented: bytes | None = None
+    """SHA-256 of that certificate, where somebody looked."""
+
 
 class TcpStream(httpcore.NetworkStream):
     """A connected TCP socket."""
@@ -106,8 +111,11 @@ class TlsStream(httpcore.NetworkStream):
             self._drive(self._tls.do_handshake, timeout)
         except ssl.SSLError as error:
             inner.close()
-            broke_off = isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
-            raise (httpcore.ConnectError if broke_off else HandshakeRefused)(_reason(error)) from error
+            if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError):  # it broke off
+                raise httpcore.ConnectError(_reason(error)) from error
+            refused = HandshakeRefused(_reason(error))
+            refused.unverified = isinstance(error, ssl.SSLCertVerificationError)
+            raise refused from error
         except (httpcore.ReadError, httpcore.WriteError) as error:
             inner.close()
             raise httpcore.ConnectError(str(error)) from error

@@ -44,6 +44,15 @@ def check_pin(certificate: bytes | None, digests: frozenset[bytes]) -> None:
         raise PinMismatch(presented)
 
 
+@functools.cache
+def looking_context() -> ssl.SSLContext:
+    """For a second look at a certificate that was refused, to tell the operator which it is. Nothing is ever sent over it."""
+    context = _bare_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 @functools.lru_cache(maxsize=64)
 def _own_context(
     ca: str | None, cert: str | None, key: str | None, pinned: bool, files: tuple[object, ...]
@@ -130,4 +139,4 @@ def _reason(error: OSError) -> str:
     return getattr(error, "reason", None) or error.strerror or type(error).__name__
 
 
-__all__ = ["PinMismatch", "check_pin", "other_context", "own_context"]
+__all__ = ["PinMismatch", "check_pin", "looking_context", "other_context", "own_context"]

@@ -7,11 +7,12 @@ whole URLs.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import logging
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from isthmus_sdk.http._clock import Clock
 from isthmus_sdk.http._message import Headers, Request
 from isthmus_sdk.http._policy import Limits, Tls
 from isthmus_sdk.http._sockets import HandshakeRefused, TcpStream, TlsStream, connect
-from isthmus_sdk.http._tls import check_pin, other_context, own_context
+from isthmus_sdk.http._tls import check_pin, looking_context, other_context, own_context
 from isthmus_sdk.url import InvalidUrl, Origin, Url
 
 _under_way: ContextVar[bool] = ContextVar("exchange under way", default=False)
@@ -40,8 +41,18 @@ _KEEPALIVE = (
 class WireFault(Exception):
     """The exchange failed below HTTP."""
 
-    def __init__(self, detail: str, *, sent: bool = True, lasting: bool = False, proxy_status: int = 0) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        sent: bool = True,
+        lasting: bool = False,
+        proxy_status: int = 0,
+        presented: bytes | None = None,
+    ) -> None:
         super().__init__(detail)
+        self.presented = presented
+        """SHA-256 of the certificate that was not trusted."""
         self.detail = detail
         self.sent = sent
         """The server may have seen the request."""
@@ -90,11 +101,16 @@ class _Backend(httpcore.NetworkBackend):
     """Opens connections to checked addresses and holds the pin against the certificate."""
 
     def __init__(
-        self, configured: frozenset[tuple[str, int]], digests: frozenset[bytes], pinned: ssl.SSLContext | None
+        self,
+        configured: frozenset[tuple[str, int]],
+        digests: frozenset[bytes],
+        context: ssl.SSLContext,
+        looks: bool,
     ) -> None:
         self._configured = configured
+        self._looks = looks
         self._digests = digests
-        self._pinned = pinned
+        self._context = context
 
     def connect_tcp(
         self,
@@ -105,19 +121,31 @@ class _Backend(httpcore.NetworkBackend):
         socket_options: Any = None,
     ) -> httpcore.NetworkStream:
         assert isinstance(timeout, Clock)
-        return _PinnedStream(connect(host, port, timeout, configured=(host, port) in self._configured), self)
+
+        def dial() -> TcpStream:
+            return connect(host, port, timeout, configured=(host, port) in self._configured)
+
+        return _PinnedStream(dial(), self, dial if self._looks else None)
 
     def verify(self, stream: TlsStream, context: ssl.SSLContext) -> None:
-        if self._digests and context is self._pinned:
+        if self._digests and self.is_end(context):
             check_pin(stream.peer_certificate(), self._digests)
+
+    def is_end(self, context: ssl.SSLContext) -> bool:
+        """Whether it is TLS with the server itself, not with a proxy before it."""
+        return context is self._context
 
 
 class _PinnedStream(httpcore.NetworkStream):
     """A stream whose TLS upgrade is followed by the pin check, whether it runs over TCP or through a proxy's tunnel."""
 
-    def __init__(self, inner: TcpStream | TlsStream, backend: _Backend) -> None:
+    def __init__(
+        self, inner: TcpStream | TlsStream, backend: _Backend, dial: Callable[[], TcpStream] | None = None
+    ) -> None:
         self._inner = inner
         self._backend = backend
+        self._dial = dial
+        """Opens another connection to the same place."""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._inner.read(max_bytes, timeout)
@@ -134,13 +162,29 @@ class _PinnedStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        stream = TlsStream(self._inner, ssl_context, server_hostname, timeout)
+        try:
+            stream = TlsStream(self._inner, ssl_context, server_hostname, timeout)
+        except HandshakeRefused as refused:
+            if refused.unverified and self._dial is not None and self._backend.is_end(ssl_context):
+                refused.presented = _presented(self._dial, server_hostname, timeout)
+            raise
         try:
             self._backend.verify(stream, ssl_context)
         except BaseException:
             stream.close()
             raise
         return _PinnedStream(stream, self._backend)
+
+
+def _presented(dial: Callable[[], TcpStream], server_hostname: str | None, timeout: float | None) -> bytes | None:
+    """SHA-256 of the certificate that a server shows, for people to compare; ``None`` where it shows none now."""
+    try:
+        stream = TlsStream(dial(), looking_context(), server_hostname, timeout)
+    except (httpcore.NetworkError, httpcore.TimeoutException, OriginRefused):
+        return None
+    certificate = stream.peer_certificate()
+    stream.close()
+    return hashlib.sha256(certificate).digest() if certificate else None
 
 
 class GuardedTransport(httpx.BaseTransport):
@@ -155,6 +199,7 @@ class GuardedTransport(httpx.BaseTransport):
         proxy: Proxy | None,
         proxy_context: ssl.SSLContext | None,
         limits: Limits,
+        own: bool,
     ) -> None:
         reachable = {(origin.host, origin.port) for origin in configured}
         proxy_settings = None
@@ -166,7 +211,7 @@ class GuardedTransport(httpx.BaseTransport):
                 auth=proxy.auth,
                 ssl_context=proxy_context,
             )
-        backend = _Backend(frozenset(reachable), digests, context)
+        backend = _Backend(frozenset(reachable), digests, context, looks=own and proxy is None)
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
             proxy=proxy_settings,
@@ -236,9 +281,9 @@ class Wire:
         if tls is not None and tls.digests and own.scheme != "https":
             raise ConfigurationError("tls.pin is set, but the base URL is plain http; write it with https")
         if transport is None:
-            self._own = self._pool(own_context(tls), tls.digests if tls else frozenset())
+            self._own = self._pool(own_context(tls), tls.digests if tls else frozenset(), own=True)
 
-    def _pool(self, context: ssl.SSLContext, digests: frozenset[bytes]) -> GuardedTransport:
+    def _pool(self, context: ssl.SSLContext, digests: frozenset[bytes], *, own: bool) -> GuardedTransport:
         to_proxy = self._proxy is not None and self._proxy.url.origin.scheme == "https"
         return GuardedTransport(
             context=context,
@@ -247,6 +292,7 @@ class Wire:
             proxy=self._proxy,
             proxy_context=other_context(self._tls) if to_proxy else None,
             limits=self._limits,
+            own=own,
         )
 
     def _transport_for(self, origin: Origin) -> httpx.BaseTransport:
@@ -256,7 +302,7 @@ class Wire:
             return self._own
         with self._lock:
             if self._other is None:
-                self._other = self._pool(other_context(self._tls), frozenset())
+                self._other = self._pool(other_context(self._tls), frozenset(), own=False)
             return self._other
 
     @contextmanager
@@ -317,8 +363,12 @@ def _faults() -> Iterator[None]:
     try:
         yield
     except (httpcore.ConnectError, httpx.ConnectError) as error:
+        refused = error if isinstance(error, HandshakeRefused) else None
         raise WireFault(
-            str(error) or "cannot connect", sent=False, lasting=isinstance(error, HandshakeRefused)
+            str(error) or "cannot connect",
+            sent=False,
+            lasting=refused is not None,
+            presented=refused.presented if refused else None,
         ) from None
     except (httpcore.ConnectTimeout, httpcore.PoolTimeout, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise WireFault(str(error) or "no connection in time", sent=False) from None

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -22,6 +22,7 @@ from isthmus_sdk.errors import (
     UnexpectedReply,
 )
 from isthmus_sdk.http._message import Request, Response
+from isthmus_sdk.http._policy import Retry
 from isthmus_sdk.http._retry import Again, asked_wait
 
 _TRANSIENT = frozenset({408, 425, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524, 525, 527, 529, 530})
@@ -72,25 +73,24 @@ class Scrubber:
         return text
 
 
-def judge(
-    request: Request, reply: Response, *, scrub: Scrub, hint: Callable[[Response], float | None] | None = None
-) -> None:
-    """Return for 2xx; raise the error the status stands for, wrapped in ``Again`` where another try is safe and may
-    help.
+def judge(request: Request, reply: Response, *, scrub: Scrub, retry: Retry, accept: Collection[int] = ()) -> None:
+    """Return for 2xx and what is accepted; raise the error the status stands for, wrapped in ``Again`` where another try is
+    safe and may help.
     """
-    if reply.ok:
+    limited = retry.limited is not None and retry.limited(reply)
+    if not limited and (reply.ok or reply.status in accept):
         return
     what = f"{request.method} {reply.url.without_query}"
     words = vendor_words(reply, scrub)
     said = f" ({words})" if words else ""
     status = reply.status
     wait = asked_wait(reply.headers)
-    if wait is None and hint is not None:
-        wait = hint(reply)
-    if status == 429:
+    if wait is None and retry.hint is not None:
+        wait = retry.hint(reply)
+    if status == 429 or limited:
         raise Again(
             RateLimited(
-                f"{what}: the vendor limits the rate (429){said}; it will be asked again later", not_before=wait
+                f"{what}: the vendor limits the rate ({status}){said}; it will be asked again later", not_before=wait
             ),
             after=wait,
         )

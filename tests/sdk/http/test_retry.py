@@ -255,6 +255,44 @@ def test_a_vendors_own_way_to_ask_for_time_can_be_read(vendor: HostileServer, cl
     assert 42 <= timer.waits[0] <= 46.2
 
 
+def test_a_vendors_own_way_to_limit_the_rate_is_recognised(
+    vendor: HostileServer, client: Make, timer: QuickTimer
+) -> None:
+    throttled = status(400, b'{"__type": "ThrottlingException"}', {"Retry-After": "20"})
+    vendor.on("/x", throttled, json_page({"errors": [{"code": "THROTTLED"}]}), json_page({"data": 1}))
+    retry = Retry(limited=lambda reply: b"THROTTLED" in reply.body or b"ThrottlingException" in reply.body)
+    http = client(vendor.url, timer=timer, retry=retry)
+    assert http.post("x", json={}, accept=(400,)).json() == {"data": 1}
+    assert 20 <= timer.waits[0] <= 21
+    vendor.on("/x", throttled)
+    with pytest.raises(RateLimited, match=r"limits the rate \(400\)"):
+        http.post("x", json={})
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "30"}, 30),
+        ({"RateLimit-Remaining": "0", "RateLimit-Reset": "30"}, 30),
+        ({"RateLimit": '"default";r=0;t=30'}, 30),
+        ({"RateLimit": "limit=100, remaining=0, reset=30"}, 30),
+        ({"X-RateLimit-Remaining": "1", "X-RateLimit-Reset": "30"}, 0),
+        ({"RateLimit": '"default";r=5;t=30'}, 0),
+        ({"X-RateLimit-Remaining": "0"}, 0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "soon"}, 0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1000000000"}, 0),  # no reason to stand still for a day
+    ],
+)
+def test_a_count_that_is_used_up_is_waited_for_before_the_vendor_must_refuse(
+    vendor: HostileServer, client: Make, timer: QuickTimer, headers: dict[str, str], wait: float
+) -> None:
+    vendor.on("/x", json_page({}, headers), json_page({}))
+    http = client(vendor.url, timer=timer)
+    http.get("x")
+    http.get("x")
+    assert sum(timer.waits) == pytest.approx(wait, abs=1)
+
+
 @pytest.mark.parametrize("kind", ["event", "callable"])
 def test_a_long_wait_ends_when_the_run_is_stopped(vendor: HostileServer, client: Make, kind: str) -> None:
     stop = threading.Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import socket
 import ssl
 import threading
@@ -50,13 +51,33 @@ def test_large_bodies_pass_through_tls_both_ways(tls_vendor: HostileServer, clie
     assert tls_vendor.connections == 1
 
 
-def test_an_unknown_authority_is_refused_at_once_with_the_way_out(tls_vendor: HostileServer, client: Make) -> None:
-    with pytest.raises(
-        Unreachable, match=r"certificate: .*certificate.*check the address and tls settings \(ca or pin\)"
-    ):
-        client(tls_vendor.url, auth=Bearer("abc-token")).get("x")
-    assert tls_vendor.requests == []
-    assert tls_vendor.connections == 1
+def test_an_unknown_authority_is_refused_at_once_with_the_fingerprint_to_pin(client: Make) -> None:
+    certificate = trustme.CA().issue_cert("127.0.0.1")
+    with served(certificate) as server:
+        with pytest.raises(Unreachable, match=r"certificate: .*; the server shows sha256:[0-9a-f]{64}\. ") as caught:
+            client(server.url, auth=Bearer("abc-token")).get("x")
+        assert server.requests == []
+        assert server.connections == 2  # the second to look, without a word
+        [shown] = re.findall(r"sha256:[0-9a-f]{64}", str(caught.value))
+        assert shown == pin_of(certificate)
+        assert client(server.url, tls=Tls(pin=shown)).get("x").ok
+
+
+def test_a_server_that_shows_its_certificate_but_once_is_refused_all_the_same(
+    ca: trustme.CA, client: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(ca.issue_cert("127.0.0.1")) as server:
+        monkeypatch.setattr("isthmus_sdk.http._transport._presented", lambda *_: None)
+        with pytest.raises(Unreachable, match=r"certificate: .*check the address and tls settings \(ca or pin\)"):
+            client(server.url).get("x")
+
+
+def test_a_place_beside_the_base_url_is_not_looked_at(client: Make, vendor: HostileServer) -> None:
+    with served(trustme.CA().issue_cert("127.0.0.1")) as other:
+        with pytest.raises(Unreachable, match="certificate: ") as caught:
+            client(vendor.url, origins=[other.url]).get(f"{other.url}/x")
+        assert "sha256" not in str(caught.value)
+        assert other.connections == 1
 
 
 def test_a_certificate_for_another_host_is_refused(ca: trustme.CA, client: Make, authority: str) -> None:
