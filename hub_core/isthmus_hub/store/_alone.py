@@ -10,43 +10,49 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Sequence
-from hashlib import blake2b
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from operator import attrgetter
 from typing import Any
 
 import apsw
 
-from isthmus_hub.store import _former, _links, _merge, _times
+from isthmus_hub.store import _former, _merge, _times
 from isthmus_hub.store._bodies import Bodies
 from isthmus_hub.store._content import content_hash
-from isthmus_hub.store._intern import Sources, key, number_array
+from isthmus_hub.store._fingerprint import fingerprint
+from isthmus_hub.store._intern import Sources, keys, number_array
 from isthmus_hub.store._types import Change, Incoming, Json
 from isthmus_sdk.errors import RecordError
 
 _TOLD = """
-    SELECT c.value, p.said, p.object, p.observed, p.first_offset FROM carray(?) AS c
+    SELECT c.value, p.said, p.object, p.observed, p.first_offset, p.modified, p.hash FROM carray(?) AS c
     CROSS JOIN ident AS i ON i.key = c.value CROSS JOIN provenance AS p ON p.object = i.no AND p.source = ?
 """
-_KNOWN = """
-    SELECT i.no, i.id, i.created, i.links, p.modified, p.observed, p.hash, p.last_observed, p.first_offset, p.markings
-    FROM carray(?) AS c CROSS JOIN ident AS i ON i.no = c.value
-    CROSS JOIN provenance AS p ON p.object = c.value AND p.source = ?
-"""
+_KEY, _SAID, _NO, _OBSERVED, _FIRST_OFFSET, _MODIFIED, _HASH = range(7)
+_IDENT = "SELECT i.no, i.id, i.created, i.links FROM carray(?) AS c CROSS JOIN ident AS i ON i.no = c.value"
 CONFIRM = """
     UPDATE provenance SET observed = ?1, last_observed = max(last_observed, ?1),
         seal = seal - observed + ?1 - last_observed + max(last_observed, ?1)
     WHERE source = ?2 AND object IN (SELECT value FROM carray(?3))
 """
 _RENEW = """
-    UPDATE provenance SET modified = ?1, observed = ?2, hash = ?3, last_observed = ?4, markings = ?5, said = ?6,
-        seal = seal - modified + ?1 - observed + ?2 - last_observed + ?4
-    WHERE object = ?7 AND source = ?8
+    UPDATE provenance SET modified = ?1, observed = ?2, hash = ?3, last_observed = max(last_observed, ?2), markings = ?4,
+        said = ?5, seal = seal - modified + ?1 - observed + ?2 - last_observed + max(last_observed, ?2)
+    WHERE object = ?6 AND source = ?7
 """
+_source_of = attrgetter("instance", "stream", "source_id")
+_Claim = tuple[int, int, bytes, str, Json | None]
+"""``modified``, ``observed``, content hash, markings, and the object as it is believed now where it says something new."""
 
 
 def said(encoded: bytes) -> bytes:
-    """Eight bytes that stand for the exact words of a statement."""
-    return blake2b(encoded, digest_size=8).digest()
+    """Eight bytes that stand for the exact words of a statement.
+
+    SHA-256 because processors have instructions for it. Words filed under another digest, as earlier versions did, are
+    taken for different ones once; their content then proves to be the same.
+    """
+    return sha256(encoded).digest()[:8]
 
 
 class Alone:
@@ -59,26 +65,25 @@ class Alone:
 
     def take(self, items: Sequence[Incoming], changes: list[Change | None]) -> list[int]:
         """Fill in the changes of those that belong here; returns the indexes of the others."""
-        keys = [key(item.id) for item in items]
+        numbers = keys([item.id for item in items])
+        names = list(map(_source_of, items))
         twice: set[int] = set()
-        if len(set(keys)) != len(keys):
-            twice = {number for number, count in Counter(keys).items() if count > 1}
-        of_source: dict[tuple[str, str, str], list[int]] = {}
+        if len(set(numbers)) != len(numbers):
+            twice = {number for number, count in Counter(numbers).items() if count > 1}
         left: list[int] = []
-        name: tuple[str, str, str] | None = None
-        group: list[int] = []
-        for index, item in enumerate(items):
-            if name is None or item.stream != name[1] or item.instance != name[0] or item.source_id != name[2]:
-                name = (item.instance, item.stream, item.source_id)
-                group = of_source.setdefault(name, [])
-            if keys[index] in twice:
-                left.append(index)
-            else:
-                group.append(index)
-        for name, group in of_source.items():
+        of_source: dict[tuple[str, str, str], Sequence[int]] = {}
+        if not twice and names.count(names[0]) == len(names):
+            of_source[names[0]] = range(len(items))
+        else:
+            groups: dict[tuple[str, str, str], list[int]] = {}
+            for index, name in enumerate(names):
+                group = groups.setdefault(name, [])
+                (left if numbers[index] in twice else group).append(index)
+            of_source.update(groups)
+        for name, found in of_source.items():
             source = self._sources.number(self._connection, name)
-            if group:
-                newer = self._repeated(source, group, keys, items, changes, left)
+            if found:
+                newer = self._repeated(source, found, numbers, items, changes, left)
                 if newer:
                     self._renewed(source, newer, items, changes, left)
         left.sort()
@@ -87,27 +92,27 @@ class Alone:
     def _repeated(
         self,
         source: int,
-        group: list[int],
-        keys: list[int],
+        group: Sequence[int],
+        numbers: list[int],
         items: Sequence[Incoming],
         changes: list[Change | None],
         left: list[int],
-    ) -> list[tuple[int, int, bytes]]:
-        """What was said word for word; returns index, object and words of what this source said differently before."""
-        wanted = apsw.carray(array("q", sorted([keys[index] for index in group])))
-        told: dict[Any, Any] = {row[0]: row for row in self._connection.execute(_TOLD, (wanted, source))}
-        newer: list[tuple[int, int, bytes]] = []
+    ) -> list[tuple[int, Any, bytes]]:
+        """What was said word for word; returns index, row and words of what this source said differently before."""
+        wanted = apsw.carray(array("q", sorted([numbers[index] for index in group])))
+        told: dict[Any, Any] = {row[_KEY]: row for row in self._connection.execute(_TOLD, (wanted, source))}
+        newer: list[tuple[int, Any, bytes]] = []
         moments: dict[int, list[int]] = {}
         time, observed = "", 0
         for index in group:
-            row = told.get(keys[index])
-            if row is None or not row[1]:
+            row = told.get(numbers[index])
+            if row is None or not row[_SAID]:
                 left.append(index)
                 continue
             item = items[index]
-            words = said(item.encoded)
-            if words != row[1]:
-                newer.append((index, row[2], words))
+            words = sha256(item.encoded).digest()[:8]  # `said`, without the call
+            if words != row[_SAID]:
+                newer.append((index, row, words))
                 continue
             if item.observed_at != time:
                 try:
@@ -115,83 +120,92 @@ class Alone:
                 except RecordError:
                     left.append(index)
                     continue
-            if observed < row[3] or item.offset < row[4]:
+            if observed < row[_OBSERVED] or item.offset < row[_FIRST_OFFSET]:
                 left.append(index)
                 continue
-            if observed > row[3]:
-                moments.setdefault(observed, []).append(row[2])
+            if observed > row[_OBSERVED]:
+                moments.setdefault(observed, []).append(row[_NO])
             changes[index] = Change(item.id, "unchanged")
-        for moment, numbers in moments.items():
-            self._connection.execute(CONFIRM, (moment, source, number_array(numbers)))
+        for moment, objects in moments.items():
+            self._connection.execute(CONFIRM, (moment, source, number_array(objects)))
         return newer
 
     def _renewed(
         self,
         source: int,
-        newer: list[tuple[int, int, bytes]],
+        newer: list[tuple[int, Any, bytes]],
         items: Sequence[Incoming],
         changes: list[Change | None],
         left: list[int],
     ) -> None:
         """Newer versions, and old ones with a new date."""
-        newer.sort(key=lambda one: one[1])
-        wanted = apsw.carray(array("q", [no for _, no, _ in newer]))
-        known: dict[Any, Any] = {row[0]: row for row in self._connection.execute(_KNOWN, (wanted, source))}
-        claims: list[tuple[int, int, bytes, int, str, bytes, int, int]] = []
-        kept: list[tuple[int, int, int]] = []
+        newer.sort(key=_number)
+        wanted = apsw.carray(array("q", [row[_NO] for _, row, _ in newer]))
+        idents: dict[Any, Any] = {row[0]: row for row in self._connection.execute(_IDENT, (wanted,))}
+        claims: list[tuple[int, int, bytes, str, bytes, int, int]] = []
+        kept: dict[int, list[int]] = {}
         bodies: list[bytes] = []
-        numbers: list[int] = []
-        for index, no, words in newer:
-            item = items[index]
-            row = known[no]
+        objects: list[int] = []
+        for index, row, words in newer:
+            item, no = items[index], row[_NO]
             try:
-                claim = _newer(item, row)
+                claim = _newer(item, row, idents[no])
             except RecordError:
                 claim = None
             if claim is None:
                 left.append(index)
                 continue
-            modified, observed, hash, markings = claim
-            if hash == row[6]:
+            modified, observed, hash, markings, body = claim
+            if body is None:
                 changes[index] = Change(item.id, "unchanged")
             else:
-                changes[index] = Change(item.id, "changed", _merge.effective(item.body, row[2], modified, markings))
-                kept.append((no, source, observed))
+                changes[index] = Change(item.id, "changed", body)
+                kept.setdefault(observed, []).append(no)
                 bodies.append(item.encoded)
-                numbers.append(no)
-            claims.append((modified, observed, hash, max(row[7], observed), markings, words, no, source))
-        _former.keep(self._connection, kept)
+                objects.append(no)
+            claims.append((modified, observed, hash, markings, words, no, source))
+        for until, replaced in kept.items():
+            _former.keep(self._connection, source, until, replaced)
         self._connection.executemany(_RENEW, claims)
+        self._replace(objects, bodies)
+
+    def _replace(self, objects: Iterable[int], bodies: Sequence[bytes]) -> None:
         packed = self._bodies.pack(bodies)
         current = self._bodies.current
         self._connection.executemany(
             "UPDATE object SET dictionary = ?, body = ? WHERE no = ?",
-            [(current, body, no) for body, no in zip(packed, numbers, strict=True)],
+            [(current, body, no) for body, no in zip(packed, objects, strict=True)],
         )
 
 
-def _newer(item: Incoming, row: Any) -> tuple[int, int, bytes, str] | None:
-    """``modified, observed, hash, markings`` where ``item`` follows what its source said before, and changes no edge."""
-    _, id, created, links, known_modified, known_observed, known_hash, _, first_offset, _ = row
+def _number(one: tuple[int, Any, bytes]) -> int:
+    number: int = one[1][_NO]
+    return number
+
+
+def _newer(item: Incoming, row: Any, ident: Any) -> _Claim | None:
+    """What ``item`` claims where it follows what its source said before, and changes no edge."""
+    _, id, created, links = ident
     body: Json = item.body
-    if id != item.id or body.get("id") != id or body.get("type") != id[:-38] or item.offset < first_offset:
+    if id != item.id or body.get("id") != id or body.get("type") != id[:-38] or item.offset < row[_FIRST_OFFSET]:
         return None
     observed = _times.micros(item.observed_at)
     given = body.get("modified")
     modified = 0 if given is None else _times.micros(given)
-    if observed < known_observed or not known_modified <= modified <= observed + _times.DAY:
+    if observed < row[_OBSERVED] or not row[_MODIFIED] <= modified <= observed + _times.DAY:
         return None
     pinned = body.get("created")
     if pinned is not None:
         since = _times.micros(pinned)
         if created is None or since < created or (modified and modified < created):
             return None
-    hash = content_hash(body, item.encoded)
-    if hash == known_hash:
-        return modified, observed, hash, row[9]
-    if modified == known_modified and observed == known_observed and hash < known_hash:
+    encoded = item.encoded
+    hash = content_hash(body, encoded)
+    markings = _merge.markings_of(body)
+    if hash == row[_HASH]:
+        return modified, observed, hash, markings, None
+    if modified == row[_MODIFIED] and observed == row[_OBSERVED] and hash < row[_HASH]:
         return None
-    if _links.describe(body)[2] != links:
+    if fingerprint(body, encoded) != links:
         return None
-    refs = body.get("object_marking_refs")
-    return modified, observed, hash, _merge.markings_of(body) if refs else ""
+    return modified, observed, hash, markings, _merge.effective(body, created, modified, markings)

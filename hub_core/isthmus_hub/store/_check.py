@@ -10,6 +10,7 @@ import zstandard
 
 from isthmus_hub.store import _links, _times
 from isthmus_hub.store._bodies import Bodies
+from isthmus_hub.store._fingerprint import described, fingerprint
 from isthmus_hub.store._intern import key, number_array
 from isthmus_hub.store._schema import IDENT_SUM, PROVENANCE_SUM
 from isthmus_sdk import stix
@@ -86,16 +87,17 @@ def _bodies(connection: apsw.Connection, bodies: Bodies, report: Report) -> None
     for id, no, links, dictionary, body, given in connection.execute(
         "SELECT i.id, o.no, i.links, o.dictionary, o.body, i.type FROM object AS o LEFT JOIN ident AS i ON i.no = o.no"
     ):
-        obj = _decoded(report, f"observed {id}", id, bodies, dictionary, body)
-        if obj is None:
+        unpacked = _unpacked(report, f"observed {id}", id, bodies, dictionary, body)
+        if unpacked is None:
             report.observed.append(int(no))
             continue
+        obj, encoded = unpacked
         hashes = {row[0] for row in connection.execute("SELECT hash FROM provenance WHERE object = ?", (no,))}
-        values, edges, fingerprint = _links.describe(obj)
+        values, edges = _links.values_of(obj), _links.links_of(obj)
         if stix.content_hash(obj) not in hashes:
             report.add(f"observed {id}: the body is not what any source said")
             report.observed.append(int(no))
-        elif fingerprint != links or given is None:
+        elif given is None or links not in (fingerprint(obj, encoded), described(obj)):
             report.add(f"observed {id}: values or edges are out of step")
         sums[0] += sum(_hash(id, *value) for value in values)
         sums[1] += sum(_hash(id, *edge) for edge in edges)
@@ -106,15 +108,15 @@ def _bodies(connection: apsw.Connection, bodies: Bodies, report: Report) -> None
     for id, no, hash, modified, dictionary, body in connection.execute(
         "SELECT i.id, r.no, r.hash, r.modified, r.dictionary, r.body FROM resolved AS r LEFT JOIN ident AS i ON i.no = r.no"
     ):
-        obj = _decoded(report, f"resolved {id}", id, bodies, dictionary, body)
-        if obj is None or stix.content_hash(obj) != hash or _version(obj) != modified:
+        unpacked = _unpacked(report, f"resolved {id}", id, bodies, dictionary, body)
+        if unpacked is None or stix.content_hash(unpacked[0]) != hash or _version(unpacked[0]) != modified:
             report.resolved.append(int(no))
-            if obj is not None:
+            if unpacked is not None:
                 report.add(f"resolved {id}: the body does not match its hash or its version")
     for id, dictionary, body in connection.execute(
         "SELECT i.id, s.dictionary, s.body FROM statement AS s LEFT JOIN ident AS i ON i.no = s.object"
     ):
-        _decoded(report, f"a statement about {id}", id, bodies, dictionary, body)
+        _unpacked(report, f"a statement about {id}", id, bodies, dictionary, body)
 
 
 _VALUES = (
@@ -134,16 +136,20 @@ def _version(obj: dict[str, Any]) -> int:
     return _times.micros(obj["modified"]) if "modified" in obj else 0
 
 
-def _decoded(report: Report, what: str, id: Any, bodies: Bodies, dictionary: Any, body: Any) -> dict[str, Any] | None:
+def _unpacked(
+    report: Report, what: str, id: Any, bodies: Bodies, dictionary: Any, body: Any
+) -> tuple[dict[str, Any], bytes] | None:
+    """The object and its bytes, where they can be read and belong to ``id``."""
     try:
-        obj = stix.decode(bodies.unpack(dictionary, body))
+        encoded = bodies.unpack(dictionary, body)
+        obj = stix.decode(encoded)
     except (zstandard.ZstdError, RecordError, KeyError, TypeError) as error:
         report.add(f"{what}: the body cannot be read: {error}")
         return None
     if obj.get("id") != id:
         report.add(f"{what}: the body belongs to {obj.get('id')}")
         return None
-    return obj
+    return obj, encoded
 
 
 def _unsealed(connection: apsw.Connection) -> list[str]:

@@ -23,19 +23,19 @@ def content_hash(body: Json, encoded: bytes) -> bytes:
     created, modified = body.get("created"), body.get("modified")
     if created is None and modified is None:
         return blake2b(encoded, digest_size=16).digest()
-    if type(created) is not str or type(modified) is not str or encoded.count(_MODIFIED) != 1:
+    if created.__class__ is not str or modified.__class__ is not str:
         return stix.content_hash(body)
     first, member = b'{"created":"%b",' % created.encode(), b'"modified":"%b",' % modified.encode()
-    where = encoded.find(member)
-    if where < 0:
-        return stix.content_hash(body)  # a text that is written with escapes
+    where = encoded.find(_MODIFIED)
+    rest = where + len(member)
+    # another member of that name, or a text that is written with escapes
+    if not encoded.startswith(member, where) or encoded.find(_MODIFIED, rest) >= 0:
+        return stix.content_hash(body)
     if encoded.startswith(first):
-        return blake2b(
-            b"{%b%b" % (encoded[len(first) : where], encoded[where + len(member) :]), digest_size=16
-        ).digest()
+        return blake2b(b"{" + encoded[len(first) : where] + encoded[rest:], digest_size=16).digest()
     if encoded.count(_CREATED) != 1:
         return stix.content_hash(body)
-    rest = encoded.replace(member, b"", 1).replace(first[1:], b"", 1)
-    if len(rest) != len(encoded) - len(member) - len(first) + 1:
+    left = (encoded[:where] + encoded[rest:]).replace(first[1:], b"", 1)
+    if len(left) != len(encoded) - len(member) - len(first) + 1:
         return stix.content_hash(body)
-    return blake2b(rest, digest_size=16).digest()
+    return blake2b(left, digest_size=16).digest()

@@ -8,6 +8,7 @@ import apsw
 
 from isthmus_hub.store import _former, _links
 from isthmus_hub.store._bodies import Bodies
+from isthmus_hub.store._fingerprint import fingerprint
 from isthmus_hub.store._intern import Idents, Words, key
 from isthmus_hub.store._merge import Claim
 from isthmus_hub.store._types import Json
@@ -93,14 +94,14 @@ class Entries:
 
     def _keep_former(self, entries: list[Entry]) -> None:
         for sql, several in ((_former.KEEP, False), (_former.KEEP_OF_SEVERAL, True)):
-            replaced = [
-                (entry.no or 0, source, entry.claims[source].observed)
-                for entry in entries
-                if (len(entry.told_by) > 1) is several
-                for source in entry.said
-                if source in entry.told_by
-            ]
-            _former.keep(self._connection, replaced, sql)
+            replaced: dict[tuple[int, int], list[int]] = {}
+            for entry in entries:
+                if (len(entry.told_by) > 1) is several:
+                    for source in entry.said:
+                        if source in entry.told_by:
+                            replaced.setdefault((source, entry.claims[source].observed), []).append(entry.no or 0)
+            for (source, until), objects in replaced.items():
+                _former.keep(self._connection, source, until, objects, sql)
 
     def _write_statements(self, entries: list[Entry]) -> None:
         """The words of every source of objects that several sources report; comes before the objects are replaced."""
@@ -129,12 +130,13 @@ class Entries:
                 numbers[entry.id] = entry.no = self._idents.next()
             if entry.body is None:
                 continue
-            values, links, fingerprint = _links.describe(entry.body)
-            if fingerprint != entry.links:
+            found = fingerprint(entry.body, entry.encoded or b"")
+            if found != entry.links:
+                values, links = _links.values_of(entry.body), _links.links_of(entry.body)
                 changed.append((entry, values, links))
                 if entry.links:
                     self._remove_old_links(entry, values, links)
-                entry.links, entry.described = fingerprint, False
+                entry.links, entry.described = found, False
                 for source, _, target in links:
                     if target not in numbers:
                         mentioned.append(target)

@@ -27,13 +27,9 @@ KEEP = _KEEP.format("object AS o ON o.no = c.value")
 KEEP_OF_SEVERAL = _KEEP.format("statement AS o ON o.object = c.value AND o.source = ?2")
 
 
-def keep(connection: apsw.Connection, replaced: Iterable[tuple[int, int, int]], sql: str = KEEP) -> None:
-    """Keep what is about to be replaced: object, source, and when (microseconds) the newer statement was observed."""
-    moments: dict[tuple[int, int], list[int]] = {}
-    for no, source, until in replaced:
-        moments.setdefault((until, source), []).append(no)
-    for (until, source), numbers in moments.items():
-        connection.execute(sql, (until, source, number_array(numbers)))
+def keep(connection: apsw.Connection, source: int, until: int, objects: Iterable[int], sql: str = KEEP) -> None:
+    """Keep what ``source`` said about ``objects``, which is about to be replaced by what was observed at ``until``."""
+    connection.execute(sql, (until, source, number_array(objects)))
 
 
 def prune(connection: apsw.Connection) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import apsw
@@ -12,6 +13,23 @@ from isthmus_sdk.snapshot import object_key
 
 key = object_key
 """63-bit key under which an id is filed: the same that workers tell devices by."""
+_KEY_BITS = 0x7FFFFFFFFFFFFFFF
+
+
+def keys(ids: Sequence[str]) -> list[int]:
+    """`key` of each id; one call for all of them where all are plain."""
+    digits = "".join([id[-17:-13] + id[-12:] for id in ids])
+    if len(digits) == 16 * len(ids):
+        try:
+            packed = bytes.fromhex(digits)
+        except ValueError:
+            packed = b""
+        if len(packed) == 8 * len(ids):  # else there were spaces
+            numbers = array("Q", packed)
+            if sys.byteorder == "little":
+                numbers.byteswap()
+            return [number & _KEY_BITS for number in numbers]
+    return [key(id) for id in ids]
 
 
 def key_array(ids: Iterable[str]) -> Any:

@@ -5,10 +5,7 @@ Every new or changed object passes through here, so plain loops take the place o
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Any
-
-import msgspec
 
 from isthmus_hub.store._types import Json
 from isthmus_sdk import stix
@@ -34,15 +31,6 @@ _ANY, _ONE, _MANY, _NONE = range(4)
 """A property without references of its own, with one, with several, with nothing to look into."""
 _ROLES: dict[str, int] = {}
 _MOST_ROLES = 4_096
-_pack = msgspec.msgpack.Encoder().encode
-
-
-def describe(obj: Json) -> tuple[list[Value], list[Link], int]:
-    """Values, edges, and 64 bits that tell whether any of them changed (0: there are none)."""
-    values, links = values_of(obj), links_of(obj)
-    if not values and not links:
-        return values, links, 0
-    return values, links, int.from_bytes(blake2b(_pack((values, links)), digest_size=8).digest(), signed=True)
 
 
 def normal(kind: str, value: str) -> str:

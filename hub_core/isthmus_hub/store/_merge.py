@@ -135,16 +135,16 @@ def effective(body: Json, created: int | None, modified: int, markings: str) -> 
     ``valid_from`` follows ``created`` where it merely repeated it, as it does in the content hash.
     """
     changes: Json = {}
-    given = body.get("created")
     if created is not None:
-        pinned = _times.text(created)
+        given, pinned = body.get("created"), _times.text(created)
         if given != pinned:
             changes["created"] = pinned
-        if given is not None and body.get("valid_from") == given and given != pinned:
-            changes["valid_from"] = pinned
+            if given is not None and body.get("valid_from") == given:
+                changes["valid_from"] = pinned
     if modified and body.get("modified") != (text := _times.text(modified)):
         changes["modified"] = text
-    refs = body.get("object_marking_refs")
-    if markings and (not refs or " ".join(refs) != markings):
-        changes["object_marking_refs"] = markings.split()
+    if markings:
+        refs = body.get("object_marking_refs")
+        if not refs or (refs[0] if len(refs) == 1 else " ".join(refs)) != markings:
+            changes["object_marking_refs"] = markings.split()
     return {**body, **changes} if changes else body
