@@ -7,6 +7,7 @@
     config.connectors["guardian-north"].every     # seconds
 """
 
+from isthmus_hub.config._endpoint import Endpoint
 from isthmus_hub.config._load import load
 from isthmus_hub.config._model import (
     Config,
@@ -15,6 +16,7 @@ from isthmus_hub.config._model import (
     NatsConfig,
     NatsTlsConfig,
     PlatformConfig,
+    ReceiveConfig,
     ScopeConfig,
     TelemetryConfig,
     TlsConfig,
@@ -29,6 +31,7 @@ from isthmus_hub.secret_ref import SecretRef
 __all__ = [
     "Config",
     "ConnectorConfig",
+    "Endpoint",
     "HubConfig",
     "InvalidConfiguration",
     "InvalidSettings",
@@ -37,6 +40,7 @@ __all__ = [
     "PlatformConfig",
     "Problem",
     "QuietWindow",
+    "ReceiveConfig",
     "ScopeConfig",
     "SecretRef",
     "TelemetryConfig",

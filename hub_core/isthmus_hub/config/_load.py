@@ -14,10 +14,12 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ValidationError
 
 from isthmus_hub.config import _environment
+from isthmus_hub.config._frozen import freeze
 from isthmus_hub.config._lines import Path as KeyPath
 from isthmus_hub.config._lines import key_lines
-from isthmus_hub.config._model import Config, freeze
+from isthmus_hub.config._model import Config
 from isthmus_hub.config._problems import InvalidConfiguration, Problem, did_you_mean, dotted
+from isthmus_hub.config._receive import receive_problems
 
 _LARGEST = 4 * 2**20
 
@@ -214,7 +216,7 @@ def _dangling(config: Config) -> list[Problem]:
         if connector.snapshot != "none" and connector.files is None:
             path = ("connector", name, "snapshot")
             problems.append(Problem(config.where(*path), dotted(path), "is for instances that read `files`"))
-    return problems
+    return [*problems, *receive_problems(config)]
 
 
 def _roles(config: Config) -> list[Problem]:
@@ -256,7 +258,7 @@ def _doubtful_nats(config: Config) -> list[str]:
 
 def _lowered(config: Config) -> list[str]:
     """Where the isolation of connectors was given up."""
-    places = [("hub", config.hub.isolation, ("hub", "isolation"))]
+    places: list[tuple[str, str | None, tuple[str, ...]]] = [("hub", config.hub.isolation, ("hub", "isolation"))]
     places += [
         (f"connector.{name}", connector.isolation, ("connector", name, "isolation"))
         for name, connector in config.connectors.items()

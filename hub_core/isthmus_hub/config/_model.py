@@ -7,19 +7,19 @@ One table: the loader validates with these models, ``isthmus config schema`` is 
 from __future__ import annotations
 
 import glob
-import math
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSchema
 from pydantic import ValidationInfo as Info
 from pydantic_core import PydanticCustomError
 
+from isthmus_hub.config._endpoint import ENDPOINT_PATTERN, Endpoint, Network, endpoints, networks
+from isthmus_hub.config._frozen import FrozenDict, K, V, freeze
 from isthmus_hub.config._values import (
     DURATION_PATTERN,
     QUIET_PATTERN,
@@ -38,44 +38,6 @@ Tlp = Literal["clear", "green", "amber", "amber+strict", "red"]
 Isolation = Literal["process", "confined", "networked-off"]
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class FrozenDict(dict[K, V]):
-    """A ``dict`` that cannot be changed; encoders and comparisons treat it as the plain thing."""
-
-    def _refuse(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError("the configuration cannot be changed after it was loaded")
-
-    __setitem__ = __delitem__ = __ior__ = _refuse
-    clear = pop = popitem = setdefault = update = _refuse
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(frozenset(self.items()))
-
-    def __copy__(self) -> FrozenDict[K, V]:
-        return self
-
-    def __deepcopy__(self, _: object) -> FrozenDict[K, V]:
-        return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return FrozenDict, (dict(self),)
-
-
-def freeze(value: Any) -> Any:
-    """TOML data as immutable plain data: tables and arrays frozen, dates as ISO text; refuses NaN and infinities."""
-    if isinstance(value, dict):
-        return FrozenDict({key: freeze(item) for key, item in value.items()})
-    if isinstance(value, list | tuple):
-        return tuple(freeze(item) for item in value)
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("must be a finite number")
-    return value
 
 
 def _name(value: str) -> str:
@@ -98,6 +60,13 @@ def _reference(value: object, info: Info) -> SecretRef:
     if reference.scheme == "file":
         return SecretRef("file", _absolute(reference.name, info))
     return reference
+
+
+def _references(value: object, info: Info) -> tuple[SecretRef, ...]:
+    written = value if isinstance(value, tuple | list) else (value,)
+    if not 1 <= len(written) <= 2:
+        raise ValueError("must be one reference to a secret, or two while it is rotated")
+    return tuple(_reference(one, info) for one in written)
 
 
 def _absolute(value: str, info: Info) -> str:
@@ -245,6 +214,20 @@ Globs = Annotated[
 ]
 Monitors = Annotated[tuple[str, ...], BeforeValidator(_monitors), WithJsonSchema(_TEXT_OR_TEXTS)]
 Pins = Annotated[tuple[str, ...], BeforeValidator(_pins), WithJsonSchema(_TEXT_OR_TEXTS)]
+Endpoints = Annotated[
+    tuple[Endpoint, ...],
+    BeforeValidator(endpoints),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": ENDPOINT_PATTERN},
+                {"type": "array", "items": {"type": "string", "pattern": ENDPOINT_PATTERN}, "minItems": 1},
+            ]
+        }
+    ),
+]
+Networks = Annotated[tuple[Network, ...], BeforeValidator(networks), WithJsonSchema(_TEXT_OR_TEXTS)]
+References = Annotated[tuple[SecretRef, ...], BeforeValidator(_references), WithJsonSchema(_TEXT_OR_TEXTS)]
 Name = Annotated[str, AfterValidator(_name), WithJsonSchema({"type": "string", "pattern": NAME_PATTERN})]
 Text = Annotated[str, Field(min_length=1, max_length=256)]
 OneOrMore = Annotated[Any, WithJsonSchema(_TEXT_OR_TEXTS)]
@@ -349,6 +332,50 @@ class TlsConfig(Section):
         return {name: value for name, value in written.items() if value}
 
 
+class ReceiveConfig(Section):
+    """``[connector.NAME.receive.STREAM]``: what the vendor sends by itself (`docs/push.md`)."""
+
+    listen: Endpoints
+    """Where: `"udp://127.0.0.1:5514"`, `"tcp://…"`, `"tls://…"` for syslog, `"http://127.0.0.1:8088/hooks/acme"`, `"https://…"` for
+    webhooks; one address or a list. Nothing listens unless it is named here."""
+    senders: Networks = ()
+    """Addresses or networks that may send; everybody else is refused and counted. Needed for syslog beyond this machine."""
+    secrets: References = ()
+    """Reference to the secret that the sender proves itself with; two while it is rotated. It never reaches the connector."""
+    unsigned: bool = False
+    """Takes webhooks from a sender that cannot prove itself."""
+    cert: File | None = None
+    """Certificate of the receiver for `tls://` and `https://` (PEM), with its key or beside `key`."""
+    key: File | None = None
+    """Private key of `cert` (PEM)."""
+    ca: File | None = None
+    """Authorities of client certificates (PEM); with it a sender without one is refused."""
+    max_bytes: Size | None = None
+    """Largest message: `"64KB"` for syslog, `"1MB"` for webhooks. A larger webhook is refused; larger syslog goes to quarantine by
+    its beginning."""
+    rate: Annotated[float, Field(gt=0)] = 5000.0
+    """Messages per second that a UDP address, or one connection, may bring. Above it UDP is dropped and counted, others wait."""
+    connections: Annotated[int, Field(ge=1, le=1024)] = 64
+    """Connections at a time; one sender gets at most half of them."""
+    quota: Size = 256 * 10**6
+    """Disk space for what was received and is not on the bus yet. Beyond it webhooks get 503, TCP waits, UDP is dropped and counted."""
+    linger: Duration = 5.0
+    """How long messages gather before a run maps them."""
+
+    def model_post_init(self, _: Any) -> None:
+        kinds = {one.webhook for one in self.listen}
+        if len(kinds) > 1:
+            raise ValueError("`listen` names syslog and webhooks; one stream takes one of the two")
+        secure = any(one.scheme in ("tls", "https") for one in self.listen)
+        if secure and self.cert is None:
+            raise ValueError("listens with TLS and needs `cert` (and `key`)")
+        if not secure and (self.cert or self.key or self.ca):
+            raise ValueError("has `cert`, `key` or `ca`, and no address with tls:// or https://")
+        far = next((one for one in self.listen if not one.loopback and not one.webhook), None)
+        if far is not None and not self.senders and self.ca is None:
+            raise ValueError(f'listens for syslog on {far} and needs `senders`: who may send, such as ["10.20.0.0/24"]')
+
+
 class ConnectorConfig(Section):
     """``[connector.NAME]``: one instance of a connector."""
 
@@ -381,6 +408,9 @@ class ConnectorConfig(Section):
     same addresses and take their secrets from the same places."""
     files: FrozenMap[str, Globs] | None = None
     """Reads files instead of the vendor's API: stream to file patterns, relative to the configuration file."""
+    receive: FrozenMap[str, ReceiveConfig] = Field(default_factory=FrozenDict)
+    """Streams whose records the vendor sends: `[connector.NAME.receive.STREAM]`. Such a stream is not polled; unless `streams` says
+    otherwise the instance runs those alone."""
     snapshot: Literal["none", "file", "batch"] = "none"
     """Which set of files is a complete inventory, so that what is missing from it has vanished: each file, or all new ones
     that a run finds together. Over the network every full pass of a stream of snapshots is one."""
@@ -492,6 +522,11 @@ class Config(Section):
     _file: Path = PrivateAttr(default=Path("isthmus.toml"))
     _places: Mapping[tuple[str | int, ...], str] = PrivateAttr(default_factory=dict)
     _warnings: tuple[str, ...] = PrivateAttr(default=())
+
+    def receives_only(self, instance: str) -> bool:
+        """Whether every stream of an instance is sent to it, so that it never contacts the vendor."""
+        chosen = self.connectors[instance]
+        return bool(chosen.receive) and chosen.files is None and set(chosen.streams or ()) <= set(chosen.receive)
 
     @property
     def file(self) -> Path:

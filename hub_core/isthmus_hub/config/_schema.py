@@ -82,6 +82,7 @@ _TITLES = {
     "ScopeConfig": "[[scope]]",
     "ScopeConditions": "when = { … } of a scope",
     "ConnectorConfig": "[connector.NAME]",
+    "ReceiveConfig": "[connector.NAME.receive.STREAM]",
     "PlatformConfig": "[platform.NAME]",
     "TlsConfig": "tls = { … } of a connector or platform",
     "NatsConfig": "[nats]",
@@ -108,6 +109,8 @@ _WRITTEN = {
     ("HubConfig", "quota"): '`"20GB"`',
     ("ConnectorConfig", "every"): '`"5m"`',
     ("ConnectorConfig", "settle"): '`"10s"`',
+    ("ReceiveConfig", "quota"): '`"256MB"`',
+    ("ReceiveConfig", "linger"): '`"5s"`',
 }
 """Defaults as an operator would write them, where the model keeps another unit."""
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from isthmus_hub.config._model import Config, ConnectorConfig, PlatformConfig
 from isthmus_hub.config._problems import InvalidSettings, Problem, did_you_mean, dotted
+from isthmus_hub.config._receive import against_declaration
 
 Manifest = Mapping[str, Any]
 """``{"settings": JSON Schema, "secrets": names or {name: {"required": bool}}, "streams": names}``."""
@@ -45,7 +46,8 @@ def check_settings(
         ("platform", config.platforms, manifests if platforms is None else platforms),
     ):
         for name, instance in instances.items():
-            for path, message in _instance(section, name, instance, known):
+            offline = section == "connector" and config.receives_only(name)
+            for path, message in _instance(section, name, instance, known, offline=offline):
                 full = (section, name, *path)
                 problems.append(Problem(config.where(*full), dotted(full), message))
     if problems:
@@ -53,13 +55,18 @@ def check_settings(
 
 
 def _instance(
-    section: str, name: str, instance: ConnectorConfig | PlatformConfig, known: Mapping[str, Manifest]
+    section: str,
+    name: str,
+    instance: ConnectorConfig | PlatformConfig,
+    known: Mapping[str, Manifest],
+    *,
+    offline: bool,
 ) -> Iterator[Finding]:
     manifest = known.get(instance.use)
     if manifest is None:
         yield ("use",), f"no such {section} is installed{did_you_mean(instance.use, known)}"
         return
-    files = isinstance(instance, ConnectorConfig) and instance.files is not None
+    files = offline or (isinstance(instance, ConnectorConfig) and instance.files is not None)
     schema = manifest.get("settings") or {}
     secrets = _secrets(manifest, schema)
     yield from _settings(name, instance, schema, secrets, partial=files)
@@ -127,6 +134,7 @@ def _streams(instance: ConnectorConfig, manifest: Manifest) -> Iterator[Finding]
     for stream in instance.files or ():
         if stream not in streams:
             yield ("files", stream), f"no such stream{did_you_mean(stream, streams)}"
+    yield from against_declaration(instance, streams, manifest.get("push") or {})
 
 
 def check_value(

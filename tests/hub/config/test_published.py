@@ -21,6 +21,7 @@ def test_the_public_names_are_these():
     assert isthmus_hub.config.__all__ == [
         "Config",
         "ConnectorConfig",
+        "Endpoint",
         "HubConfig",
         "InvalidConfiguration",
         "InvalidSettings",
@@ -29,6 +30,7 @@ def test_the_public_names_are_these():
         "PlatformConfig",
         "Problem",
         "QuietWindow",
+        "ReceiveConfig",
         "ScopeConfig",
         "SecretRef",
         "TelemetryConfig",

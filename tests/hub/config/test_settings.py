@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from isthmus_hub import config
 from isthmus_hub.config import InvalidSettings
-from isthmus_hub.config._model import freeze
+from isthmus_hub.config._frozen import freeze
 from isthmus_hub.config._settings import check_value
 from isthmus_sdk.errors import ConfigurationError, SettingsError
 
