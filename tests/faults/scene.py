@@ -240,9 +240,17 @@ class Scene:
 
     def daemon(self, *, ready: bool = True, **environ: str) -> subprocess.Popen[str]:
         """Start the daemon; returns when it answers commands."""
+        process = self.begin("run", **environ)
+        if ready:
+            until(lambda: self.listening() or process.poll() is not None, "the daemon listens")
+            assert process.poll() is None, self.log()
+        return process
+
+    def begin(self, *words: str, **environ: str) -> subprocess.Popen[str]:
+        """Start a command and leave it running; what it says is in the log."""
         with (self.folder / "daemon.log").open("a") as log:
             process = subprocess.Popen(
-                self.command("run"),
+                self.command(*words),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
@@ -251,9 +259,6 @@ class Scene:
                 env={**self.environ, **environ},
             )
         self.running.append(process)
-        if ready:
-            until(lambda: self.listening() or process.poll() is not None, "the daemon listens")
-            assert process.poll() is None, self.log()
         return process
 
     def listening(self) -> bool:
