@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from isthmus_hub.assets._evidence import Evidence
 from isthmus_hub.assets._identity import Identifier, Observation, Strength, observation
+from isthmus_hub.assets._index import IdentityIndex
 from isthmus_hub.assets._inventory import communications, inventory
-from isthmus_hub.assets._partition import Evidence, Partition, partition
+from isthmus_hub.assets._partition import Partition, partition
 from isthmus_hub.assets._resolver import Resolver, ResolveTotals
 
 __all__ = [
     "Evidence",
     "Identifier",
+    "IdentityIndex",
     "Observation",
     "Partition",
     "ResolveTotals",

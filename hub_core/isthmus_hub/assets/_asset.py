@@ -11,13 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from isthmus_hub.assets._identity import GENERIC_CLASSES
 from isthmus_sdk import stix
 
 UNITED = ("interfaces", "identifiers", "roles", "monitored_by")
-GENERIC = frozenset(
-    {"unknown", "endpoint", "workstation", "server", "virtual-machine", "controller", "network-device", "iot"}
-)
-"""Asset classes that a source gives when it does not know better; a more telling one of another source is believed."""
 OLDEST, NEWEST = "first_seen", "last_seen"
 _PER_SOURCE = frozenset({"absent_since", "native_id", "source_id", "connector", "kind", *UNITED, OLDEST, NEWEST})
 
@@ -97,7 +94,7 @@ def merged_facts(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             if name not in _PER_SOURCE and name != "extension_type" and _says(value)
         }
     classes = [facts["asset_class"] for facts in members if facts.get("asset_class")]
-    if telling := [name for name in classes if name not in GENERIC]:
+    if telling := [name for name in classes if name not in GENERIC_CLASSES]:
         out["asset_class"] = telling[-1]
     out["kind"] = "asset" if any(facts.get("kind") != "endpoint" for facts in members) else "endpoint"
     for name in UNITED:

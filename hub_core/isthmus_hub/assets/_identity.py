@@ -1,7 +1,8 @@
-"""What identifies a device: identifiers read from an observed asset, and which values can be trusted.
+"""What identifies a device: identifiers and traits read from an observed asset.
 
-No vendor identifier is safe alone: appliances report a gateway's MAC for everything behind it, and placeholder serials are
-common. So each identifier has a strength, and a value that cannot tell devices apart is *poisoned* and links nothing.
+No vendor identifier is safe alone: appliances report a gateway's MAC for everything behind it, placeholder serials are common,
+virtual machines are cloned. So each identifier has a strength, and a value that cannot tell devices apart is *poisoned*:
+it links nothing by itself.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 
 class Strength(IntEnum):
@@ -22,6 +25,7 @@ class Strength(IntEnum):
     HOSTNAME = 4
     MAC = 5
     ADDRESS = 6
+    LOCAL_MAC = 7
 
 
 STRENGTHS: Mapping[str, Strength] = {
@@ -33,12 +37,13 @@ STRENGTHS: Mapping[str, Strength] = {
     "hostname": Strength.HOSTNAME,
     "mac": Strength.MAC,
     "address": Strength.ADDRESS,
+    "local_mac": Strength.LOCAL_MAC,
 }
-"""Identifier kinds the resolver links by; other kinds are kept on the asset and link nothing."""
+"""Identifier kinds the resolver links by; other kinds are kept on the asset and link nothing. ``local_mac``: a hardware
+address that is not the manufacturer's (made up for privacy, or by a hypervisor), a hint and no more."""
 
-EXCLUSIVE = frozenset({"serial", "hostname"})
-"""Kinds of which one device has one value at a time: two different ones veto a merge. (Agent ids are the product's own:
-two products' ids differ on one device.)"""
+AGENTS = frozenset(kind for kind, strength in STRENGTHS.items() if strength is Strength.AGENT)
+"""Identifiers that something running on the device or its platform gave it."""
 
 PLACEHOLDERS = frozenset(
     {
@@ -49,12 +54,30 @@ PLACEHOLDERS = frozenset(
 )  # fmt: skip
 """Values that manufacturers and images ship in place of a real one."""
 
+SHARED_MACS = (
+    "00:00:5e:00:01:",
+    "00:00:5e:00:02:",
+    "00:00:0c:07:ac:",
+    "00:00:0c:9f:f",
+    "00:05:73:a0:",
+    "00:07:b4:00:",
+    "02:42:",
+)
+"""Hardware addresses that are no device's own: of virtual routers, which move from one to another (VRRP, RFC 9568; HSRP;
+GLBP), and of containers, which are made from their private addresses and are the same on every host."""
+
+GENERIC_CLASSES = frozenset(
+    {"", "unknown", "endpoint", "workstation", "server", "virtual-machine", "controller", "network-device", "iot"}
+)
+"""Asset classes that a source gives when it does not know better: two of them do not contradict each other."""
+
 _REPEATED = re.compile(r"^(.)\1*$")
 _ADDRESS_LIKE = re.compile(r"^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f]*:[0-9a-f:.]+)$")
+_MAC = re.compile(r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")
+_WORD_END = re.compile(r"[\s,/]")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Identifier:
+class Identifier(NamedTuple):
     """One value that may tell devices apart; ``address`` values are ``scope|ip``."""
 
     kind: str
@@ -64,6 +87,22 @@ class Identifier:
     def strength(self) -> Strength:
         """How far the kind is believed."""
         return STRENGTHS[self.kind]
+
+
+class Traits(NamedTuple):
+    """What many devices share: it speaks for or against two records being one device, it never decides alone."""
+
+    vendor: str = ""
+    """First word of the vendor's name, lower case: spellings differ behind it."""
+    model: str = ""
+    system: str = ""
+    """First word of the operating system, lower case."""
+    asset_class: str = ""
+    """Empty where the source gave a generic one."""
+
+
+TRAITS = Traits._fields
+NO_TRAITS = Traits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +117,19 @@ class Observation:
     endpoint: bool
     """Known only by an address seen talking; it joins a device or stands alone, it never joins two devices."""
     identifiers: frozenset[Identifier]
-    maker: str = ""
-    """First word of the vendor's name, lower case: spellings differ behind it. A serial is unique only within its maker."""
+    traits: Traits = NO_TRAITS
+    first: int | None = None
+    """Day it was first seen, counted from 1970 in UTC; ``None``: the source does not say."""
+    last: int | None = None
+
+    @property
+    def maker(self) -> str:
+        """Who made it; a serial is unique only within its maker."""
+        return self.traits.vendor
+
+    def values(self, *kinds: str) -> frozenset[str]:
+        """Values of its identifiers of these kinds."""
+        return frozenset([value for kind, value in self.identifiers if kind in kinds])
 
 
 def placeholder(kind: str, value: str) -> bool:
@@ -88,16 +138,20 @@ def placeholder(kind: str, value: str) -> bool:
     if kind == "serial":
         return text in PLACEHOLDERS or len(text) < 4 or bool(_REPEATED.match(text))
     if kind == "mac":
-        return not _globally_unique(text)
+        return mac_kind(text) != "mac"
     if kind == "hostname":
         return text in PLACEHOLDERS or bool(_ADDRESS_LIKE.match(text))
     return text in PLACEHOLDERS
 
 
-def _globally_unique(mac: str) -> bool:
-    """Universally administered unicast address (IEEE 802): randomised and group addresses identify no device."""
-    first = int(mac[:2], 16) if re.match(r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$", mac) else 3
-    return first & 3 == 0 and mac.replace(":", "").strip("0") != ""
+def mac_kind(mac: str) -> str:
+    """``mac`` where the manufacturer gave it, ``local_mac`` where somebody made it up, empty where it is no device's own.
+
+    IEEE 802: the second bit of the first octet tells; group addresses and those of virtual routers are no device's own.
+    """
+    if not _MAC.match(mac) or not mac.replace(":", "").strip("0") or mac.startswith(SHARED_MACS):
+        return ""
+    return ("mac", "", "local_mac", "")[int(mac[:2], 16) & 3]
 
 
 def hostname_key(name: str) -> str:
@@ -106,7 +160,20 @@ def hostname_key(name: str) -> str:
 
 
 def observation(id: str, facts: Mapping[str, Any]) -> Observation:
-    """Identifiers of an observed asset from its asset facts."""
+    """Identifiers and traits of an observed asset from its asset facts."""
+    return Observation(
+        id=id,
+        source=f"{facts.get('connector', '')}/{facts.get('source_id', '')}",
+        native_id=str(facts.get("native_id", "")),
+        endpoint=facts.get("kind") == "endpoint",
+        identifiers=frozenset(_identifiers(facts)),
+        traits=_traits(facts),
+        first=_day(facts.get("first_seen")),
+        last=_day(facts.get("last_seen")),
+    )
+
+
+def _identifiers(facts: Mapping[str, Any]) -> set[Identifier]:
     found: set[Identifier] = set()
 
     def add(kind: str, value: object) -> None:
@@ -114,25 +181,38 @@ def observation(id: str, facts: Mapping[str, Any]) -> Observation:
         if text and not placeholder(kind, text):
             found.add(Identifier(kind, text))
 
-    maker = str(facts.get("vendor") or "").strip().lower().partition(" ")[0]
     add("serial", str(facts.get("serial") or "").lower())
     hostname = str(facts.get("hostname") or "")
     if hostname and not placeholder("hostname", hostname):
         add("hostname", hostname_key(hostname))
     for entry in facts.get("identifiers", ()):
-        if entry.get("kind") in STRENGTHS and entry["kind"] not in ("native_id", "address"):
+        if entry.get("kind") in AGENTS or entry.get("kind") in ("serial", "hostname"):
             add(entry["kind"], str(entry.get("value", "")).lower())
     for interface in facts.get("interfaces", ()):
-        if interface.get("mac"):
-            add("mac", str(interface["mac"]).lower())
+        mac = str(interface.get("mac") or "").lower()
+        if kind := mac_kind(mac):
+            found.add(Identifier(kind, mac))
         scope = interface.get("scope", "default")
         for ip in interface.get("ips", ()):
             found.add(Identifier("address", f"{scope}|{ip}"))
-    return Observation(
-        id=id,
-        source=f"{facts.get('connector', '')}/{facts.get('source_id', '')}",
-        native_id=str(facts.get("native_id", "")),
-        endpoint=facts.get("kind") == "endpoint",
-        identifiers=frozenset(found),
-        maker="" if maker in PLACEHOLDERS else maker,
+    return found
+
+
+def _traits(facts: Mapping[str, Any]) -> Traits:
+    asset_class = _said(facts.get("asset_class"))
+    return Traits(
+        vendor=_said(_WORD_END.split(str(facts.get("vendor") or "").strip(), maxsplit=1)[0]),
+        model=_said(facts.get("model")),
+        system=_said(str(facts.get("operating_system") or "").strip().partition(" ")[0]),
+        asset_class="" if asset_class in GENERIC_CLASSES else asset_class,
     )
+
+
+def _said(value: object) -> str:
+    text = str(value or "").strip().lower()
+    return "" if text in PLACEHOLDERS else text
+
+
+@lru_cache(maxsize=4096)
+def _day(timestamp: str | None) -> int | None:
+    return int(datetime.fromisoformat(timestamp).timestamp() // 86_400) if timestamp else None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from isthmus_hub.assets._identity import Identifier, Observation, observation
-from isthmus_hub.assets._partition import poisoned
+from isthmus_hub.assets._trust import all_poisoned
 from isthmus_hub.store import Store
 from isthmus_sdk import stix
 
@@ -50,7 +50,7 @@ def poisoned_identifiers(store: Store) -> frozenset[Identifier]:
             seen = observation(stored.id, facts)
             for identifier in seen.identifiers:
                 holders.setdefault(identifier, []).append(seen)
-    return poisoned(holders)
+    return all_poisoned(holders)
 
 
 def communications(store: Store) -> Iterator[dict[str, Any]]:

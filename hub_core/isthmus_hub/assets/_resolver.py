@@ -15,7 +15,6 @@ from isthmus_hub.assets._assign import Assignment, assign
 from isthmus_hub.assets._communication import merge_edge, split_windows, worth_telling
 from isthmus_hub.assets._identity import Observation, observation
 from isthmus_hub.assets._index import IdentityIndex
-from isthmus_hub.assets._partition import partition
 from isthmus_hub.assets._poison import halves
 from isthmus_hub.bus import OBSERVED, Bus, StorageDamaged, StoredBlock
 from isthmus_hub.store import SNAPSHOT, Change, Incoming, Mark, Store, Transaction, decode_mark
@@ -253,9 +252,8 @@ class Resolver:
             return
         affected = index.update(observed)
         changed = {seen.id for seen in observed}
-        clusters = partition(index.observations[id] for id in affected).clusters
         decision = assign(
-            clusters,
+            index.clusters(affected),
             {id: index.assigned[id] for id in affected if id in index.assigned},
             taken=lambda asset: tx.resolved(asset) is not None or bool(index.members(asset)),
             endpoint=lambda id: index.observations[id].endpoint,
