@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from isthmus_hub.hub import Hub
+from isthmus_hub.runtime import is_worker
 from isthmus_sdk import errors
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
 
@@ -114,6 +116,9 @@ class Server:
             threading.Thread(target=self._answer, args=(connection,), name="command", daemon=True).start()
 
     def _answer(self, connection: socket.socket) -> None:
+        if not _welcome(connection):
+            connection.close()
+            return
         try:
             with connection, connection.makefile("rb") as stream:
                 reply = self._reply(stream.readline(LONGEST_REQUEST))
@@ -144,6 +149,16 @@ class Server:
                 return self._instead[operation](**arguments)
         with self._turns.together():
             return getattr(self._hub, operation)(**arguments)
+
+
+def _welcome(connection: socket.socket) -> bool:
+    """Whether a caller may give commands: the hub's own user or root, and no worker, which runs as that user too."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True  # the mode of the socket is all there is
+    pid, user, _ = struct.unpack(
+        "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    )
+    return user in (0, os.geteuid()) and not is_worker(pid)
 
 
 def answers(path: Path, seconds: float = START_SECONDS) -> bool:

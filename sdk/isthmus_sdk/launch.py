@@ -12,6 +12,7 @@ whatever SDK lies in the connector's environment, so the first frame, `confined`
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
@@ -22,12 +23,14 @@ from pathlib import Path
 
 _OWN = "isthmus_sdk"
 _LONGEST = 255
+_CHILD_SUBREAPER = 36
 
 
 def main(arguments: Sequence[str]) -> int:
     """Confine this process, say so, and become what was asked for."""
     reach, site, descriptor, module, *rest = arguments
     from_hub = _own_modules()
+    _adopt()
     folders = json.loads(site)
     # Folders to import from are read by the worker as Python's own are.
     found = from_hub.confine.confine(_with_folders(from_hub.confine.Reach.parse(reach), folders))
@@ -36,6 +39,12 @@ def main(arguments: Sequence[str]) -> int:
         del sys.modules[name]
     sys.path[:0] = folders
     return int(importlib.import_module(module).main(rest))
+
+
+def _adopt() -> None:
+    """Orphans among what this process starts become its own children, so that its hub sees them (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _own_modules() -> types.ModuleType:

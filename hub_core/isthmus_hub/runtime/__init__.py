@@ -8,7 +8,7 @@ from isthmus_hub.runtime._journal import RunJournal
 from isthmus_hub.runtime._lock import StateInUse, StateLock
 from isthmus_hub.runtime._plan import Plan, plan, plugin, required_level, resolve_secrets
 from isthmus_hub.runtime._preview import preview
-from isthmus_hub.runtime._process import WorkerProcess, try_level
+from isthmus_hub.runtime._process import WorkerProcess, is_worker, try_level
 from isthmus_hub.runtime._quarantine import Quarantine, Quarantined
 from isthmus_hub.runtime._reports import Failure, StreamRun
 from isthmus_hub.runtime._retry import retry
@@ -33,6 +33,7 @@ __all__ = [
     "StreamRun",
     "WorkerLog",
     "WorkerProcess",
+    "is_worker",
     "next_run",
     "plan",
     "plugin",

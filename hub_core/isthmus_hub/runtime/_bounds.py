@@ -16,6 +16,8 @@ class Bounds:
     """Bytes of memory of its own (``RLIMIT_DATA``); beyond it an allocation fails inside the worker."""
     files: int = 512
     """Open files and sockets."""
+    processes: int = 32
+    """Itself and what it started; counted from outside, because the kernel counts all of a user's together."""
     core: int = 0
     """Bytes of a core file: none, it would hold the secrets of the instance."""
 

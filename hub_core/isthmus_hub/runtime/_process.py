@@ -16,10 +16,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 import isthmus_sdk
 from isthmus_hub.runtime._bounds import Bounds
+from isthmus_hub.runtime._printed import Say, relay
+from isthmus_hub.runtime._watch import Watch
 from isthmus_sdk import faults, protocol
 from isthmus_sdk.confine import Confinement, Level, Reach
 from isthmus_sdk.errors import ProtocolError
@@ -27,8 +28,6 @@ from isthmus_sdk.errors import ProtocolError
 LAUNCHER = Path(isthmus_sdk.__file__).parent / "launch.py"
 AT_LARGE = Reach(level="process")
 """A worker that gives up nothing but its way out of its process group."""
-LINE_LIMIT = 4096
-LINES_A_SECOND = 50
 DEAF_SECONDS = 60.0
 """How long a worker may leave what it was sent unread."""
 LOOK_SECONDS = 0.5
@@ -36,8 +35,15 @@ LOOK_SECONDS = 0.5
 _HEAD = 4
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT", *faults.ENVIRONMENT)
 
-Say = Callable[[str, str], None]
-"""``say(level, line)`` for what the worker prints."""
+_running: set[int] = set()
+
+
+def is_worker(pid: int) -> bool:
+    """Whether a process belongs to a worker of this hub: workers, and all they start, stay in the worker's session."""
+    try:
+        return os.getsid(pid) in _running
+    except OSError:
+        return True  # gone, or not ours to ask about
 
 
 class WorkerGone(ProtocolError):
@@ -154,12 +160,14 @@ class WorkerProcess:
             os.close(from_worker)
         self.bounded = bounds.hold(self._process.pid)
         """Whether the kernel holds the worker to its bounds."""
+        self.watch = Watch(self._process.pid, bounds)
+        _running.add(self._process.pid)
         self._buffer = bytearray()
         os.set_blocking(self._write, False)
         self._sending = threading.Lock()
         self._over = False
         self._printers = [
-            threading.Thread(target=_relay_lines, args=(stream, level, say), daemon=True)
+            threading.Thread(target=relay, args=(stream, level, say), daemon=True)
             for stream, level in ((self._process.stdout, "info"), (self._process.stderr, "warning"))
         ]
         for printer in self._printers:
@@ -201,11 +209,11 @@ class WorkerProcess:
             if (frame := self._take()) is not None:
                 return frame
             left = deadline - time.monotonic()
-            if not select.select([self._read], [], [], max(0.0, min(left, LOOK_SECONDS)))[0]:
+            if left <= 0:
+                raise WorkerSilent(f"the worker said nothing whole for {timeout:.0f} s and was stopped")
+            if not select.select([self._read], [], [], min(left, LOOK_SECONDS))[0]:
                 waiting()
-                if left > LOOK_SECONDS:
-                    continue
-                raise WorkerSilent(f"the worker said nothing for {timeout:.0f} s and was stopped")
+                continue
             data = os.read(self._read, 1 << 18)
             if not data:
                 raise WorkerGone(self._ending())
@@ -235,6 +243,7 @@ class WorkerProcess:
             self._waited(1.0)
         self._signal(signal.SIGKILL)
         self._waited(5.0)
+        _running.discard(self._process.pid)
         _close(self._read)
         self._read = -1
         for printer in self._printers:
@@ -262,27 +271,6 @@ class WorkerProcess:
             if code < 0
             else f"the worker ended with exit code {code}"
         )
-
-
-def _relay_lines(stream: IO[bytes] | None, level: str, say: Say) -> None:
-    """Log what the worker prints, line by line, dropping what is too long or too much."""
-    assert stream is not None
-    window, count, dropped = time.monotonic(), 0, 0
-    with stream:
-        while line := stream.readline(LINE_LIMIT):
-            now = time.monotonic()
-            if now - window >= 1.0:
-                if dropped:
-                    say("warning", f"{dropped} further lines of output were dropped")
-                window, count, dropped = now, 0, 0
-            count += 1
-            if count > LINES_A_SECOND:
-                dropped += 1
-                continue
-            if text := line.decode("utf-8", "replace").rstrip():
-                say(level, text)
-    if dropped:
-        say("warning", f"{dropped} further lines of output were dropped")
 
 
 def _close(descriptor: int) -> None:

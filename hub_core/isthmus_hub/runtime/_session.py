@@ -13,8 +13,10 @@ from isthmus_hub.bus import Ack
 from isthmus_hub.runtime._broker import Broker
 from isthmus_hub.runtime._inventories import Inventories
 from isthmus_hub.runtime._plan import Plan
+from isthmus_hub.runtime._printed import Rate, told
 from isthmus_hub.runtime._process import WorkerProcess, WorkerSilent
 from isthmus_hub.runtime._reports import Failure, StreamRun
+from isthmus_hub.runtime._watch import BACKGROUND_SECONDS
 from isthmus_sdk import protocol
 from isthmus_sdk.block import Block
 from isthmus_sdk.confine import LEVELS, UNHELD, Confinement
@@ -26,6 +28,8 @@ STALL = 3600.0
 """Seconds without a block, a bad record or an end after which it is stopped as well, however much it talks."""
 ASIDES = 50_000
 """Frames about the run (logs, metrics, states) in a row without one that is part of it: beyond, it floods."""
+GRACE = 5.0
+"""Seconds that a worker has to end by itself."""
 PATIENCE = 8.0
 """Seconds that a worker has for the page in its hands once it was asked to drain."""
 
@@ -80,6 +84,10 @@ class Session:
         self.confinement = UNHELD
         """What holds the worker, as its launcher found it."""
         self._asides = 0
+        self._rate = Rate()
+        self._moved_on = False
+        self._patient = True
+        """Whether the worker may take its leave by itself; not one that broke the rules."""
         self._progress_at = time.monotonic()
         self._start = start
         self._broker: Broker | None = None
@@ -103,6 +111,7 @@ class Session:
                     self._blame(runs, run.error)
                     break
         except IsthmusError as error:
+            self._patient = not isinstance(error, ProtocolError)
             self._blame(runs, Failure.of(error))
         except OSError as error:
             self._blame(runs, Failure("OSError", "fault", f"the worker could not be started: {error}"))
@@ -129,7 +138,7 @@ class Session:
         if self._broker is not None:
             self._broker.close()
         if worker is not None:
-            worker.stop()
+            worker.stop(GRACE if self._patient else 0.0)
 
     def _open(self) -> WorkerProcess:
         plan = self._plan
@@ -191,13 +200,32 @@ class Session:
 
     def _next(self, worker: WorkerProcess, waiting: Callable[[], None] = lambda: None) -> protocol.WorkerFrame:
         """The worker's next frame. One that waits for an answer of ours may be silent."""
+
+        def look() -> None:
+            self._look(worker)
+            waiting()
+
+        look()
         while True:
             try:
-                return worker.receive(self._silence, waiting)
-            except WorkerSilent:
+                return worker.receive(self._silence, look)
+            except WorkerSilent as error:
                 stalled = time.monotonic() - self._progress_at > self._stall
                 if stalled or self._broker is None or not self._broker.busy:
-                    raise
+                    raise WorkerSilent(f"{error} ({worker.watch.idle_seconds:.0f} s of processor time)") from None
+
+    def _look(self, worker: WorkerProcess) -> None:
+        """Hold the worker and what it started to their share of the machine."""
+        if self._moved_on:
+            worker.watch.moved()
+            self._moved_on = False
+        if worker.watch.look():
+            self._say(
+                "warning",
+                f"{BACKGROUND_SECONDS:.0f} s of processor time without a page: from now on it gets what others leave",
+            )
+        if missed := self._rate.missed():
+            self._say("warning", told(missed))
 
     def _drain(self, worker: WorkerProcess) -> None:
         """Pass the wish to stop on, once. Raises :class:`Interrupted` where the worker does not follow in time."""
@@ -226,6 +254,7 @@ class Session:
 
     def _moved(self) -> None:
         """The run came further."""
+        self._moved_on = True
         self._asides = 0
         self._progress_at = time.monotonic()
 
@@ -241,7 +270,10 @@ class Session:
         if isinstance(frame, protocol.Connect | protocol.Ask) and self._broker is not None:
             self._broker.take(frame)
         elif isinstance(frame, protocol.Log):
-            self._observer.log(self._plan.instance, frame.level, frame.event, {"stream": frame.stream, **frame.fields})
+            if self._rate.passes():
+                self._observer.log(
+                    self._plan.instance, frame.level, frame.event, {"stream": frame.stream, **frame.fields}
+                )
         elif not isinstance(frame, protocol.Metric | protocol.StateFrame):
             raise ProtocolError(f"{self._plan.instance}: the worker sent an unexpected {protocol.frame_type(frame)!r}")
 

@@ -45,7 +45,7 @@ class Scene:
         self.folder = folder
         self.workers: list[WorkerProcess] = []
 
-    def run(self, body: str, *, reach: Reach = AT_LARGE, **options: Any) -> StreamRun:
+    def run(self, body: str, *, reach: Reach = AT_LARGE, observer: Any = None, **options: Any) -> StreamRun:
         package = self.folder / "rogue"
         package.mkdir()
         lines = "".join(f"    {line}\n" for line in body.splitlines())
@@ -62,7 +62,9 @@ class Scene:
             protocol=protocol.VERSION, hub="h", instance="rogue-north", source_id="r", files={"rows": []}
         )
         plan = Plan("rogue-north", "rogue", "rogue:rogue", ("rows",), "r", configure, reach=reach)
-        [run] = Session(plan, Nothing(), Nothing(), start=self._start, **{"silence": PATIENCE, **options}).run()
+        [run] = Session(
+            plan, Nothing(), observer or Nothing(), start=self._start, **{"silence": PATIENCE, **options}
+        ).run()
         return run
 
     def _start(self, entry: str, python: Path, **options: Any) -> WorkerProcess:
