@@ -49,12 +49,28 @@ def parser() -> argparse.ArgumentParser:
 
     top.add_argument("--version", action="version", version=f"isthmus-sdk {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _new_command(commands)
     _map_command(commands)
     _preview_command(commands)
     _manifest_command(commands)
     _test_command(commands)
     _stix_command(commands)
     return top
+
+
+def _new_command(commands: Any) -> None:
+    command = commands.add_parser("new", help="a connector to begin with: five files that are green at once")
+    command.add_argument("name", metavar="NAME", help="of the connector: lower-case letters, digits and hyphens")
+    command.add_argument(
+        "--auth", default="api-key", metavar="KIND", help="api-key (default), bearer, basic, oauth2, none"
+    )
+    command.add_argument(
+        "--paging", default="cursor", metavar="KIND", help="cursor (default), page, offset, link, none"
+    )
+    command.add_argument(
+        "--directory", type=Path, default=Path(), metavar="DIR", help="where NAME-connector/ is made (default: here)"
+    )
+    command.set_defaults(run=_new)
 
 
 def _map_command(commands: Any) -> None:
@@ -162,6 +178,14 @@ def _connector_and_stream(command: argparse.ArgumentParser) -> None:
         "connector", metavar="CONNECTOR", help="name of an installed connector, or package.module:object"
     )
     command.add_argument("stream", metavar="STREAM")
+
+
+def _new(options: argparse.Namespace) -> int:
+    from isthmus_sdk.commands.new import new_project, next_steps
+
+    folder = new_project(options.name, auth=options.auth, paging=options.paging, directory=options.directory)
+    print(next_steps(options.name, folder))
+    return 0
 
 
 def _map(options: argparse.Namespace) -> int:

@@ -18,19 +18,36 @@ if TYPE_CHECKING:
 def load_connector(name: str) -> Connector[Any]:
     """The connector called ``name``, or the one at ``package.module:object``. Imports its code.
 
-    Raises ``ConfigurationError`` where there is none.
+    A project in the working directory comes first: its author looks at it before it is installed. Raises
+    ``ConfigurationError`` where there is none.
     """
     from isthmus_sdk import loader
 
-    if ":" in name:
+    value = name if ":" in name else _of_project(name)
+    if value:
         here = str(Path.cwd())
         if here not in sys.path:
             sys.path.insert(0, here)  # an author's own checkout, not installed yet
-        return loader.load(name)
+        return loader.load(value)
     found = loader.find(name)
     if found.error:
         raise ConfigurationError(f"connector {name}: {found.error}")
     return loader.load(found.value)
+
+
+def _of_project(name: str, kind: str = "connectors") -> str:
+    """The object that ``pyproject.toml`` in the working directory registers as ``name``; empty where there is none."""
+    try:
+        document = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return ""
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{Path.cwd() / 'pyproject.toml'}: is not TOML: {error}") from None
+    try:
+        value = document["project"]["entry-points"][f"isthmus.{kind}"][name]
+    except (KeyError, TypeError):
+        return ""
+    return value if isinstance(value, str) and ":" in value else ""
 
 
 def load_plugin(name: str) -> Connector[Any] | Platform:
@@ -38,7 +55,7 @@ def load_plugin(name: str) -> Connector[Any] | Platform:
     from isthmus_sdk import loader
     from isthmus_sdk.errors import ManifestError
 
-    if ":" not in name:
+    if ":" not in name and not _of_project(name):
         if any(found.name == name for found in loader.discover(kinds=["platform"])):
             return loader.load_platform(loader.find(name, "platform").value)
         return loader.load(loader.find(name).value)  # also where the manifest is broken: it may be about to be written
