@@ -3,6 +3,7 @@
 A comment before a block says what is done with it::
 
     <!-- tested: python -->        run as a script
+    <!-- tested: function -->      a function that a test of the page calls
     <!-- tested: file NAME -->     written as NAME, for the blocks of the page that run
     <!-- tested: run -->           a console session: each `$ command` runs, its output is compared
 """

@@ -117,7 +117,7 @@ def test_every_tool_of_the_http_module_is_named_in_the_sdk_readme() -> None:
         value = getattr(http, name)
         is_auth = inspect.isclass(value) and issubclass(value, http.Auth) and name not in ("Auth", "TokenAuth")
         is_pager = (
-            inspect.isclass(value) and value is not http.Pager and hasattr(value, "first") and hasattr(value, "after")
+            inspect.isclass(value) and value is not http.Pager and hasattr(value, "ask") and hasattr(value, "after")
         )
         if is_auth or is_pager:
             assert f"`{name}`" in page, name
@@ -205,7 +205,7 @@ def test_there_are_marked_blocks_of_each_kind() -> None:
     assert marked("python")
     assert marked("file ")
     assert marked("run")
-    known = re.compile(r"(python|run|file [\w./]+)")
+    known = re.compile(r"(function|python|run|file [\w./]+)")
     assert [block.how for page in PAGES for block in blocks(page) if not known.fullmatch(block.how)] == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
@@ -13,7 +14,7 @@ from pydantic import SecretStr
 from tests.sdk.http.server import Behaviour, Exchange, HostileServer, json_page, login_page, status
 
 from isthmus_sdk.errors import AuthenticationError, UnexpectedReply
-from isthmus_sdk.http import HeaderLogin, HmacSignature, Http, Login, NonceDigest, Request, SessionCookie, Signed
+from isthmus_sdk.http import Basic, HeaderLogin, HmacSignature, Http, Login, NonceDigest, Request, SessionCookie, Signed
 from isthmus_sdk.url import Url
 
 Make = Callable[..., Http]
@@ -56,6 +57,34 @@ def test_credentials_can_go_as_a_form_and_the_token_in_a_header_of_its_own(vendo
     auth = Login(f"{vendor.url}/login", {"user": "hub", "pass": KEY}, header="X-Auth-Token", scheme="Token", form=True)
     assert client(vendor.url, auth=auth).get("x").ok
     assert vendor.seen("/login")[0].form == {"user": "hub", "pass": KEY.get_secret_value()}
+
+
+def test_a_login_can_prove_itself_by_basic(vendor: HostileServer, client: Make) -> None:
+    Sessions(vendor, lambda t: json_page({"data": {"token": t}}), "authorization", "Bearer {}")
+    auth = Login(f"{vendor.url}/login", basic=("hub", KEY), token="data.token")
+    assert client(vendor.url, auth=auth).get("x").ok
+    token = base64.b64encode(f"hub:{KEY.get_secret_value()}".encode()).decode()
+    assert vendor.seen("/login")[0].headers["authorization"] == f"Basic {token}"
+    assert {KEY.get_secret_value(), token} <= set(auth.secrets())
+
+
+def test_basic_may_have_a_header_beside_it(vendor: HostileServer, client: Make) -> None:
+    vendor.on("/x", json_page({}))
+    client(vendor.url, auth=Basic("hub", KEY, more={"X-Requested-With": "isthmus"})).get("x")
+    headers = vendor.requests[0].headers
+    assert headers["authorization"].startswith("Basic ")
+    assert headers["x-requested-with"] == "isthmus"
+
+
+def test_a_token_whose_end_is_told_in_words_is_renewed(vendor: HostileServer, client: Make) -> None:
+    sessions = Sessions(vendor, lambda t: json_page({"token": t}), "authorization", "{}")
+    sessions.refusal = json_page({"message": "Invalid access token"})
+    auth = Login(f"{vendor.url}/login", {"key": KEY}, scheme="", over=lambda reply: b"Invalid access" in reply.body)
+    http = client(vendor.url, auth=auth)
+    http.get("x")
+    sessions.end_all()
+    assert http.get("x").json() == {"ok": True}
+    assert len(vendor.seen("/login")) == 2
 
 
 def test_a_token_in_a_header_of_the_reply_is_found_with_and_without_its_scheme(
