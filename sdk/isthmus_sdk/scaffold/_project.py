@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib.resources
+import keyword
 import re
 import shutil
 import tempfile
@@ -47,6 +49,7 @@ def files(name: str, *, auth: str = "api-key", paging: str = "cursor", sdk: str)
         "name": name,
         "title": title,
         "package": package,
+        "object": _object(name),
         "distribution": f"{name}-connector",
         "sdk": sdk,
         "sdk_names": ", ".join(sorted([*_SDK_NAMES, *(["Secret"] if how.secrets else [])])),
@@ -91,6 +94,13 @@ def _chosen(option: str, word: str, choices: Mapping[str, _C]) -> _C:
     return choices[word]
 
 
+def _object(name: str) -> str:
+    """What the connector is called in its code: its name, unless that means something else there."""
+    word = name.replace("-", "_")
+    means_more = keyword.iskeyword(word) or hasattr(builtins, word)
+    return f"{word}_connector" if means_more or re.search(rf"\b{word}\b", _template("connector.py")) else word
+
+
 def _field(name: str, kind: str, description: str) -> str:
     return f'    {name}: {kind} = Field(description="{description}")\n'
 
@@ -105,8 +115,11 @@ def _declared(how: AuthChoice) -> str:
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str:
-    home = importlib.resources.files("isthmus_sdk.scaffold") / "templates"
-    return Template((home / f"{template}.txt").read_text(encoding="utf-8")).substitute(values)
+    return Template(_template(template)).substitute(values)
+
+
+def _template(name: str) -> str:
+    return (importlib.resources.files("isthmus_sdk.scaffold") / "templates" / f"{name}.txt").read_text(encoding="utf-8")
 
 
 __all__ = ["check_name", "files", "write"]

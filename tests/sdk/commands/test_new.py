@@ -7,10 +7,11 @@ import subprocess
 import sys
 from itertools import product
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from isthmus_sdk import __version__, scaffold
+from isthmus_sdk import Connector, __version__, scaffold
 from isthmus_sdk.cli import main
 from isthmus_sdk.errors import ConfigurationError
 
@@ -105,6 +106,17 @@ def test_a_bad_name_is_refused_with_one_that_would_do(name: str, fitting: str) -
     with pytest.raises(ConfigurationError) as refused:
         scaffold.check_name(name)
     assert (f"{fitting!r} would do" in str(refused.value)) == bool(fitting)
+
+
+@pytest.mark.parametrize("name", ["devices", "class", "list", "ctx", "connector", "acme", "none", "rate", "title"])
+def test_any_name_gives_code_in_which_it_means_one_thing(name: str) -> None:
+    code = scaffold.files(name, sdk=__version__)[f"{name}_connector/connector.py"]
+    module = ModuleType(f"{name}_connector")
+    module.__package__ = module.__name__
+    exec(compile(code, "connector.py", "exec", dont_inherit=True), module.__dict__)
+    (made,) = [value for value in vars(module).values() if isinstance(value, Connector)]
+    assert list(made.streams) == ["devices"]
+    assert made.streams["devices"].mapping is not None
 
 
 def test_the_name_of_an_installed_connector_is_refused() -> None:
