@@ -261,8 +261,9 @@ class Http:
     ) -> Response:
         def wait(seconds: float, held: bool) -> None:
             if self._timer.now() + seconds >= until or (held and seconds > self._retry.budget):
+                whose = "the vendor wants no request" if held else "the rate allows no request"
                 raise RateLimited(
-                    f"{_what(request)}: the rate allows the next request in {seconds:.0f} s, longer than this run may wait",
+                    f"{_what(request)}: {whose} for another {seconds:.0f} s, longer than this run may wait",
                     not_before=seconds,
                 )
             self._sleep(seconds)

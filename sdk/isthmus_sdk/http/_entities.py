@@ -22,6 +22,8 @@ from isthmus_sdk.http._split import Unsplittable, lookup
 from isthmus_sdk.page import Page
 
 _GONE = (404, 410)
+_ROUNDS = 64
+"""Requests for one batch, each of which brings some of what is missing."""
 _NO_ID = "the list names no usable id here"
 
 
@@ -102,44 +104,55 @@ class _Asker:
         self.observed_at = ""
         self.source = http.resolve(then.path).without_query
 
-    def fetch(self, ids: Sequence[str | int], *, again: bool = False) -> tuple[list[bytes], int]:
-        """Entities of ``ids``, and how many of these no longer exist. ``again``: they were asked for before."""
-        try:
-            reply, records = self._ask(ids)
-        except TooLarge:
-            if len(ids) == 1:
-                raise
-            return self._halves(ids)
-        if reply is None:  # one of them is gone, and the server says so for all
-            return self._halves(ids) if len(ids) > 1 else ([], 1)
-        found, strange = self._found(records)
-        missing = [each for each in ids if str(each) not in found]
-        if len(missing) == len(ids) and records and not strange:
+    def fetch(self, ids: Sequence[str | int]) -> tuple[list[bytes], int]:
+        """Entities of ``ids``, and how many of these no longer exist."""
+        fetched: list[bytes] = []
+        asked = ids
+        for _ in range(_ROUNDS):
+            try:
+                reply, records = self._ask(asked)
+            except TooLarge:
+                if len(asked) == 1:
+                    raise
+                return _joined(fetched, self._halves(asked))
+            if reply is None:  # one of them is gone, and the server says so for all
+                return _joined(fetched, self._halves(asked) if len(asked) > 1 else ([], 1))
+            found, strange = self._found(records)
+            missing = [each for each in asked if str(each) not in found]
+            fetched += records
+            if len(missing) <= strange:
+                return fetched, 0
+            if len(missing) == len(asked):
+                return _joined(
+                    fetched, self._none_came(asked, reply, strange, others=bool(records), first=asked == ids)
+                )
+            # Gone, or left out by a server that caps what it returns: without the others it will show.
+            asked = missing
+        raise UnexpectedReply(
+            f"{self.source}: a request for {len(ids)} entities brings only a few of them; lower the batch of Entities"
+        )
+
+    def _none_came(
+        self, ids: Sequence[str | int], reply: Response, strange: int, *, others: bool, first: bool
+    ) -> tuple[list[bytes], int]:
+        """Not one of the ids came: all are gone, or the batch is more than the server takes. ``others`` came instead."""
+        if first and others and not strange:
             raise UnexpectedReply(
                 f"{what(reply)}: none of the entities bears an id that was asked for at {self._then.key!r}; "
                 "set the key of Entities to where it stands"
             )
-        if len(missing) <= strange or (again and len(missing) == len(ids)):
-            return records, max(len(missing) - strange, 0)
-        if len(missing) == len(ids):  # either all are gone, or the batch is more than the server takes
-            return self._all_missing(ids)
-        more, gone = self.fetch(missing, again=True)
-        return [*records, *more], gone
-
-    def _all_missing(self, ids: Sequence[str | int]) -> tuple[list[bytes], int]:
-        if len(ids) == 1:
-            return [], 1
-        probe, _ = self.fetch(ids[:1], again=True)
-        if not probe:
-            return [], len(ids)
-        rest, gone = self._halves(ids[1:]) if len(ids) > 2 else self.fetch(ids[1:])
-        return [*probe, *rest], gone
+        if not first or strange or len(ids) == 1:
+            return [], max(len(ids) - strange, 0)
+        probe, _ = self.fetch(ids[:1])
+        return _joined(probe, self._halves(ids[1:])) if probe else ([], len(ids))
 
     def _halves(self, ids: Sequence[str | int]) -> tuple[list[bytes], int]:
         middle = (len(ids) + 1) // 2
-        left, gone_left = self.fetch(ids[:middle])
-        right, gone_right = self.fetch(ids[middle:])
-        return [*left, *right], gone_left + gone_right
+        left, gone = self.fetch(ids[:middle])
+        if middle == len(ids):
+            return left, gone
+        right, gone_too = self.fetch(ids[middle:])
+        return [*left, *right], gone + gone_too
 
     def _ask(self, ids: Sequence[str | int]) -> tuple[Response | None, list[bytes]]:
         then = self._then
@@ -171,6 +184,10 @@ class _Asker:
                 continue
             found.add(str(value))
         return found, strange
+
+
+def _joined(records: list[bytes], more: tuple[list[bytes], int]) -> tuple[list[bytes], int]:
+    return [*records, *more[0]], more[1]
 
 
 def _ids(records: Sequence[bytes], path: str | None) -> tuple[list[str | int], list[bytes]]:

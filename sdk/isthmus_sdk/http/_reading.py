@@ -61,6 +61,7 @@ class PageReader:
             body = reply.require_json()
         if self._lines or reply.content_type in _LINE_TYPES:
             self.records = split_lines(body)
+            self._require_last_line(reply, body)
             return
         try:
             self.document, self.records = split(body, self._items)
@@ -73,6 +74,16 @@ class PageReader:
                 raise Again(error) from None
             raise error from None
         self._refuse_error(reply)
+
+    def _require_last_line(self, reply: Response, body: bytes) -> None:
+        """A body that ends with its connection says nothing of being cut short, but its last line does."""
+        if not self.records or body.endswith(b"\n"):
+            return
+        try:
+            split(self.records[-1], "")
+        except Unsplittable as problem:
+            if problem.cut:
+                raise Again(UnexpectedReply(f"{what(reply)}: breaks off inside its last line")) from None
 
     def _unpacked(self, reply: Response) -> bytes:
         if not reply.body.startswith(_GZIP):

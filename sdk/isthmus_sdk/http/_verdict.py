@@ -117,8 +117,9 @@ def _final(what: str, status: int, said: str, *, login: bool) -> IsthmusError:
         return AuthenticationError(
             f"{what}: the proxy asks for a credential (407); add user and password to the proxy setting"
         )
-    if status == 413:
-        return TooLarge(f"{what}: the far side refuses a body of this size (413){said}; send smaller batches")
+    if status in (413, 414):
+        part = "a body" if status == 413 else "an address"
+        return TooLarge(f"{what}: the far side refuses {part} of this size ({status}){said}; send smaller batches")
     if status >= 500:
         return ServerFault(f"{what}: the server cannot do this ({status}){said}; check the product version")
     return UnexpectedReply(

@@ -109,6 +109,14 @@ def test_a_server_that_quietly_caps_its_reply_loses_nothing(vendor: HostileServe
     assert sum(page.vanished for page in found) == 1
 
 
+def test_a_server_that_hands_out_one_entity_at_a_time_is_named(vendor: HostileServer, client: Make) -> None:
+    fleet = Fleet(vendor, [f"d{number}" for number in range(2000)], page=2000)
+    fleet.cap = 1
+    with pytest.raises(UnexpectedReply, match="lower the batch"):
+        walk(client(vendor.url), Entities("entities", batch=2000, items="resources", key="device.id"))
+    assert len(fleet.batches) == 64
+
+
 def test_a_server_that_answers_too_large_a_batch_with_nothing_loses_nothing(
     vendor: HostileServer, client: Make
 ) -> None:
@@ -120,7 +128,7 @@ def test_a_server_that_answers_too_large_a_batch_with_nothing_loses_nothing(
 
 def test_a_batch_that_is_too_large_is_halved(vendor: HostileServer, client: Make) -> None:
     fleet = Fleet(vendor, [f"d{number}" for number in range(8)], page=8)
-    fleet.refuse = lambda asked: status(413) if len(asked) > 2 else None
+    fleet.refuse = lambda asked: status(413 if len(asked) % 2 else 414) if len(asked) > 2 else None
     assert ids(walk(client(vendor.url), Entities("entities", items="resources", key="device.id"))) == fleet.ids
     fleet.refuse = lambda asked: json_page({"resources": [], "padding": "x" * (1 << 20)}) if len(asked) > 3 else None
     http = client(vendor.url, limits=Limits(decoded=1 << 19))

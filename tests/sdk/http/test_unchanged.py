@@ -64,6 +64,13 @@ def test_json_lines_are_a_page(vendor: HostileServer, client: Make, kind: str) -
     assert page.records == [b'{"id": 1}', b'{"id": NaN}', b'{"id": 3}']
 
 
+def test_json_lines_that_break_off_are_asked_for_again(vendor: HostileServer, client: Make) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nConnection: close\r\n\r\n"
+    vendor.on("/x", raw(head + b'{"id": 1}\n{"id": [2, '), raw(head + b'{"id": 1}\n{"id": [2, 3]}'))
+    [page] = pages(client(vendor.url), "x")
+    assert page.records == [b'{"id": 1}', b'{"id": [2, 3]}']
+
+
 class Scrolling:
     """A cursor on the server: each request moves it. The id may stay the same."""
 
