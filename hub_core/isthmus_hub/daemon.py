@@ -88,6 +88,7 @@ class Daemon:
         server = remote.Server(self._hub, {"store_rebuild": self._rebuild})
         server.start()
         listener = self._metrics()
+        self._hub.receivers.apply()
         try:
             systemd.ready(f"{len(self._hub.config.connectors)} instances, {len(self._hub.config.platforms)} platforms")
             log.info("started", hub=self._hub.name, state=str(self._hub.state.path))
@@ -96,6 +97,7 @@ class Daemon:
         finally:
             systemd.stopping()
             server.close()
+            self._hub.receivers.close()
             if listener is not None:
                 listener.close()
         if self._failure is not None:
@@ -126,6 +128,7 @@ class Daemon:
         if self._stop.is_set():
             log.info("stopping", seconds=DRAIN_SECONDS)
         ended.set()
+        self._hub.receivers.wake_all()
         deadline = time.monotonic() + DRAIN_SECONDS
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -153,6 +156,7 @@ class Daemon:
         interval = min(systemd.watchdog_interval() or SAMPLE_SECONDS, SAMPLE_SECONDS)
         while not self._reload.wait(interval):
             systemd.watchdog()
+            self._hub.receivers.tend()
             if self._gauges is not None:
                 self._gauges.sample()
 
@@ -201,7 +205,23 @@ class Daemon:
                 log.info("instance is back", instance=name)
             healthy = not failed
             asked = max((error.not_before or 0.0 for error in failed), default=0.0)
-            ended.wait(next_run(name, settings, failures=failures, not_before=asked).seconds)
+            self._pause(
+                name, ended, next_run(name, settings, failures=failures, not_before=asked).seconds, failed=bool(failed)
+            )
+
+    def _pause(self, name: str, ended: threading.Event, seconds: float, *, failed: bool) -> None:
+        """Wait for the next run. What comes in meanwhile is mapped at once, unless the last run failed."""
+        receive = self._hub.config.connectors[name].receive
+        if not receive or failed:
+            ended.wait(seconds)
+            return
+        until = time.monotonic() + seconds
+        while not ended.is_set() and (left := until - time.monotonic()) > 0:
+            if not self._hub.receivers.wait(name, left) or ended.wait(min(one.linger for one in receive.values())):
+                continue
+            runs = self._hub.run_instance(name, stop=ended, streams=list(receive))
+            if any(run.error is not None for run in runs):
+                return
 
     def _platform(self, name: str, ended: threading.Event) -> None:
         while not ended.is_set():
@@ -231,6 +251,7 @@ class Daemon:
         except ConfigurationError as error:
             log.error("configuration refused, the old one stays in force", error=str(error))
         else:
+            self._hub.receivers.apply()
             log.info("configuration read again", file=str(self._config_path))
         systemd.ready()
 

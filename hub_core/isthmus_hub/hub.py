@@ -28,6 +28,7 @@ from isthmus_hub.explore import Explores
 from isthmus_hub.forward import Forwarder
 from isthmus_hub.keeping import base_of_rebuild, checkpoint_of, resolve_all
 from isthmus_hub.parts import Parts
+from isthmus_hub.receive import check_addresses
 from isthmus_hub.runtime import (
     Failure,
     Plan,
@@ -39,7 +40,7 @@ from isthmus_hub.runtime import (
     resolve_secrets,
     retry,
 )
-from isthmus_sdk import stix
+from isthmus_sdk import protocol, stix
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
 from isthmus_sdk.loader import load_platform
 
@@ -75,12 +76,26 @@ class Hub(Parts, Explores, OperatesBus):
             accounts=self.state.accounts,
             record=record,
             one_pass=one_pass,
+            spools={stream: self._spooled(instance, stream) for stream in (chosen.receive if chosen else ())},
         )
 
+    def _spooled(self, instance: str, stream: str) -> protocol.Spooled:
+        """What a run may read of what was received: all that is durable now."""
+        spool = self.spool(instance, stream)
+        return protocol.Spooled(directory=str(spool.directory), spool=spool.id, until=spool.end)
+
     def run_instance(
-        self, instance: str, *, record: Path | None = None, one_pass: bool = False, stop: threading.Event | None = None
+        self,
+        instance: str,
+        *,
+        record: Path | None = None,
+        one_pass: bool = False,
+        stop: threading.Event | None = None,
+        streams: Sequence[str] | None = None,
     ) -> list[StreamRun]:
-        """One run of all its streams. Never raises for a fault of the connector: the reports say what happened."""
+        """One run of all its streams, or of those named. Never raises for a fault of the connector: the reports say what
+        happened.
+        """
         with self._instances.setdefault(instance, threading.Lock()):
             try:
                 session = Session(
@@ -90,7 +105,8 @@ class Hub(Parts, Explores, OperatesBus):
                     inventories=self.inventories,
                     stop=stop,
                 )
-                runs = session.run()
+                runs = session.run(streams)
+                self._let_go(instance)
             except IsthmusError as error:
                 runs = [StreamRun(instance, "", error=Failure.of(error))]
         for run in runs:
@@ -98,6 +114,12 @@ class Hub(Parts, Explores, OperatesBus):
                 run.error.message = self.redactor.text(run.error.message)
         self.journal.note(instance, runs)
         return runs
+
+    def _let_go(self, instance: str) -> None:
+        """Take from the spools what is on the bus."""
+        for stream in self.config.connectors[instance].receive:
+            spool = self.spool(instance, stream)
+            spool.trim(self.received_until(instance, stream, spool.id))
 
     def resolve(self) -> int:
         """Resolve and relay all there is; returns the number of offsets taken from ``observed``.
@@ -258,7 +280,18 @@ class Hub(Parts, Explores, OperatesBus):
                 deliverer.close()
         else:
             findings = Session(self.plan(name, one_pass=True), self.ingest, self.observer).check()
+            findings = [*findings, *self._check_receivers(name)]
         return {"name": name, "ok": True, "findings": findings}
+
+    def _check_receivers(self, name: str) -> list[str]:
+        """Whether the addresses of an instance can be listened on, and its secrets are there. Raises what is wrong."""
+        findings = []
+        for stream, config in self.config.connectors[name].receive.items():
+            self.receive_secrets(name, stream)
+            listen = self.receivers.status(name, stream).get("listen", ())
+            open_here = [one["address"] for one in listen if one["listening"]]
+            findings += [f"{stream}: {line}" for line in check_addresses(config, open_here=open_here)]
+        return findings
 
     def status(self) -> dict[str, Any]:
         """The shape of ``status --json``."""

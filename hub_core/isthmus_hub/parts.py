@@ -16,6 +16,7 @@ from isthmus_hub.bus import Bus, NatsAccess, open_bus
 from isthmus_hub.config import Config, check_settings, load
 from isthmus_hub.delivery import Ledger
 from isthmus_hub.keeping import Keeping
+from isthmus_hub.receive import Receivers, Spool, folder_of
 from isthmus_hub.runtime import (
     Ingest,
     Inventories,
@@ -31,9 +32,11 @@ from isthmus_hub.runtime.environments import AddedConnectors
 from isthmus_hub.secrets import KeySource, SecretStore
 from isthmus_hub.store import Store
 from isthmus_hub.telemetry import Redactor
+from isthmus_sdk.cursor import spool_offset
 from isthmus_sdk.errors import ConfigurationError
 from isthmus_sdk.faults import keep_markers_in
 from isthmus_sdk.loader import Found, discover
+from isthmus_sdk.push import Push
 
 
 class Silent:
@@ -59,6 +62,8 @@ class Parts:
         self._instances: dict[str, threading.Lock] = {}
         self._deliveries: dict[str, threading.Lock] = {}
         self._resolve_turn = threading.Lock()
+        self._spools: dict[tuple[str, str], Spool] = {}
+        self._spools_turn = threading.RLock()
         self.observer: Observer = Silent()
 
     @classmethod
@@ -213,6 +218,44 @@ class Parts:
     def inventories(self) -> Inventories:
         """What complete snapshots say about what is absent."""
         return Inventories(self.bus, self.name, lambda source: self.store.last_mark(source) if self.resolves else None)
+
+    def spool(self, instance: str, stream: str) -> Spool:
+        """What was received for a stream and is not on the bus yet. Raises ``SpoolFull`` where it cannot be opened."""
+        receiver = self.config.connectors[instance].receive[stream]
+        with self._spools_turn:
+            found = self._spools.get((instance, stream))
+            if found is None:
+                directory = folder_of(self.state.spools, instance, stream)
+                found = Spool(directory, quota=receiver.quota, instance=instance, stream=stream)
+                self._closing.callback(found.close)
+                found.skip_to(self.received_until(instance, stream, found.id))
+                self._spools[instance, stream] = found
+            found.quota = receiver.quota
+            return found
+
+    def received_until(self, instance: str, stream: str, spool: str) -> int:
+        """Offset up to which what was received into a spool is on the bus."""
+        return spool_offset(self.ingest.cursors(instance, stream).get(""), spool)
+
+    def push_of(self, instance: str) -> dict[str, Push]:
+        """What the instance's connector declares that can be sent to it, by stream."""
+        found = self.connectors.get(self.config.connectors[instance].use)
+        if found is None or found.manifest is None:
+            return {}
+        return {stream.name: stream.push for stream in found.manifest.streams if stream.push is not None}
+
+    def receive_secrets(self, instance: str, stream: str) -> list[str]:
+        """Secrets that senders to a stream prove themselves with. Raises ``SecretError``."""
+        references = {str(n): one for n, one in enumerate(self.config.connectors[instance].receive[stream].secrets)}
+        where = self.config.where("connector", instance, "receive", stream)
+        return list(resolve_secrets(references, self.secrets.resolve, where).values())
+
+    @cached_property
+    def receivers(self) -> Receivers:
+        """Sockets that vendors send to; none is open before ``receivers.apply()``."""
+        receivers = Receivers(self)
+        self._closing.callback(receivers.close)
+        return receivers
 
     @cached_property
     def journal(self) -> RunJournal:

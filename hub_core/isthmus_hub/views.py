@@ -50,7 +50,7 @@ def status(hub: Hub) -> dict[str, Any]:
 
 
 _NO_INSTANCE: dict[str, Any] = {
-    "state": "unknown", "last_success": None, "lag_seconds": None, "records": 0, "quarantined": 0, "held": [],
+    "state": "unknown", "last_success": None, "lag_seconds": None, "records": 0, "quarantined": 0, "held": [], "receivers": [],
     "isolation": "process", "network": "open", "isolation_reason": "",
 }  # fmt: skip
 _NO_PLATFORM: dict[str, Any] = {
@@ -137,6 +137,7 @@ def instance_status(hub: Hub, name: str) -> dict[str, Any]:
         "quarantined": sum(count.waiting for count in hub.quarantine.counts() if count.instance == name),
         "error": failed["message"] if failed else None,
         "held": held_snapshots(hub, name),
+        "receivers": [{"stream": stream, **hub.receivers.status(name, stream)} for stream in settings.receive],
         **_isolation(hub, name, last),
     }
 

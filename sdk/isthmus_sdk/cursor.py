@@ -300,6 +300,19 @@ def encode(state: State) -> bytes:
     return _ENCODER.encode(state)
 
 
+def spool_offset(cursor: bytes | None, spool: str) -> int:
+    """Offset in a spool up to which a cursor says that everything is stored; 0 where it speaks of another spool, or of none."""
+    if not cursor:
+        return 0
+    try:
+        position = _DECODER.decode(cursor).t
+    except (msgspec.DecodeError, ValueError):
+        return 0
+    known = position if isinstance(position, dict) and position.get("sum") == spool else {}
+    offset = known.get("off", 0)
+    return offset if isinstance(offset, int) else 0
+
+
 def fingerprint(stream: Stream[Any, Any], settings: BaseModel | None, *, files: bool = False) -> str:
     """Of the query: stream, fields of the model, settings (no secrets). 16 hexadecimal digits.
 
@@ -326,4 +339,4 @@ def _digest(raw: bytes) -> str:
     return urlsafe_b64encode(blake2b(raw, digest_size=8).digest())[:11].decode("ascii")
 
 
-__all__ = ["SEEN", "Cursor", "State", "encode", "fingerprint"]
+__all__ = ["SEEN", "Cursor", "State", "encode", "fingerprint", "spool_offset"]

@@ -114,8 +114,10 @@ def plan(
     accounts: Path | None = None,
     record: Path | None = None,
     one_pass: bool = False,
+    spools: Mapping[str, protocol.Spooled] | None = None,
 ) -> Plan:
-    """Prepare an instance. ``accounts``: where instances keep the rate of an account together.
+    """Prepare an instance. ``accounts``: where instances keep the rate of an account together. ``spools``: what was received
+    for its streams.
 
     Raises :class:`ConfigurationError` or :class:`SecretError` with the place in the file.
     """
@@ -128,13 +130,17 @@ def plan(
     found, manifest = plugin(connectors, chosen.use, kind="connector", where=where)
     if chosen.streams is not None:
         streams = chosen.streams
-    elif chosen.files is not None:
-        streams = tuple(chosen.files)
+    elif chosen.files is not None or chosen.receive:
+        streams = (*(chosen.files or ()), *chosen.receive)
     else:
         streams = tuple(stream.name for stream in manifest.streams if stream.default)
     required, chosen_at = required_level(config, name)
     level = _wanted(required, chosen_at, manifest)
     account = account_folder(accounts, chosen, manifest) if accounts else None
+    folders = [spooled.directory for spooled in (spools or {}).values()]
+    files: dict[str, list[str]] | None = None
+    if chosen.files is not None or config.receives_only(name):
+        files = {stream: list(patterns) for stream, patterns in (chosen.files or {}).items()}
     made = Plan(
         instance=name,
         connector=chosen.use,
@@ -145,7 +151,17 @@ def plan(
         python=found.python or Path(sys.executable),
         path=(found.site,) if found.site else (),
         bare=found.site is not None,
-        reach=reach_of(chosen, manifest, _home(found), record, os.environ, level, None if level == OFF else account),
+        reach=reach_of(
+            chosen,
+            manifest,
+            _home(found),
+            record,
+            os.environ,
+            level,
+            None if level == OFF else account,
+            folders=folders,
+            offline=files is not None,
+        ),
         required=required or LEVELS[0],
         chosen_at=chosen_at,
         configure=protocol.Configure(
@@ -160,9 +176,8 @@ def plan(
             account=None if account is None else str(account),
             tlp=chosen.tlp or manifest.tlp,
             scopes=[scope.model_dump(exclude_none=True, mode="json") for scope in config.scopes],
-            files={stream: list(patterns) for stream, patterns in chosen.files.items()}
-            if chosen.files is not None
-            else None,
+            files=files,
+            spools=dict(spools or {}),
             settle=0.0 if one_pass else chosen.settle,
             one_pass=one_pass,
             snapshot=chosen.snapshot,

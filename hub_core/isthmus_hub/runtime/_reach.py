@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,8 +27,11 @@ def reach_of(
     environ: Mapping[str, str],
     level: Level = "confined",
     account: Path | None = None,
+    *,
+    folders: Sequence[str] = (),
+    offline: bool = False,
 ) -> Reach:
-    """Files and ports of one instance.
+    """Files and ports of one instance. ``folders`` hold what was received for it; ``offline``: it contacts nobody.
 
     ``home``: where the connector's package lies, which need not be on Python's path. Input files by the directories they
     lie in, since a pattern finds new ones; TLS files; the directories of recorded pages and of the account; the ports of
@@ -42,9 +45,14 @@ def reach_of(
     if environ.get("ISTHMUS_TESTING") == "1" and "ISTHMUS_FAULT_DIR" in environ:
         write.append(environ["ISTHMUS_FAULT_DIR"])
     return Reach(
-        read=(*((os.fspath(home),) if home else ()), *(path for path in tls if path), *map(_fixed_part, patterns)),
+        read=(
+            *((os.fspath(home),) if home else ()),
+            *(path for path in tls if path),
+            *map(_fixed_part, patterns),
+            *folders,
+        ),
         write=tuple(write),
-        ports=() if off or chosen.files is not None else _ports(chosen, manifest),
+        ports=() if off or offline or chosen.files is not None else _ports(chosen, manifest),
         level=level,
     )
 

@@ -75,6 +75,11 @@ class StateDirectory:
         return self.path / "delivery.sqlite"
 
     @property
+    def spools(self) -> Path:
+        """What was received and is not on the bus yet, one directory per stream."""
+        return self.path / "spool"
+
+    @property
     def accounts(self) -> Path:
         """What the workers know of each account at a vendor: its rate, how long the vendor wants no request."""
         return self.path / "accounts"

@@ -98,6 +98,14 @@ def _frames(file: BinaryIO, base: int, at: int, end: int) -> Iterator[Read]:
         at = after
 
 
+def torn(found: Read) -> bool:
+    """Whether unreadable bytes at the very end are a write that was cut short, so that nobody was told of it."""
+    if len(found.excerpt) < HEAD.size:
+        return True
+    length, _ = HEAD.unpack_from(found.excerpt)
+    return not length or length > found.end - found.start - HEAD.size
+
+
 def _message(body: bytes, length: int, crc: int) -> Message | None:
     if len(body) != length or not length or zlib.crc32(body) != crc:
         return None
@@ -107,4 +115,4 @@ def _message(body: bytes, length: int, crc: int) -> Message | None:
         return None
 
 
-__all__ = ["SUFFIX", "Message", "Read", "frame", "read", "segments"]
+__all__ = ["SUFFIX", "Message", "Read", "frame", "read", "segments", "torn"]
