@@ -1,15 +1,11 @@
-"""The example package of a third party: built as a wheel, installed in an environment of its own, and used from there."""
+"""The example package of a third party: built as a wheel, tested with the SDK alone, and used beside a hub."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
-import venv
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,60 +17,34 @@ import isthmus_sdk
 from isthmus_sdk.loader import discover
 
 from .acme_vendor import CLIENT, SECRET, AcmeVendor
+from .environments import Environment, build_wheel, make_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "acme_connector"
-PATIENCE = 90
-
-
-@dataclass(frozen=True)
-class Environment:
-    """Where the wheel is installed."""
-
-    python: Path
-    site: Path
-    tests: Path
-
-    def run(self, *arguments: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-        """A Python module of this environment, in ``folder``."""
-        return subprocess.run(
-            [str(self.python), "-m", *arguments],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            env={"PATH": os.environ["PATH"], "HOME": str(folder), **environ},
-            check=False,
-        )
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """Built and installed without network; what this checkout already has is seen through a path file."""
-    folder = tmp_path_factory.mktemp("acme")
-    source = shutil.copytree(EXAMPLE, folder / "source", ignore=shutil.ignore_patterns("__pycache__", ".*"))
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder / "dist")]
-    done = subprocess.run(build, cwd=source, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert done.returncode == 0, done.stderr
-    (wheel,) = (folder / "dist").glob("*.whl")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_wheel(EXAMPLE, tmp_path_factory.mktemp("wheel"))
 
-    venv.create(folder / "env", with_pip=False)
-    python = folder / "env" / "bin" / "python"
-    site = folder / "env" / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-    packages = (isthmus_sdk, isthmus_hub, isthmus_connectors)
-    roots = [Path(package.__file__ or "").parents[1] for package in packages]
-    roots += [Path(entry) for entry in sys.path if entry.endswith("-packages")]
-    (site / "isthmus-of-the-checkout.pth").write_text("".join(f"{root}\n" for root in roots))
-    install = ("install", "--no-index", "--no-deps", "--disable-pip-version-check", "--quiet")
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "--python", str(python), *install, str(wheel)],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return Environment(python, site, source / "tests")
+
+@pytest.fixture(scope="module")
+def alone(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """The maker's environment: the SDK from its wheel, the connector from its own, no hub."""
+    folder = tmp_path_factory.mktemp("alone")
+    made = make_environment(folder / "env")
+    made.install(build_wheel(ROOT / "sdk", folder))
+    made.install(wheel)
+    return made
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """The operator's environment: the connector beside the hub of this checkout."""
+    roots = [Path(package.__file__ or "").parents[1] for package in (isthmus_sdk, isthmus_hub, isthmus_connectors)]
+    made = make_environment(tmp_path_factory.mktemp("hub") / "env", roots)
+    made.install(wheel)
+    return made
 
 
 @pytest.fixture
@@ -110,20 +80,29 @@ def test_the_connector_has_fewer_than_sixty_lines() -> None:
     assert len((EXAMPLE / "acme_connector" / "connector.py").read_text().splitlines()) < 60
 
 
-def test_its_own_tests_pass_from_the_wheel(environment: Environment) -> None:
-    arguments = ("pytest", "-q", "-p", "no:cacheprovider", str(environment.tests))
-    done = environment.run(*arguments, folder=environment.tests.parent)
+def test_its_makers_environment_has_the_sdk_alone(alone: Environment, tmp_path: Path) -> None:
+    look = "import importlib.util as u, isthmus_sdk; print(isthmus_sdk.__file__, u.find_spec('isthmus_hub'))"
+    (tmp_path / "look.py").write_text(look)
+    done = alone.run("look", folder=tmp_path)
+    assert done.stdout.split() == [str(alone.site / "isthmus_sdk" / "__init__.py"), "None"], done.stderr
+
+
+def test_it_reaches_gold_and_its_own_tests_pass_with_the_sdk_alone(alone: Environment, tmp_path: Path) -> None:
+    tests = shutil.copytree(EXAMPLE / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    done = alone.run("pytest", "-q", "-p", "no:cacheprovider", str(tests), folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+    badge = alone.run("isthmus_sdk.cli", "test", "acme", "--folder", str(tests), "--badge", folder=tmp_path)
+    assert badge.returncode == 0, badge.stdout + badge.stderr
 
 
-def test_manifest_and_code_agree(environment: Environment, tmp_path: Path) -> None:
-    done = environment.run("isthmus_sdk.cli", "manifest", "acme", "--check", folder=tmp_path)
+def test_manifest_and_code_agree(alone: Environment, tmp_path: Path) -> None:
+    done = alone.run("isthmus_sdk.cli", "manifest", "acme", "--check", folder=tmp_path)
     assert done.returncode == 0, done.stderr
 
 
-def test_map_by_its_installed_name(environment: Environment, tmp_path: Path) -> None:
-    page = environment.tests / "pages" / "alerts.json"
-    done = environment.run("isthmus_sdk.cli", "map", "acme", "alerts", str(page), folder=tmp_path)
+def test_map_by_its_installed_name(alone: Environment, tmp_path: Path) -> None:
+    page = EXAMPLE / "tests" / "pages" / "alerts.json"
+    done = alone.run("isthmus_sdk.cli", "map", "acme", "alerts", str(page), folder=tmp_path)
     assert done.returncode == 4  # one of its records is out of range, on purpose
     objects = [json.loads(line) for line in done.stdout.splitlines()]
     assert {obj["type"] for obj in objects} >= {"incident", "infrastructure", "ipv4-addr", "mac-addr"}

@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from isthmus_sdk import Builder, Connector, Context, Ignored, Page, Secret, Settings, Url
-from isthmus_sdk.http import Cursor, OAuth2ClientCredentials
+from isthmus_sdk.http import Cursor, OAuth2ClientCredentials, Rate
 from isthmus_sdk.stix import Interface, Shape, Subject
 
 
@@ -36,6 +36,7 @@ acme = Connector(
     __package__,
     settings=AcmeSettings,
     auth=lambda s: OAuth2ClientCredentials(s.base_url / "oauth/token", s.client_id, s.client_secret),
+    http={"rate": Rate(requests=10, per=1)},
 )
 
 
