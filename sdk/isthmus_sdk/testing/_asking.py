@@ -60,8 +60,14 @@ def asked(stream: Stream[Any, Any], settings: Any, since: Mark | None = None) ->
         lookback=stream.lookback,
         items=stream.items,
     )
-    for _ in stream.fn(context):
-        pass
+    try:
+        for _ in stream.fn(context):
+            pass
+    except ByHand:
+        raise
+    except Exception:  # it did not expect a vendor without a page; what it asked for until then is known
+        if not spy.asked:
+            raise
     return spy.asked
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import gc
 import json
 import random
+import re
 import time
 import tracemalloc
 from collections import defaultdict
 from collections.abc import Iterator
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from isthmus_sdk import stix
+from isthmus_sdk.engine import PageMapper
 from isthmus_sdk.page import Page
 from isthmus_sdk.records import screen
-from isthmus_sdk.testing._bench import OBSERVED, Bench
+from isthmus_sdk.testing._bench import OBSERVED, SOURCE, Bench
 from isthmus_sdk.testing._faults import sound
 from isthmus_sdk.testing._mapped import emitted_classes, mapped
 from isthmus_sdk.testing._material import Path, found, put, walk
@@ -26,12 +29,15 @@ from isthmus_sdk.unused import unused_in
 if TYPE_CHECKING:
     from isthmus_sdk.block import Block
     from isthmus_sdk.connector import Stream
-    from isthmus_sdk.engine import Outcome, PageMapper
+    from isthmus_sdk.engine import Outcome
 
 book = Book()
+_HOUR = re.compile(r"\d{4}-\d\d-\d\d[T ](\d\d):\d\d")
 _PAGES, _PER_PAGE = 30, 30
 _SPARE = 384 << 10
 """Bytes that a run may keep whatever it reads: the digests of its cursor, caches of libraries."""
+_LOOKS = 12
+"""Records that are tried for each field."""
 _FUZZED = 240
 """Changed records of each stream."""
 _SLOW = 2.0
@@ -78,17 +84,21 @@ def loss(bench: Bench) -> Iterator[str]:
     for stream in bench.streams:
         if stream.mapping is None:
             continue
-        mapper = bench.mapper(stream)
+        mapper = PageMapper(stream, lambda _at: _builder(bench), tlp=bench.connector.manifest.tlp)
+        own = {key.partition(".")[0] for key in mapper.records.keys}
         raws = [raw for raw in dict.fromkeys(bench.recorded(stream)) if stream.unwrap is None][:40]
         places: dict[str, list[tuple[bytes, Path]]] = defaultdict(list)
         for raw in raws:
             unused = set(unused_in(stream.model, raw))
             for path, value in walk(msgspec.json.decode(raw)):
                 name = _general(path)
-                if value not in (None, "", []) and name not in unused:
+                if value not in (None, "", []) and name not in unused and str(path[0]) not in own:
                     places[name].append((raw, path))
         silent = [
-            name for name, where in places.items() if not any(_matters(mapper, raw, path) for raw, path in where[:12])
+            name
+            for name, where in places.items()
+            if all(_matters(mapper, raw, path) is False for raw, path in where[:_LOOKS])
+            and all(_matters(mapper, _bare(mapper, raw, path), path) is False for raw, path in where[:2])
         ]
         if silent:
             yield (
@@ -211,31 +221,63 @@ def _changed(chance: random.Random, raw: bytes) -> bytes:
     return json.dumps(document).encode()
 
 
-def _matters(mapper: PageMapper, raw: bytes, path: Path) -> bool:
-    """Whether what becomes of a record depends on one of its values."""
+def _matters(mapper: PageMapper, raw: bytes, path: Path) -> bool | None:
+    """Whether what becomes of a record depends on one of its values; ``None`` where every change is refused."""
     before = _signature(mapper, raw)
-    for change in ("other", "odd", "none"):
+    refused = True
+    for change in ("other", "none"):
         document = msgspec.json.decode(raw)
         if change == "none":
             _drop(document, path)
         else:
-            put(document, path, _other(found(document, path)) if change == "other" else {"odd": 1})
-        if _signature(mapper, json.dumps(document).encode()) != before:
+            put(document, path, _other(found(document, path)))
+        after = _signature(mapper, json.dumps(document).encode())
+        if after is not None and after != before:
             return True
-    return False
+        refused = refused and after is None
+    return None if refused else False
+
+
+def _bare(mapper: PageMapper, raw: bytes, path: Path) -> bytes:
+    """The record without whatever may be missing beside a value: so one shows that stands in for another."""
+    document = msgspec.json.decode(raw)
+    for name in list(document):
+        if name == path[0]:
+            continue
+        less = {other: value for other, value in document.items() if other != name}
+        outcome = mapper.map(Page(records=[json.dumps(less).encode()], observed_at=OBSERVED))
+        if outcome.mapped:
+            document = less
+    return json.dumps(document).encode()
+
+
+def _builder(bench: Bench) -> Any:
+    """A builder whose address scopes show all that a mapping gives to find them."""
+    from isthmus_sdk.stix import Builder
+
+    def scope(*given: Any, **named: Any) -> str:
+        return "scope-" + blake2b(repr((given, sorted(named.items()))).encode(), digest_size=4).hexdigest()
+
+    return Builder(source_id=SOURCE, connector=bench.connector.name, observed_at=OBSERVED, scope=scope)
 
 
 def _signature(mapper: PageMapper, raw: bytes) -> Any:
+    """What becomes of a record; ``None`` where it is refused."""
     outcome = mapper.map(Page(records=[raw], observed_at=OBSERVED))
-    objects = sorted(encoded for _, encoded in outcome.objects.values())
-    return objects, dict(outcome.ignored), [(bad.path, bad.stage) for bad in outcome.quarantined], outcome.values
+    if outcome.quarantined:
+        return None
+    return sorted(encoded for _, encoded in outcome.objects.values()), dict(outcome.ignored), outcome.values
 
 
 def _other(value: Any) -> Any:
+    """Another value of the same form: an hour later, one more, one character longer."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, int | float):
         return value + 1
+    match = _HOUR.search(value)
+    if match is not None:
+        return f"{value[: match.start(1)]}{(int(match[1]) + 1) % 24:02d}{value[match.end(1) :]}"
     return f"{value}1"
 
 

@@ -190,7 +190,7 @@ FILE_FAULTS = [
     FileFault(name="file-bom", title="a byte order mark", damage=_each(lambda data: b"\xef\xbb\xbf" + data)),
     FileFault(name="file-garbage-line", title="a line that is no record", damage=_each(_inserted(b"}{ not a record \t x")),
               level="silver"),
-    FileFault(name="file-nul-line", title="a line of NUL characters", damage=_each(_inserted(bytes(200)))),
+    FileFault(name="file-nul-line", title="a line of NUL characters", damage=_each(_inserted(bytes(200))), keeps=False),
     FileFault(name="file-broken-utf8", title="a line that is no UTF-8", damage=_each(_inserted(b"\xff\xfe\t\xc3\x28"))),
     FileFault(name="file-huge-line", title="a line of ten megabytes", damage=_each(_inserted(b"x" * (10 << 20)))),
     FileFault(name="file-blank-lines", title="blank lines", damage=_each(_inserted(b"\n\n  "))),

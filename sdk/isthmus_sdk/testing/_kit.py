@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Collection
@@ -139,7 +140,7 @@ class _Shared:
         if self._bench is None:
             import atexit
 
-            self._bench = open_bench(self._connector, self._folder)
+            self._bench = open_bench(self._connector, self._folder, write=not os.environ.get("CI"))
             self._bench.__enter__()
             atexit.register(self._bench.__exit__, None, None, None)
         return self._bench

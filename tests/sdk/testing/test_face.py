@@ -25,6 +25,8 @@ def test_the_face_of_the_kit():
 
 
 def test_no_running_connector_loads_the_kit():
-    code = "import isthmus_sdk, isthmus_sdk.worker, sys; assert not any('isthmus_sdk.testing' in m for m in sys.modules)"
+    code = (
+        "import isthmus_sdk, isthmus_sdk.worker, sys; assert not any('isthmus_sdk.testing' in m for m in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

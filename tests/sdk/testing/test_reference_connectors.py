@@ -1,0 +1,19 @@
+"""The reference connectors reach gold: every rule and every fault of the catalogue is a test of its own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from isthmus_sdk.testing import conformance_tests
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(180)]
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "acme_connector"
+sys.path.append(str(EXAMPLE))
+
+test_acme = conformance_tests("acme_connector.connector:acme", folder=EXAMPLE / "tests")
+test_nozomi_guardian = conformance_tests("nozomi-guardian")
+test_microsoft_defender = conformance_tests("microsoft-defender")
+test_zeek = conformance_tests("zeek")
