@@ -34,6 +34,11 @@ class StorageFault(RetriableError):
 class StorageDamaged(IsthmusError):
     """A state file's structure is broken beyond what reading around the damage allows."""
 
+    def __init__(self, message: str, *, path: Path | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+        """The file, where the structure itself is what is broken."""
+
 
 class StateTooNew(ConfigurationError):
     """A state file was written by a later version of Isthmus."""
@@ -67,7 +72,9 @@ def storage_errors(path: Path) -> Iterator[None]:
     except (apsw.BusyError, apsw.LockedError) as error:
         raise StorageFault(f"{path}: another process holds the file; try again") from error
     except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:  # the last: its schema is not ours
-        raise StorageDamaged(f"{path}: the file is damaged ({error}); `isthmus doctor` says what to do") from error
+        raise StorageDamaged(
+            f"{path}: the file is damaged ({error}); `isthmus doctor` says what to do", path=path
+        ) from error
     except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError, apsw.AuthError) as error:
         raise ConfigurationError(f"{path}: cannot be opened for writing ({error}); check owner and mode") from error
     except apsw.IOError as error:

@@ -19,7 +19,7 @@ from typing import Any
 import structlog
 
 from isthmus_hub import link, remote
-from isthmus_hub.bus import OBSERVED
+from isthmus_hub.bus import OBSERVED, StorageDamaged
 from isthmus_hub.config import load
 from isthmus_hub.hub import Hub
 from isthmus_hub.measure import Gauges
@@ -176,6 +176,12 @@ class Daemon:
                     ended.wait(1.0)
                 else:
                     self._hub.bus.wait(OBSERVED, self._hub.resolver.position(), 1.0)
+            except StorageDamaged:
+                if not self._hub.unreadable:
+                    raise
+                log.error("nothing is resolved or delivered, collecting goes on", reason=self._hub.unreadable)
+                ended.wait()  # `store rebuild` ends this round; its file is no longer the damaged one in the next
+                return
             except IsthmusError as error:
                 if error.group != "retriable":
                     raise
@@ -224,11 +230,14 @@ class Daemon:
                 return
 
     def _platform(self, name: str, ended: threading.Event) -> None:
+        told = ""
         while not ended.is_set():
             try:
                 deliverer = self._hub.deliverer(name)
             except IsthmusError as error:
-                log.error("platform cannot be opened", platform=name, error=str(error))
+                if str(error) != told:
+                    log.error("platform cannot be opened", platform=name, error=str(error))
+                told = str(error)
                 ended.wait(60.0)
                 continue
             try:

@@ -129,7 +129,14 @@ class Hub(Parts, Explores, OperatesBus):
         if not self.resolves:
             return 0
         with self._resolve_turn:
-            return resolve_all(self.resolver, self.store, self.bus, self.keeping)
+            try:
+                taken = resolve_all(self.resolver, self.store, self.bus, self.keeping)
+            except StorageDamaged as error:
+                if repair.is_the_stores(error, self.state):
+                    self.unreadable = repair.unreadable(error)
+                raise
+            self.unreadable = ""
+            return taken
 
     @contextmanager
     def resolving(self) -> Iterator[None]:
@@ -393,6 +400,7 @@ class Hub(Parts, Explores, OperatesBus):
             for part in ("store", "resolver"):
                 self.__dict__.pop(part, None)
             kept = repair.replace_store(path, damaged=bool(damage))
+            self.unreadable = ""
         self.resolve()
         return {"entries": entries, "former": str(kept), "damage": damage}
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from isthmus_hub import views
+from isthmus_hub.bus import StorageDamaged
 from isthmus_hub.hub import Hub
 from isthmus_hub.runtime import StreamRun
 from isthmus_hub.telemetry import Metrics
@@ -47,11 +49,6 @@ class Gauges:
             metrics.bus_end.labels(stream.name).set(stream.last + 1)
             for group in stream.groups:
                 metrics.bus_lag.labels(stream.name, group.name).set(group.lag)
-        for (instance, name), total in list(self._hub.resolver.totals.items()):
-            for effect in EFFECTS:
-                self._grow(
-                    metrics.objects.labels(instance, name, effect).inc, (instance, name, effect), getattr(total, effect)
-                )
         for row in (views.platform_status(self._hub, name) for name in self._hub.config.platforms):
             metrics.delivery_pending.labels(row["name"]).set(row["pending"])
             metrics.dead_letters.labels(row["name"]).set(row["dead"])
@@ -62,6 +59,16 @@ class Gauges:
             for state in ("waiting", "retried", "dropped", "overflow"):
                 metrics.quarantine.labels(count.instance, count.stream, state).set(getattr(count, state))
         metrics.disk_free.set(shutil.disk_usage(self._hub.state.path).free)
+        with suppress(StorageDamaged):  # said by whoever resolves; the rest is as good as ever
+            self._sample_store()
+
+    def _sample_store(self) -> None:
+        metrics = self._metrics
+        for (instance, name), total in list(self._hub.resolver.totals.items()):
+            for effect in EFFECTS:
+                self._grow(
+                    metrics.objects.labels(instance, name, effect).inc, (instance, name, effect), getattr(total, effect)
+                )
         metrics.assets.set(self._hub.store.counts()["resolved"].get("infrastructure", 0))
 
     def _grow(self, increase: object, key: tuple[str, ...], count: int) -> None:

@@ -64,6 +64,8 @@ class Parts:
         self._resolve_turn = threading.Lock()
         self._spools: dict[tuple[str, str], Spool] = {}
         self._spools_turn = threading.RLock()
+        self.unreadable = ""
+        """Why nothing is resolved or delivered until the store is made anew; empty while it can be read."""
         self.observer: Observer = Silent()
 
     @classmethod
@@ -187,7 +189,7 @@ class Parts:
     @property
     def waits(self) -> str:
         """Why resolving waits; empty where it does not, or another process resolves."""
-        return str(getattr(self.__dict__.get("keeping"), "waits", ""))
+        return self.unreadable or str(getattr(self.__dict__.get("keeping"), "waits", ""))
 
     @cached_property
     def store(self) -> Store:

@@ -12,9 +12,9 @@ from typing import Any
 
 from isthmus_hub._sqlite import StorageDamaged, sync_directory
 from isthmus_hub.assets import Resolver
-from isthmus_hub.bus import OBSERVED, RESOLVE_GROUP, Bus
+from isthmus_hub.bus import OBSERVED, RESOLVE_GROUP, Bus, StreamCutShort
 from isthmus_hub.delivery import DeadLetter, Ledger
-from isthmus_hub.runtime import Quarantine, Quarantined
+from isthmus_hub.runtime import Quarantine, Quarantined, StateDirectory
 from isthmus_hub.store import Store
 from isthmus_sdk.errors import ConfigurationError, RetriableError
 
@@ -105,6 +105,11 @@ def unfit(store: Store, bus: Bus) -> list[str]:
 def unreadable(error: StorageDamaged) -> str:
     """What to do about a store that cannot be read at all."""
     return f"{error}; make the store anew with `isthmus store rebuild`"
+
+
+def is_the_stores(error: StorageDamaged, state: StateDirectory) -> bool:
+    """Whether the store is what is damaged, and not the bus, without which nothing can go on."""
+    return not isinstance(error, StreamCutShort) and (error.path is None or error.path == state.store)
 
 
 def replace_store(path: Path, *, damaged: bool = False) -> Path:

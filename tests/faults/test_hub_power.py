@@ -87,7 +87,9 @@ def test_a_power_cut_of_a_whole_hub_costs_nothing(tmp_path, undisturbed, describ
         with mounted(image, made.state):
             process = made.begin(*words)
             try:
-                until(lambda: (made.state / "bus" / "observed.sqlite").exists() and ends(made)["observed"], "it observes")
+                until(
+                    lambda: (made.state / "bus" / "observed.sqlite").exists() and ends(made)["observed"], "it observes"
+                )
                 for number in range(CUTS):
                     lives = time.monotonic() + chance.uniform(0.02, 0.6)
                     while time.monotonic() < lives and process.poll() is None:
@@ -103,7 +105,9 @@ def test_a_power_cut_of_a_whole_hub_costs_nothing(tmp_path, undisturbed, describ
                 made.received(name).write_bytes(found.received.get(name, b""))
             with mounted(found.image, made.state):
                 kept = ends(made)
-                assert {name: end for name, end in kept.items() if end < found.ends[name]} == {}, "acknowledged and lost"
+                assert {name: end for name, end in kept.items() if end < found.ends[name]} == {}, (
+                    "acknowledged and lost"
+                )
                 before = made.account()
                 assert not before.problems, "what a power cut left needs no repair"
                 assert made.sync().code == 4

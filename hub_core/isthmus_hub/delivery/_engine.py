@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
+import structlog
 import tenacity
 
 from isthmus_hub.bus import RESOLVED, OffsetExpired, delivery_group
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from isthmus_hub.bus import StoredBlock
     from isthmus_hub.store import Stored
 
+log = structlog.get_logger("isthmus.delivery")
 WINDOW = 5_000
 """Most objects of one platform in the queue: what a platform that is down holds of the rest stays on the bus."""
 
@@ -142,7 +144,7 @@ class Deliverer:
         with self._one_run:
             self._settled.clear()
             if start == "store":
-                self._take_store()
+                self._take_store(anew=True)
             else:
                 if start > 1:
                     self._bus.read(RESOLVED, start, 1)
@@ -204,7 +206,12 @@ class Deliverer:
         if intake > end:
             self._bus.read(RESOLVED, intake + 1, 1)  # raises where the stream lost what the platform was told of
         while intake < end and self._ledger.pending(self.name) < self._window:
-            blocks = self._bus.read(RESOLVED, intake + 1, 8)
+            try:
+                blocks = self._bus.read(RESOLVED, intake + 1, 8)
+            except OffsetExpired as error:
+                log.warning("delivery goes on from the store", platform=self.name, reason=str(error))
+                self._take_store(anew=False)
+                return
             if not blocks:
                 break
             for block in blocks:
@@ -216,13 +223,18 @@ class Deliverer:
         try:
             self._bus.read(RESOLVED, 1, 1)
         except OffsetExpired:
-            return self._take_store()
+            return self._take_store(anew=True)
         self._ledger.take(self.name, (), intake=0)
         return 0
 
-    def _take_store(self) -> int:
+    def _take_store(self, *, anew: bool) -> int:
+        """Everything the store holds stands for the stream up to its end; returns that end.
+
+        Not ``anew``: what the platform has already in this version counts as a duplicate and is not sent.
+        """
         intake = self._bus.end(RESOLVED)
-        self._ledger.forget(self.name, intake=self._ledger.intake(self.name) or 0)
+        if anew:
+            self._ledger.forget(self.name, intake=self._ledger.intake(self.name) or 0)
         chunk: list[Entry] = []
         for stored in self._store.iterate(stream=RESOLVED):
             chunk.append(read_entry(stix.encode(stored.body)))
