@@ -32,19 +32,19 @@ def adopt(connection: apsw.Connection, words: Words, idents: Idents, bodies: Bod
     with former._reading() as source:
         former._bodies.load(source)
         _copy_resolved(source, former._bodies, connection, words, idents, bodies)
-        outbox: Any = source.execute("SELECT entries, body FROM outbox ORDER BY seq").fetchall()
-    connection.executemany("INSERT INTO outbox (entries, body) VALUES (?, ?)", outbox)
+        outbox: Any = source.execute("SELECT entries, body, key FROM outbox ORDER BY seq").fetchall()
+    connection.executemany("INSERT INTO outbox (entries, body, key) VALUES (?, ?, ?)", outbox)
 
 
-def settle(connection: apsw.Connection, bodies: Bodies, now: Reads, former: Reads) -> list[bytes]:
+def settle(connection: apsw.Connection, bodies: Bodies, now: Reads, former: Reads) -> list[tuple[str, bytes]]:
     """After the replay: give objects that say what they said before their former version back, as if never told anew.
 
-    A replay passes through everything that was ever believed; platforms have heard it. Returns the encoded objects that
-    do differ; what waited in the former outbox waits again. Where an asset has other members than before, nothing is
+    A replay passes through everything that was ever believed; platforms have heard it. Returns id and encoded form of
+    those that do differ; what waited in the former outbox waits again. Where an asset has other members than before, nothing is
     taken back, because references to it have to be told again.
     """
     same_members = dict(now.assignments()) == dict(former.assignments()) and set(now.aliases()) == set(former.aliases())
-    differing: list[bytes] = []
+    differing: list[tuple[str, bytes]] = []
     last = 0
     with former._reading() as source:
         while rows := connection.execute(_RESOLVED, (last, _PAGE)).fetchall():
@@ -60,14 +60,14 @@ def settle(connection: apsw.Connection, bodies: Bodies, now: Reads, former: Read
                     (packed,) = bodies.pack([former._bodies.unpack(known[4], known[5])])
                     restored.append((known[0], known[1], known[2], bodies.current, packed, no))
                 else:
-                    differing.append(bodies.unpack(dictionary, body))
+                    differing.append((id, bodies.unpack(dictionary, body)))
             connection.executemany(
                 "UPDATE resolved SET created = ?, modified = ?, revoked = ?, dictionary = ?, body = ? WHERE no = ?",
                 restored,
             )
-        outbox: Any = source.execute("SELECT entries, body FROM outbox ORDER BY seq").fetchall()
+        outbox: Any = source.execute("SELECT entries, body, key FROM outbox ORDER BY seq").fetchall()
     connection.execute("DELETE FROM outbox")
-    connection.executemany("INSERT INTO outbox (entries, body) VALUES (?, ?)", outbox)
+    connection.executemany("INSERT INTO outbox (entries, body, key) VALUES (?, ?, ?)", outbox)
     return differing
 
 

@@ -16,7 +16,7 @@ def relay(store: Store, bus: Publisher, *, limit: int = 16) -> int:
     handed = 0
     while blocks := store.outbox(limit):
         for block in blocks:
-            bus.publish(RESOLVED, block.entries, block_id=block.block_id)
+            bus.publish(RESOLVED, block.entries, block_id=block.block_id, key=block.key)
             handed += len(block.entries)
         store.outbox_done(blocks[-1].seq)
     return handed

@@ -3,42 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from hashlib import blake2b
 from typing import Any
 
 import apsw
-import msgspec
-import zstandard
 
-from isthmus_hub.store import _times
+from isthmus_hub.store import _outbox, _times
 from isthmus_hub.store._bodies import Bodies
 from isthmus_hub.store._content import content_hash
 from isthmus_hub.store._intern import Idents, Words, key_array
-from isthmus_hub.store._types import Json, OutboxBlock, RetiredError
+from isthmus_hub.store._types import Json, RetiredError
 from isthmus_sdk import stix
 from isthmus_sdk.errors import InvalidObject
 
-_BLOCK_ENTRIES = 1_000
-_BLOCK_BYTES = 4 * 1024 * 1024
 _KEEP_AUTHOR = frozenset({"marking-definition", "extension-definition", "language-content"})
 _LOOKUP = """
     SELECT i.id, r.no, r.created, r.modified, r.revoked, r.hash
     FROM carray(?) AS c CROSS JOIN ident AS i ON i.key = c.value JOIN resolved AS r ON r.no = i.no
 """
-_pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(list[bytes]).decode
 
 
 class Resolving:
     """Resolved objects of one transaction."""
 
-    def __init__(self, connection: apsw.Connection, words: Words, idents: Idents, bodies: Bodies, author: str) -> None:
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        words: Words,
+        idents: Idents,
+        bodies: Bodies,
+        author: str,
+        *,
+        by_object: bool = False,
+    ) -> None:
         self._connection = connection
         self._words = words
         self._idents = idents
         self._bodies = bodies
         self._author = author
-        self._entries: list[bytes] = []
+        self.by_object = by_object
+        self._entries: list[_outbox.Entry] = []
 
     def emit(self, objects: Sequence[Json], *, again: bool = False) -> list[bool]:
         """Store those that say something new, or all of them ``again``; see `Transaction.emit_all`."""
@@ -52,7 +55,7 @@ class Resolving:
                 created, modified, revoked, hash, body, encoded = version
                 known[obj["id"]] = (obj["id"], None, created, modified, revoked, hash)
                 versions[obj["id"]] = (body["type"], created, modified, revoked, hash, encoded)
-                self._entries.append(encoded)
+                self._entries.append((obj["id"], encoded))
         self._write(versions)
         return emitted
 
@@ -70,18 +73,14 @@ class Resolving:
             return False
         return self.emit([{**body, "revoked": True}])[0]
 
-    def queue(self, entries: Iterable[bytes]) -> None:
+    def queue(self, entries: Iterable[_outbox.Entry]) -> None:
         """Tell these objects as they are."""
         self._entries += entries
 
     def flush_outbox(self) -> None:
         """Write the outbox rows of this transaction; called once, before it commits."""
         entries, self._entries = self._entries, []
-        compressor = zstandard.ZstdCompressor(level=1, write_checksum=True)
-        self._connection.executemany(
-            "INSERT INTO outbox (entries, body) VALUES (?, ?)",
-            [(len(block), compressor.compress(_pack(block))) for block in _blocks(entries)],
-        )
+        _outbox.write(self._connection, entries, by_object=self.by_object)
 
     def _known(self, ids: Iterable[str]) -> dict[str, Any]:
         rows: Any = self._connection.execute(_LOOKUP, (key_array(ids),))
@@ -138,12 +137,6 @@ class Resolving:
         self._connection.executemany("INSERT OR REPLACE INTO resolved VALUES (?, ?, ?, ?, ?, ?, ?, ?)", sorted(rows))
 
 
-def outbox_block(store_id: bytes, seq: int, body: bytes) -> OutboxBlock:
-    """An outbox row as a block of the bus. Its id follows from the store, the row's number and its content alone."""
-    block_id = blake2b(b"resolved" + store_id + seq.to_bytes(8) + body, digest_size=16).digest()
-    return OutboxBlock(seq, block_id, tuple(_unpack(zstandard.ZstdDecompressor().decompress(body))))
-
-
 def _stamped(body: Json, created: int, modified: int) -> Json:
     changes: Json = {}
     pinned, version = _times.text(created), _times.text(modified)
@@ -154,16 +147,3 @@ def _stamped(body: Json, created: int, modified: int) -> Json:
         if body.get("valid_from") == body["created"]:
             changes["valid_from"] = pinned
     return {**body, **changes} if changes else body
-
-
-def _blocks(entries: list[bytes]) -> Iterable[list[bytes]]:
-    block: list[bytes] = []
-    size = 0
-    for entry in entries:
-        if block and (len(block) >= _BLOCK_ENTRIES or size + len(entry) > _BLOCK_BYTES):
-            yield block
-            block, size = [], 0
-        block.append(entry)
-        size += len(entry)
-    if block:
-        yield block

@@ -87,5 +87,9 @@ KIND = FileKind(
         CREATE TABLE absence (object INTEGER NOT NULL, source INTEGER NOT NULL, since INTEGER NOT NULL,
             PRIMARY KEY (object, source)) WITHOUT ROWID;
         """,
+        """
+        -- on the bus: what keeps its order among parallel consumers; empty: everything
+        ALTER TABLE outbox ADD COLUMN key TEXT NOT NULL DEFAULT '';
+        """,
     ),
 )

@@ -134,6 +134,8 @@ class OutboxBlock(msgspec.Struct, frozen=True, gc=False):
     seq: int
     block_id: bytes
     entries: tuple[bytes, ...]
+    key: str = ""
+    """The same for all blocks that may hold the same object."""
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):

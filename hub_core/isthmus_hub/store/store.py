@@ -17,14 +17,14 @@ from typing import Any
 import apsw
 
 from isthmus_hub._sqlite import Lent, Readers, connect, rollback, storage_errors
-from isthmus_hub.store import _check, _digest
+from isthmus_hub.store import _check, _digest, _outbox
 from isthmus_hub.store._absence import Absences
 from isthmus_hub.store._adopt import adopt, settle
 from isthmus_hub.store._bodies import Bodies, first_dictionary
 from isthmus_hub.store._explore import Explores
 from isthmus_hub.store._intern import Idents, Sources, Words
 from isthmus_hub.store._observe import Observing
-from isthmus_hub.store._resolve import Resolving, outbox_block
+from isthmus_hub.store._resolve import Resolving
 from isthmus_hub.store._schema import COUNTERS, KIND
 from isthmus_hub.store._snapshot import Mark
 from isthmus_hub.store._types import Change, Incoming, Json, OutboxBlock, StoreError
@@ -33,6 +33,7 @@ from isthmus_sdk.errors import ConfigurationError
 
 CACHE_KIB = 16 * 1024
 CHECKPOINT_PAGES = 20_000
+_BY_OBJECT = "by_object"
 _AUTHOR_CREATED = "2025-01-01T00:00:00.000Z"  # fixed: the same hub name gives the same object everywhere
 
 
@@ -44,7 +45,14 @@ class Transaction(Explores):
         self._connection = connection
         self._idents = Idents(connection)
         store._store_bodies.load(connection)
-        self._resolving = Resolving(connection, store._writer_words, self._idents, store._store_bodies, store.author)
+        self._resolving = Resolving(
+            connection,
+            store._writer_words,
+            self._idents,
+            store._store_bodies,
+            store.author,
+            by_object=bool(store._by_object),
+        )
         self._absences = Absences(connection, store._writer_sources)
 
     def _reading(self) -> AbstractContextManager[apsw.Connection]:
@@ -158,6 +166,10 @@ class Transaction(Explores):
         ``observed`` is replayed: then only what differs is told again.
         """
         adopt(self._connection, self._words, self._idents, self._bodies, former)
+        self._connection.execute(
+            "INSERT OR REPLACE INTO meta VALUES (?, ?)", (_BY_OBJECT, int(bool(former._by_object)))
+        )
+        self._store._by_object = self._resolving.by_object = bool(former._by_object)
 
     def settle(self, former: Store) -> None:
         """After `adopt` and the replay: only what differs from ``former`` waits to be told, beside what waited there."""
@@ -193,8 +205,9 @@ class Transaction(Explores):
 class Store(Explores):
     """The store file. Reading methods answer from the committed state and may be called from any thread."""
 
-    def __init__(self, path: Path, hub: str, *, vfs: str | None = None) -> None:
+    def __init__(self, path: Path, hub: str, *, by_object: bool | None = None, vfs: str | None = None) -> None:
         """Use `open`."""
+        self._by_object = by_object
         self.path = path
         self.hub = hub
         self._writer = connect(path, KIND, cache_kib=CACHE_KIB, vfs=vfs)
@@ -214,12 +227,17 @@ class Store(Explores):
         self._readers = Readers(path, KIND, vfs, cache_kib=4 * 1024)
 
     @classmethod
-    def open(cls, path: Path | str, *, hub: str, vfs: str | None = None) -> Store:
+    def open(cls, path: Path | str, *, hub: str, by_object: bool | None = None, vfs: str | None = None) -> Store:
         """Open or create the store of a hub.
+
+        ``by_object``: tell resolved objects in blocks of `_outbox.BUCKETS` keys, an object's versions always under the
+        same, so that partitions of a group of ``resolved`` share the work and keep each object's order. False, as in a new
+        file: all blocks have one key, and one partition gets all of them. ``None``: as it is; the file keeps it. To be
+        switched when every group has read what there is.
 
         Raises `StateTooNew` for a file of a later version, `ConfigurationError` for another hub's file.
         """
-        return cls(Path(path), hub, vfs=vfs)
+        return cls(Path(path), hub, by_object=by_object, vfs=vfs)
 
     @property
     def author(self) -> str:
@@ -250,6 +268,10 @@ class Store(Explores):
                 found = {"hub": self.hub, "id": os.urandom(16)}
                 writer.executemany("INSERT INTO meta VALUES (?, ?)", list(found.items()))
                 writer.execute("INSERT INTO dictionary (content) VALUES (?)", (first_dictionary(),))
+            if self._by_object is None:
+                self._by_object = bool(found.get(_BY_OBJECT))
+            elif found["hub"] == self.hub and self._by_object != bool(found.get(_BY_OBJECT)):
+                writer.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_BY_OBJECT, int(self._by_object)))
             writer.execute("COMMIT")
         except BaseException:
             rollback(writer)
@@ -315,8 +337,10 @@ class Store(Explores):
     def outbox(self, limit: int = 16) -> list[OutboxBlock]:
         """The oldest blocks that have yet to reach the bus, in order."""
         with self._reading() as connection:
-            rows: Any = connection.execute("SELECT seq, body FROM outbox ORDER BY seq LIMIT ?", (limit,)).fetchall()
-        return [outbox_block(self._store_id, seq, body) for seq, body in rows]
+            rows: Any = connection.execute(
+                "SELECT seq, body, key FROM outbox ORDER BY seq LIMIT ?", (limit,)
+            ).fetchall()
+        return [_outbox.block(self._store_id, *row) for row in rows]
 
     def outbox_done(self, up_to: int) -> None:
         """The bus has everything up to and including block ``up_to``."""

@@ -74,7 +74,7 @@ def test_equal_fingerprints_mean_equal_values_and_edges(one: dict[str, Any], oth
     ],
 )
 def test_every_value_and_reference_of_an_asset_counts(change: dict[str, Any]) -> None:
-    facts = {
+    facts: dict[str, Any] = {
         "serial": "S1",
         "hostname": "plc-1",
         "native_id": "node-1",

@@ -118,7 +118,7 @@ def test_the_relay_hands_everything_over_in_order_and_once(store: Store, bus: Sq
 def test_many_objects_of_one_transaction_become_blocks_of_bounded_size(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("isthmus_hub.store._resolve._BLOCK_ENTRIES", 10)
+    monkeypatch.setattr("isthmus_hub.store._outbox._BLOCK_ENTRIES", 10)
     emit(store, *(asset(f"plc-{number}") for number in range(35)))
     assert [len(block.entries) for block in store.outbox(100)] == [10, 10, 10, 5]
 
