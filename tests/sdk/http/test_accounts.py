@@ -20,7 +20,7 @@ from tests.sdk.http.server import Exchange, HostileServer, json_page, status
 
 from isthmus_sdk.errors import Interrupted, RateLimited
 from isthmus_sdk.http import Event, Http, Rate
-from isthmus_sdk.http._account import Account, SharedAccount, Standing, _decode, _encode
+from isthmus_sdk.http._account import _RECORD, Account, SharedAccount, Standing, _decode, _encode
 from isthmus_sdk.http._clock import Timer
 
 Make = Callable[..., Http]
@@ -181,9 +181,11 @@ def test_somebody_who_keeps_the_lock_costs_the_sharing_and_nothing_else(
     ]
 
 
-@given(st.binary(max_size=50), st.floats(0, 1e9), st.floats(0, 2e9))
-def test_whatever_stands_in_the_file_nobody_waits_for_more_than_a_day(data: bytes, now: float, wall: float) -> None:
-    for content in (data, b"account1" + data[:32].ljust(32, b"\xff")):
+@given(st.binary(max_size=50), st.lists(st.floats(), min_size=4, max_size=4), st.floats(0, 1e9), st.floats(0, 2e9))
+def test_whatever_stands_in_the_file_nobody_waits_for_more_than_a_day(
+    data: bytes, numbers: list[float], now: float, wall: float
+) -> None:
+    for content in (data, _RECORD.pack(b"account1", *numbers), _RECORD.pack(b"account1", wall - now, *numbers[1:])):
         standing = _decode(content, now, wall)
         assert standing.due <= now + 86_400
         assert standing.held_until <= now + 86_400
