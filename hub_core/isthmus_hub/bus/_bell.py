@@ -12,10 +12,12 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 _SUFFIX: Final = ".wake"
+_END_SECONDS: Final = 2.0
 _LONGEST_PATH: Final = 100
 """A socket's path may have about a hundred bytes; longer ones are reached through the directory's descriptor."""
 
@@ -75,13 +77,14 @@ class Bell:
         with self._lock:
             self._closed = self._tried = True
             thread, self._thread = self._thread, None
-            if thread is not None:
-                self._wake(self._own)
+            if self._listener is not None:
+                with suppress(OSError):
+                    self._listener.shutdown(socket.SHUT_RDWR)  # ends the thread, also where the file is gone
             if self._sender is not None:
                 self._sender.close()
                 self._sender = None
         if thread is not None:
-            thread.join()
+            thread.join(_END_SECONDS)
             (self._directory / self._own).unlink(missing_ok=True)
         if self._listener is not None:
             self._listener.close()

@@ -75,6 +75,15 @@ def test_the_socket_of_a_killed_reader_is_removed_by_the_next_who_publishes(fold
         assert sockets(folder) == [other]
 
 
+def test_a_bus_whose_socket_was_deleted_is_closed_all_the_same(folder: Path) -> None:
+    before = threading.active_count()
+    with SqliteBus(folder) as bus:
+        assert not bus.wait(STREAM, 0, timeout=0.01)
+        for path in sockets(folder):
+            path.unlink()
+    assert threading.active_count() == before
+
+
 def test_a_reader_that_never_wakes_up_holds_nobody_back(folder: Path) -> None:
     with SqliteBus(folder) as bus, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asleep:
         fill(bus, 1)
