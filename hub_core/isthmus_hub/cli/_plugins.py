@@ -134,9 +134,7 @@ def connector_add(
     requirements: Annotated[
         Path | None, typer.Option(help="Lock file of what else it needs, with hashes (pip's format).")
     ] = None,
-    find_links: Annotated[
-        Path | None, typer.Option(help="Folder of wheels to take in place of the package index.")
-    ] = None,
+    wheels: Annotated[Path | None, typer.Option(help="Folder of wheels to take in place of the package index.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Grant what it asks for without a question.")] = False,
     state_dir: StateOption = None,
     json: JsonOption = False,
@@ -154,7 +152,7 @@ def connector_add(
 
     added = AddedConnectors(StateDirectory.open(state_path(state_dir)).connectors)
     with tempfile.TemporaryDirectory(prefix="isthmus-add-") as work:
-        offer = added.offer(source, hash, Path(work), lock=requirements, links=find_links)
+        offer = added.offer(source, hash, Path(work), lock=requirements, links=wheels)
         consent(offer, given=yes, json=json)
         grant = added.add(offer)
     if json:

@@ -59,7 +59,7 @@ def from_hub(wheels: Sequence[Wheel]) -> list[str]:
         raise ConfigurationError(
             "what the connector needs is not complete: "
             + "; ".join(dict.fromkeys(problems))
-            + ". Give wheels of it with hashes: --requirements LOCK, and --find-links DIR where they lie on this machine"
+            + ". Give wheels of it with hashes: --requirements LOCK, and --wheels DIR where they lie on this machine"
         )
     return sorted(taken)
 
