@@ -125,6 +125,7 @@ def _print_sync(found: Mapping[str, Any]) -> None:
     )
     for row in rows:
         _print_snapshot(row)
+        _print_drift(row)
     if rows:
         print()
     if forward := found.get("forward"):
@@ -144,6 +145,15 @@ def _print_snapshot(row: Mapping[str, Any]) -> None:
         _print_held(name, snapshot, f"isthmus assets confirm-absence {row['instance']} {row['stream']}")
     elif snapshot["vanished"]:
         print(f"{name}: {snapshot['vanished']} vanished and are marked absent")
+
+
+def _print_drift(row: Mapping[str, Any]) -> None:
+    """Fields that are not what the connector expects; those it does not name are no news by themselves."""
+    for what in ("missing", "changed", "dropped"):
+        fields = row["drift"].get(what, {})
+        if fields:
+            told = ", ".join(f"{field} ({count})" for field, count in list(fields.items())[:5])
+            print(f"{row['instance']}/{row['stream']}: fields {what}: {told}{', ...' if len(fields) > 5 else ''}")
 
 
 def _print_held(name: str, snapshot: Mapping[str, Any], confirm: str) -> None:
@@ -269,6 +279,8 @@ def status(config: ConfigOption = None, state_dir: StateOption = None, json: Jso
     for instance in found["instances"]:
         for waiting in instance["held"]:
             _print_held(f"{instance['name']}/{waiting['stream']}", waiting, waiting["confirm"])
+        for receiver in instance["receivers"]:
+            _print_receiver(instance["name"], receiver)
     print()
     print_deliveries_totals(found["platforms"])
     print()
@@ -283,6 +295,17 @@ def status(config: ConfigOption = None, state_dir: StateOption = None, json: Jso
         print()
         table(found["hubs"], HUB_COLUMNS, empty="")
     return 0
+
+
+def _print_receiver(name: str, row: Mapping[str, Any]) -> None:
+    """What is received for one stream, and what was not."""
+    print(f"{name}/{row['stream']}: {row['received']} received, {row['spool_bytes']} bytes wait for a run")
+    for one in row["listen"]:
+        print(f"  {one['address']}: {'listening' if one['listening'] else one['error'] or 'not listening'}")
+    for reason, count in row["refused"].items():
+        print(f"  {count} {reason}")
+    if row["error"]:
+        print(f"  warning: {row['error']}")
 
 
 def print_deliveries_totals(rows: Iterable[Mapping[str, Any]]) -> None:

@@ -15,6 +15,7 @@ from isthmus_sdk.push import BasicPassword, ClientCertificate, Hmac, Signature, 
 Headers = Mapping[str, str]
 """By lower-case name."""
 _BETWEEN = re.compile(r"[ ,]+")
+_SPACES = re.compile(r" +")
 _PLACE = re.compile(r"\{(body|timestamp|id)\}")
 _SECONDS = re.compile(r"\d{1,12}(?:\.\d{1,9})?")
 _MOST = 8
@@ -53,7 +54,8 @@ def _hmac(signature: Hmac, headers: Headers, body: bytes, secrets: Sequence[byte
     text = b"".join(_signed(signature.signed, values, body))
     right = [hmac.digest(key, text, signature.algorithm) for key in _keys(signature, secrets)]
     found = False
-    for one in _BETWEEN.split(sent)[:_MOST]:
+    between = _SPACES if "," in signature.prefix else _BETWEEN
+    for one in between.split(sent)[:_MOST]:
         if one.startswith(signature.prefix):
             given = _decoded(one.removeprefix(signature.prefix), signature.encoding)
             found |= _any(right, given)

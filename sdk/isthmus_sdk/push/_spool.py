@@ -1,7 +1,8 @@
 """The spool: messages that were received, on disk and in order, until what they became is durable on the bus.
 
 A directory of segments, each named by the offset at which it begins (``00000000000000000000.spool``); an offset counts
-bytes over the whole life of the spool. A message is a frame: length and CRC-32 (each 4 bytes, big-endian) and MessagePack.
+bytes over the whole life of the spool. A message is a frame: length, CRC-32 of the body, CRC-32 of these
+two (each 4 bytes, big-endian), and the body as MessagePack.
 The hub writes and trims, a run reads up to the offset that was durable when it began.
 """
 
@@ -18,7 +19,8 @@ import msgspec
 from isthmus_sdk.errors import SourceError
 
 SUFFIX = ".spool"
-HEAD = struct.Struct(">II")
+_SUMS = struct.Struct(">II")
+HEAD = struct.Struct(">III")
 LARGEST = 16 << 20
 """Bytes of the largest frame; a length above it is damage."""
 EXCERPT = 1 << 16
@@ -55,7 +57,16 @@ _DECODER = msgspec.msgpack.Decoder(Message)
 def frame(message: Message) -> bytes:
     """A message as it stands in a segment."""
     body = _ENCODER.encode(message)
-    return HEAD.pack(len(body), zlib.crc32(body)) + body
+    length, crc = len(body), zlib.crc32(body)
+    return HEAD.pack(length, crc, zlib.crc32(_SUMS.pack(length, crc))) + body
+
+
+def _announced(head: bytes) -> tuple[int, int] | None:
+    """Length and sum of the body that follows; ``None`` where the head itself is damaged."""
+    if len(head) < HEAD.size:
+        return None
+    length, crc, check = HEAD.unpack_from(head)
+    return (length, crc) if check == zlib.crc32(_SUMS.pack(length, crc)) and length <= LARGEST else None
 
 
 def segments(directory: Path) -> list[tuple[int, Path]]:
@@ -85,9 +96,8 @@ def read(directory: Path, offset: int, until: int | None = None) -> Iterator[Rea
 
 def _frames(file: BinaryIO, base: int, at: int, end: int) -> Iterator[Read]:
     while at < end:
-        head = file.read(HEAD.size)
-        length, crc = HEAD.unpack(head) if len(head) == HEAD.size else (LARGEST + 1, 0)
-        body = file.read(length) if length <= min(LARGEST, end - at - HEAD.size) else b""
+        length, crc = _announced(file.read(HEAD.size)) or (0, 0)
+        body = file.read(length) if length <= end - at - HEAD.size else b""
         message = _message(body, length, crc)
         if message is None:
             file.seek(at)
@@ -100,10 +110,11 @@ def _frames(file: BinaryIO, base: int, at: int, end: int) -> Iterator[Read]:
 
 def torn(found: Read) -> bool:
     """Whether unreadable bytes at the very end are a write that was cut short, so that nobody was told of it."""
-    if len(found.excerpt) < HEAD.size:
+    head = found.excerpt[: HEAD.size]
+    if len(head) < HEAD.size or not any(head):
         return True
-    length, _ = HEAD.unpack_from(found.excerpt)
-    return not length or length > found.end - found.start - HEAD.size
+    announced = _announced(head)
+    return announced is not None and announced[0] > found.end - found.start - HEAD.size
 
 
 def _message(body: bytes, length: int, crc: int) -> Message | None:

@@ -229,8 +229,7 @@ class Site:
             body["name"]
             for body in bodies
             if body["type"] == "infrastructure"
-            or "name" in body
-            and body["type"] not in ("identity", "extension-definition")
+            or ("name" in body and body["type"] not in ("identity", "extension-definition"))
         ]
 
     def stop(self) -> None:

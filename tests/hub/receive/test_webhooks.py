@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 
 import pytest
 from tests.hub.receive.pushing import NEXT_SECRET, SECRET, free_port, listens, post, until
