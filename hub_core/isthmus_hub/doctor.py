@@ -83,6 +83,10 @@ def _state(path: Path) -> Iterator[Finding]:
     )
     if path.exists() and path.stat().st_mode & 0o077:
         yield Finding("warning", "state directory", f"{path} can be read by others: chmod 700 {path}")
+    from isthmus_hub.runtime import copy_notice
+
+    if copied := copy_notice(path):
+        yield Finding("warning", "state directory", copied)
 
 
 REMEDIES = {

@@ -27,6 +27,7 @@ from isthmus_hub.runtime import (
     StateLock,
     StreamRun,
     resolve_secrets,
+    settle_origin,
 )
 from isthmus_hub.runtime.environments import AddedConnectors
 from isthmus_hub.secrets import KeySource, SecretStore
@@ -93,6 +94,7 @@ class Parts:
             hub.check_configuration()
         if lock:
             hub._closing.enter_context(StateLock(hub.state.lock))
+            settle_origin(hub.state.path)
         return hub
 
     def close(self) -> None:

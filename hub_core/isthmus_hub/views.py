@@ -14,7 +14,7 @@ from isthmus_hub.bus import FORWARD_GROUP, OBSERVED, RESOLVED, Bus, Group, Stora
 from isthmus_hub.config import Config
 from isthmus_hub.forward import presences
 from isthmus_hub.repair import unreadable
-from isthmus_hub.runtime import required_level
+from isthmus_hub.runtime import copy_notice, required_level
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ SILENT_SECONDS = 86_400.0
 def status(hub: Hub) -> dict[str, Any]:
     """The shape of ``status --json``."""
     health = hub.bus.health()
+    copied = copy_notice(hub.state.path)
     waits = [hub.waits] if hub.waits else []
     counts: dict[str, Any] = {}
     try:
@@ -40,7 +41,7 @@ def status(hub: Hub) -> dict[str, Any]:
             "engine": health.engine,
             "durability": health.durability,
             "free_bytes": health.free_bytes,
-            "warnings": [*health.warnings, *waits, *_abandoned(hub)],
+            "warnings": [*health.warnings, *waits, *([copied] if copied else []), *_abandoned(hub)],
             "streams": [
                 {
                     "name": stream.name,

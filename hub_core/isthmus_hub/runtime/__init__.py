@@ -6,6 +6,7 @@ from isthmus_hub.runtime._ingest import Ingest
 from isthmus_hub.runtime._inventories import Inventories
 from isthmus_hub.runtime._journal import RunJournal
 from isthmus_hub.runtime._lock import StateInUse, StateLock
+from isthmus_hub.runtime._origin import copy_notice, settle_origin
 from isthmus_hub.runtime._plan import Plan, plan, plugin, required_level, resolve_secrets
 from isthmus_hub.runtime._preview import preview
 from isthmus_hub.runtime._process import WorkerProcess, is_worker, try_level
@@ -33,6 +34,7 @@ __all__ = [
     "StreamRun",
     "WorkerLog",
     "WorkerProcess",
+    "copy_notice",
     "is_worker",
     "next_run",
     "plan",
@@ -42,5 +44,6 @@ __all__ = [
     "required_level",
     "resolve_secrets",
     "retry",
+    "settle_origin",
     "try_level",
 ]

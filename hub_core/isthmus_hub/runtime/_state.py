@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from isthmus_hub.runtime._origin import origin_of
 from isthmus_sdk.errors import ConfigurationError
 
 
@@ -86,15 +85,13 @@ class StateDirectory:
 
     @property
     def origin(self) -> str:
-        """A random id of this state directory, made once: tells two hubs of one name apart."""
-        path = self.path / "origin"
-        if not path.exists():
-            fresh = self.path / f"origin.{os.getpid()}"
-            fresh.write_text(os.urandom(8).hex())
-            with suppress(FileExistsError):
-                os.link(fresh, path)  # whole or not at all, whoever else makes one
-            fresh.unlink()
-        return path.read_text()
+        """A random id of this state directory, made once for each place: tells two hubs of one name apart."""
+        return origin_of(self.path)
+
+    @property
+    def copied(self) -> Path:
+        """There while this directory may be one of two: says where it was copied or moved from."""
+        return self.path / "copied"
 
     @property
     def runs(self) -> Path:
