@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import trustme
 from pydantic import BaseModel
-from tests.sdk.http.conftest import QuickTimer
-from tests.sdk.http.server import Exchange, HostileServer, json_page, raw, status
+from tests.sdk.http.conftest import QuickTimer, server_context
+from tests.sdk.http.server import Exchange, HostileServer, json_page, raw, redirect, status
 
 from isthmus_sdk import Builder, Connector, Settings, Url
 from isthmus_sdk.block import Block
+from isthmus_sdk.commands.check import check_instance
 from isthmus_sdk.commands.map import builder_factory
-from isthmus_sdk.http import Entities, Export, Http
+from isthmus_sdk.errors import Unreachable
+from isthmus_sdk.http import Basic, Entities, Export, Http
 from isthmus_sdk.manifest import Manifest
 from isthmus_sdk.run import VANISHED, Instance, StreamRun, Totals
 from isthmus_sdk.scope import scope_finder
@@ -44,14 +47,7 @@ class Log:
         self.die_after = die_after
 
     def run(self, stream: str, **options: Any) -> Totals:
-        http = Http(base_url=self.url, timer=QuickTimer())
-        instance = Instance(
-            hub="h",
-            name="i",
-            settings=Place(base_url=Url(self.url)),
-            make_builder=builder_factory(self.connector, "s", scope_finder([], "i")),
-            connect=lambda: http,
-        )
+        instance = self.instance()
         cursors = {self.blocks[-1].partition: self.blocks[-1].cursor_after} if self.blocks else {}
         run = StreamRun(
             self.connector.streams[stream],
@@ -61,10 +57,17 @@ class Log:
             reject=lambda *_: None,
             **options,
         )
-        try:
-            return run.run()
-        finally:
-            http.close()
+        return run.run()
+
+    def instance(self) -> Instance:
+        http = Http(base_url=self.url, timer=QuickTimer(), auth=Basic("hub", "s3cret-value"))
+        return Instance(
+            hub="h",
+            name="i",
+            settings=Place(base_url=Url(self.url)),
+            make_builder=builder_factory(self.connector, "s", scope_finder([], "i")),
+            connect=lambda: http,
+        )
 
     def _send(self, block: Block) -> None:
         if self.die_after and len(self.blocks) == self.die_after:
@@ -256,3 +259,19 @@ def test_a_page_that_was_not_stored_is_asked_for_as_if_it_were_new(vendor: Hosti
     log.die_after = 0
     log.run("whole")
     assert log.names == {"a", "b"}
+
+
+def test_a_check_without_one_of_the_connectors_own_says_whether_the_address_answers(vendor: HostileServer) -> None:
+    vendor.on("/", status(401), redirect("https://elsewhere.example/"))
+    instance = Log(connector(), vendor.url).instance()
+    first = check_instance(connector(), instance)
+    assert first[0] == f"{vendor.url} answers with status 401"
+    assert check_instance(connector(), instance)[0] == f"{vendor.url} answers"
+    assert "authorization" not in vendor.requests[0].headers
+
+
+def test_a_check_shows_the_fingerprint_of_a_certificate_that_is_not_trusted() -> None:
+    with HostileServer(tls=server_context(trustme.CA().issue_cert("127.0.0.1"))) as appliance:
+        with pytest.raises(Unreachable, match=r"shows sha256:[0-9a-f]{64}"):
+            check_instance(connector(), Log(connector(), appliance.url).instance())
+        assert appliance.requests == []
