@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 from isthmus_sdk import testing
 
@@ -30,3 +31,9 @@ def test_no_running_connector_loads_the_kit():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_page_names_every_rule_and_fault_with_its_level_and_title():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "conformance.md").read_text()
+    for rule in testing.rules():
+        assert f"| `{rule.name.removeprefix('fault.')}` | {rule.level} | {rule.title} |" in page

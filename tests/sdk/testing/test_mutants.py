@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +13,6 @@ from .mutants import MORE, TEN, Mutant
 SLOW = {"kill", "memory", "rate", "fuzz"}
 """Looked at only where a mutant must break them."""
 QUICK = [rule.name for rule in rules("silver") if not rule.name.startswith("fault.") and rule.name not in SLOW]
-
-
-@pytest.fixture(autouse=True)
-def path(tmp_path: Path) -> Iterator[None]:
-    sys.path.insert(0, str(tmp_path))
-    yield
-    sys.path.remove(str(tmp_path))
 
 
 def left_to_do(value: str, *more: str) -> dict[str, list[str]]:

@@ -1,0 +1,136 @@
+"""The vendor that plays recorded pages: every declared way of paging, the filter, sign-in, copies of records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isthmus_sdk.testing import rules
+from isthmus_sdk.testing._bench import Bench
+from isthmus_sdk.testing._kit import open_bench
+from isthmus_sdk.testing._material import renumbered
+
+PAGERS = {
+    "cursor in the body": 'http.Cursor("meta.next", "cursor")',
+    "cursor that goes alone": 'http.Cursor("meta.next", "cursor", alone=True)',
+    "cursor with a flag": 'http.Cursor("meta.next", "cursor", more="meta.more")',
+    "next link": 'http.NextLink("meta.next")',
+    "link header": "http.LinkHeader()",
+    "page numbers": 'http.PageNumber("page", "size")',
+    "page numbers from nought, pages told": 'http.PageNumber("page", "size", start=0, pages="meta.pages")',
+    "page numbers, short ends": 'http.PageNumber("page", "size", short_ends=True)',
+    "offset": 'http.Offset("offset", "size")',
+    "offset with a total": 'http.Offset("offset", "size", total="meta.total")',
+    "offset with an overlap": 'http.Offset("offset", "size", overlap=2)',
+    "offset from and to": 'http.Offset("from", None, until="to")',
+    "range header": "http.ItemRange()",
+    "keyset": 'http.Keyset(lambda last, limit: {"after": last[0] if last else "", "size": limit}, key="id")',
+    "scroll": 'http.Scroll("meta.scroll", "scroll")',
+}
+
+
+@pytest.fixture
+def bench(tmp_path: Path, heron: Callable[[], tuple[str, Path]]) -> Callable[..., Bench]:
+    """Opens benches for changed copies of the reference connector."""
+
+    def make(**changes: str) -> Bench:
+        value, folder = heron()
+        code = folder.parent / "connector.py"
+        text = code.read_text().replace(
+            "from isthmus_sdk.http import", "from isthmus_sdk import http\nfrom isthmus_sdk.http import"
+        )
+        for old, new in changes.items():
+            text = text.replace(REPLACED[old], new)
+        code.write_text(text)
+        return open_bench(value, write=False)
+
+    return make
+
+
+REPLACED = {
+    "pager": 'Cursor("meta.next", "cursor")',
+    "since": '    since=lambda time: {"filter": f"updated ge {time}"},',
+    "limit": "limit=1000",
+}
+
+
+@pytest.mark.parametrize("pager", PAGERS.values(), ids=PAGERS)
+def test_every_way_of_paging_is_played_from_its_declaration(bench, pager):
+    with bench(pager=pager, limit="limit=5") as opened:
+        ran = opened.clean("detections")
+        again = opened.run("detections", cursors=ran.cursors)
+    assert (ran.problem, ran.totals.complete) == ("", True)
+    assert ran.totals.pages >= 5
+    assert {json.loads(e)["id"] for block in ran.blocks for e in block.objects} == ran.objects.keys()
+    alerts = [json.loads(e) for e in ran.objects.values() if json.loads(e)["type"] in ("incident", "sighting")]
+    assert len({alert["id"] for alert in alerts}) == 23
+    assert not again.objects
+    assert opened.vendor.strays == []
+
+
+@pytest.mark.parametrize(
+    ("since", "strict"),
+    [
+        ('since="since",', False),
+        ('since=lambda time: {"filter": f"updated ge {time}"},', False),
+        ('since=lambda time: {"filter": f"updated gt {time}"},', True),
+        ('since=lambda time: {"q": f"updated:>{time}"},', True),
+        ('since=lambda time: {"q": f"updated:>={time} and x > 3"},', False),
+        ('since=("modified[gte]", "s"),', False),
+        ('since=("modified[gt]", "ms"),', True),
+    ],
+)
+def test_the_filter_is_read_from_the_request_with_its_border(bench, since, strict):
+    with bench(since=f"    {since}") as opened:
+        first = opened.clean("detections")
+        records = opened.renew("detections")
+        copies = opened.vendor.tables["detections"].copies
+        lookback = timedelta(seconds=opened.streams[0].lookback)
+        border = copies.at(copies.copy(90), copies.mark(records[-1]) - lookback)
+        assert border is not None
+        opened.vendor.hold("detections", [*records, border])
+        second = opened.run("detections", cursors=first.cursors)
+    assert second.problem == ""
+    assert bool(second.objects) is not strict
+
+
+def test_a_revoked_token_is_refused_and_a_new_one_taken(bench):
+    with bench() as opened:
+        opened.clean("detections")
+        opened.renew("detections")
+        opened.vendor.fault(lambda _exchange, answer, number: (number == 2 and opened.vendor.revoke(), answer)[1])
+        ran = opened.run("detections")
+    assert ran.problem == ""
+    assert [asked.status for asked in opened.vendor.asked].count(401) == 1
+
+
+def test_copies_have_ids_and_times_of_their_own_and_are_otherwise_the_same(bench):
+    with bench() as opened:
+        records = [json.loads(raw) for raw in opened.renew("detections")]
+    assert len({record["id"] for record in records}) == len(records) == 23
+    times = [datetime.fromisoformat(record["updated"]) for record in records]
+    assert times == sorted(times)
+    assert any(earlier == later for earlier, later in pairwise(times))
+    assert {record["title"] for record in records} == {"Credential dumping", "Unsigned driver", "Macro started a shell"}
+
+
+@pytest.mark.parametrize(
+    "value", ["A-17", 17, "17", "0d5b3d4e-6a0b-4f0e-9a51-1c1f5d2b8a10", "CVE-2020-1"], ids=lambda value: str(value)
+)
+def test_a_renumbered_id_differs_and_keeps_its_form(value: Any):
+    other = renumbered(value, 3)
+    assert other != value
+    assert type(other) is type(value)
+    assert len(str(other)) >= len(str(value))
+
+
+def test_names_of_rules_are_unique_and_the_catalogue_has_more_than_forty_faults():
+    names = [rule.name for rule in rules()]
+    assert len(names) == len(set(names))
+    assert sum(name.startswith("fault.") for name in names) >= 40
