@@ -11,7 +11,19 @@ from dataclasses import asdict
 
 from benchmarks._report import Row
 
-NAMES = ("stix", "pipeline", "bus", "bus_readers", "bus_jetstream", "store", "store_memory", "flows", "startup")
+NAMES = (
+    "stix",
+    "pipeline",
+    "bus",
+    "bus_readers",
+    "bus_jetstream",
+    "store",
+    "store_memory",
+    "assets",
+    "flows",
+    "isolation",
+    "startup",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -51,6 +51,8 @@ class Plan:
     """The least level at which the instance may run."""
     chosen_at: str = ""
     """Where the configuration says so; empty: it does not, and the best that there is holds."""
+    since: str | None = None
+    """Where a stream without a cursor begins."""
     absence_floor: int = 2
     """So few devices may vanish at once without a question."""
 
@@ -147,6 +149,7 @@ def plan(
         entry=found.value,
         streams=streams,
         source_id=config.source_id(name),
+        since=chosen.since,
         absence_floor=chosen.absence_floor,
         python=found.python or Path(sys.executable),
         path=(found.site,) if found.site else (),
@@ -181,6 +184,7 @@ def plan(
             settle=0.0 if one_pass else chosen.settle,
             one_pass=one_pass,
             snapshot=chosen.snapshot,
+            contracts=dict(chosen.contracts),
             record_dir=str(record) if record else None,
         ),
     )

@@ -18,7 +18,8 @@ Say = Callable[[str, str], None]
 class Rate:
     """So many lines a second; the others are counted."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, most: int = LINES_A_SECOND, now: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
         self._now = now
         self._began = now()
         self._lines = 0
@@ -27,7 +28,7 @@ class Rate:
     def passes(self) -> bool:
         """Whether one more line may be said."""
         self._lines += 1
-        if self._lines > LINES_A_SECOND:
+        if self._lines > self._most:
             self._dropped += 1
             return False
         return True

@@ -63,6 +63,8 @@ class StreamRun:
     """What held the worker."""
     snapshot: Outcome | None = None
     """What its complete snapshot came to; ``None`` where it gave none."""
+    drift: dict[str, dict[str, int]] = field(default_factory=dict)
+    """``new``, ``missing``, ``changed``, ``dropped``: fields that differ from what the connector expects -> records."""
     finished: bool = False
     """The worker said that the run is over."""
 
@@ -79,6 +81,7 @@ class StreamRun:
             "ignored": dict(self.ignored),
             "quarantined": self.quarantined,
             "cursor": self.cursor,
+            "drift": self.drift,
             "isolation": self.confinement.level,
             "network": self.confinement.network,
             "isolation_reason": self.confinement.reason,

@@ -28,6 +28,9 @@ STALL = 3600.0
 """Seconds without a block, a bad record or an end after which it is stopped as well, however much it talks."""
 ASIDES = 50_000
 """Frames about the run (logs, metrics, states) in a row without one that is part of it: beyond, it floods."""
+ASIDES_A_SECOND = 2_000
+"""Beyond, each one costs the worker a pause, and the hub next to nothing."""
+PAUSE = 0.02
 GRACE = 5.0
 """Seconds that a worker has to end by itself."""
 PATIENCE = 8.0
@@ -72,6 +75,7 @@ class Session:
         stop: threading.Event | None = None,
         silence: float = SILENCE,
         stall: float = STALL,
+        patience: float = PATIENCE,
         start: Callable[..., WorkerProcess] = WorkerProcess,
     ) -> None:
         self._plan = plan
@@ -81,10 +85,12 @@ class Session:
         self._stop = stop or threading.Event()
         self._silence = silence
         self._stall = stall
+        self._patience = patience
         self.confinement = UNHELD
         """What holds the worker, as its launcher found it."""
         self._asides = 0
         self._rate = Rate()
+        self._aside_rate = Rate(ASIDES_A_SECOND)
         self._moved_on = False
         self._patient = True
         """Whether the worker may take its leave by itself; not one that broke the rules."""
@@ -174,7 +180,7 @@ class Session:
         self._moved()
         cursors = self._ingest.cursors(run.instance, run.stream)
         in_step = self._inventories is None or self._inventories.in_step(run.instance, run.stream)
-        worker.send(protocol.Run(stream=run.stream, cursors=cursors, whole=not in_step))
+        worker.send(protocol.Run(stream=run.stream, cursors=cursors, since=self._plan.since, whole=not in_step))
         while True:
             self._drain(worker)
             frame = self._next(worker, lambda: self._drain(worker))
@@ -190,7 +196,7 @@ class Session:
                 case protocol.Error():
                     run.error = _failure(frame)
                 case protocol.Done():
-                    run.cursor = frame.cursor
+                    run.cursor, run.drift = frame.cursor, frame.drift
                     run.finished = True
                     if self._inventories is not None and frame.complete and run.error is None:
                         run.snapshot = self._inventories.ended(self._plan, frame, in_step=in_step)
@@ -232,7 +238,7 @@ class Session:
         if not self._stop.is_set():
             return
         if self._drained_by is None:
-            self._drained_by = time.monotonic() + PATIENCE
+            self._drained_by = time.monotonic() + self._patience
             worker.send(protocol.Drain())
         elif time.monotonic() > self._drained_by:
             raise Interrupted(f"{self._plan.instance}: stopped in the middle of a page; the next run reads it again")
@@ -261,6 +267,9 @@ class Session:
     def _aside(self, frame: protocol.WorkerFrame) -> None:
         """Frames that are about the run, not part of it. Raises where there is nothing else for too long."""
         self._asides += 1
+        self._aside_rate.missed()
+        if not self._aside_rate.passes():
+            time.sleep(PAUSE)
         if self._asides > ASIDES:
             raise ProtocolError(f"{self._plan.instance}: the worker floods the hub with messages and was stopped")
         if time.monotonic() - self._progress_at > self._stall:

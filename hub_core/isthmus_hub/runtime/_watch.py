@@ -18,7 +18,7 @@ from isthmus_hub.runtime._bounds import MIB, Bounds
 from isthmus_sdk.errors import ProtocolError
 
 LOOK_SECONDS = 0.5
-BACKGROUND_SECONDS = 15.0
+BACKGROUND_SECONDS = 5.0
 """Processor time without progress after which a worker gets only what others leave."""
 _LOWEST = 19
 
