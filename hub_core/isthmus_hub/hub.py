@@ -112,7 +112,8 @@ class Hub(Parts, Explores, OperatesBus):
         for run in runs:
             if run.error is not None:  # a far side may repeat what it was sent
                 run.error.message = self.redactor.text(run.error.message)
-        self.journal.note(instance, runs)
+        for stream, lines in self.journal.note(instance, runs).items():
+            self.observer.log(instance, "warning", "fields drifted", {"stream": stream, "fields": lines[:20]})
         return runs
 
     def _let_go(self, instance: str) -> None:
@@ -303,6 +304,14 @@ class Hub(Parts, Explores, OperatesBus):
     def status(self) -> dict[str, Any]:
         """The shape of ``status --json``."""
         return {**views.status(self), **link.status(self)}
+
+    def stored(self) -> dict[str, Any]:
+        """How much the store holds; nothing where it cannot be read, and `unreadable` says so from then on."""
+        try:
+            return self.store.counts()
+        except StorageDamaged as error:
+            self.unreadable = repair.unreadable(error)
+            return {}
 
     def assets(self) -> dict[str, Any]:
         """The shape of ``assets --json``."""

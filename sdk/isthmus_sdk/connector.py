@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar, get_args
 
 from pydantic import BaseModel
 
@@ -47,10 +47,11 @@ _C = TypeVar("_C", bound=Callable[..., Any])
 _R_contra = TypeVar("_R_contra", contravariant=True)
 _S_contra = TypeVar("_S_contra", contravariant=True, bound=BaseModel)
 
-Contract = Literal["evolve", "quarantine_record", "freeze"]
+Contract = Literal["evolve", "freeze", "quarantine_record", "drop_field"]
+"""What happens to a record whose fields differ from what the model says; see ``docs/contracts.md``."""
 CursorUnit = Literal["auto", "s", "ms", "us", "ns", "sequence"]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_CONTRACTS = ("evolve", "quarantine_record", "freeze")
+CONTRACTS: tuple[Contract, ...] = get_args(Contract)
 _UNITS = ("auto", "s", "ms", "us", "ns", "sequence")
 
 
@@ -99,8 +100,8 @@ class Stream(Generic[R, F]):
     ) -> None:
         if not _NAME.fullmatch(name):
             raise ManifestError(f"stream {name!r}: a name is lower-case letters, digits and _, starting with a letter")
-        if contract not in _CONTRACTS:
-            raise ManifestError(f"stream {name}: contract {contract!r} is unknown; one of {', '.join(_CONTRACTS)}")
+        if contract not in CONTRACTS:
+            raise ManifestError(f"stream {name}: contract {contract!r} is unknown; one of {', '.join(CONTRACTS)}")
         if cursor_unit not in _UNITS:
             raise ManifestError(f"stream {name}: cursor_unit {cursor_unit!r} is unknown; one of {', '.join(_UNITS)}")
         if snapshot and cursor:
@@ -259,8 +260,10 @@ class Connector(Generic[S]):
         ``snapshot``: each run reads the complete set; there is no cursor.
         ``items``: where the records are in a page, dotted; ``""`` for a bare list.
         ``default``: whether an instance runs the stream unless told otherwise.
-        ``contract``: fields that the model does not name are fine (``evolve``), send the record to quarantine
-        (``quarantine_record``) or end the run (``freeze``).
+        ``contract``: what becomes of a record that differs from the model. Fields that the model does not name are fine
+        (``evolve``, ``drop_field``), send the record to quarantine (``quarantine_record``) or end the run (``freeze``, which
+        ends it at a missing field and at one of another kind, too). Values that do not fit send the record to quarantine,
+        or are left out where the model can do without them (``drop_field``). An operator may choose another one.
         ``unwrap``: takes the envelope off the raw bytes of one record.
         ``version``: raise it when the query changes in a way the model does not show; the stream then starts anew.
         ``push``: the vendor can also send the records (:class:`isthmus_sdk.push.Syslog`, ``Webhook``); an operator who sets
@@ -320,4 +323,4 @@ def _base_url(settings: Any) -> Any:
     return url
 
 
-__all__ = ["Connector", "Contract", "CursorUnit", "Stream", "Summary"]
+__all__ = ["CONTRACTS", "Connector", "Contract", "CursorUnit", "Stream", "Summary"]

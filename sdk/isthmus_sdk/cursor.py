@@ -313,10 +313,13 @@ def spool_offset(cursor: bytes | None, spool: str) -> int:
     return offset if isinstance(offset, int) else 0
 
 
-def fingerprint(stream: Stream[Any, Any], settings: BaseModel | None, *, files: bool = False) -> str:
+def fingerprint(
+    stream: Stream[Any, Any], settings: BaseModel | None, *, files: bool = False, since: str | None = None
+) -> str:
     """Of the query: stream, fields of the model, settings (no secrets). 16 hexadecimal digits.
 
-    Over files the settings do not matter.
+    Over files the settings do not matter. ``since``: where the operator wants the stream to begin; another one is another
+    query, so that an earlier date reads what lies before.
     """
     from isthmus_sdk.settings import secret_names
     from isthmus_sdk.unused import named
@@ -331,6 +334,7 @@ def fingerprint(stream: Stream[Any, Any], settings: BaseModel | None, *, files: 
         "fields": named(cast("Hashable", stream.model)),
         "settings": values,
         "files": files,
+        **({"since": since} if since else {}),
     }
     return blake2b(_ENCODER.encode(query), digest_size=8).hexdigest()
 

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 from isthmus_sdk import stix
 from isthmus_sdk.block import BLOCK_BYTES
+from isthmus_sdk.drift import Drift
 from isthmus_sdk.errors import Ignored, RecordError, SourceError
 from isthmus_sdk.faults import fault_point
-from isthmus_sdk.records import Bad, Records, cut, getter
+from isthmus_sdk.records import Bad, Records, cut, getter, raw_paths
 from isthmus_sdk.snapshot import PAIR, devices, object_key, record_key
 
 if TYPE_CHECKING:
-    from isthmus_sdk.connector import Stream
+    from isthmus_sdk.connector import Contract, Stream
     from isthmus_sdk.page import Page
     from isthmus_sdk.stix import Builder
 
@@ -164,14 +165,29 @@ class PageMapper:
     """Applies one stream's model and mapping to pages."""
 
     def __init__(
-        self, stream: Stream[Any, Any], make_builder: MakeBuilder, *, tlp: str | None = None, in_worker: bool = False
+        self,
+        stream: Stream[Any, Any],
+        make_builder: MakeBuilder,
+        *,
+        tlp: str | None = None,
+        in_worker: bool = False,
+        contract: Contract | None = None,
+        look_at_all: bool = False,
     ) -> None:
+        """``contract``: in place of the stream's own. ``look_at_all``: drift is counted over every record, not a sample."""
         self.stream = stream
+        self.contract: Contract = contract or stream.contract
+        self._strict = self.contract in ("freeze", "quarantine_record")
+        self.drift = Drift(stream.model, whole=look_at_all or self._strict)
+        """How the records that were mapped differ from the model."""
         self.records = Records(stream.model, stream.key)
         self._make_builder = make_builder
         self._collector = Collector(tlp)
         self._in_worker = in_worker
         self._value_of = getter(stream.cursor) if stream.cursor else None
+        needed = [*self.records.keys, *([stream.cursor] if stream.cursor else [])]
+        self._kept = {path.split("\x1f")[0] for path in raw_paths(stream.model, needed)}
+        """Raw fields at the top of a record that are never dropped: its id and where the stream goes on."""
 
     def map(self, page: Page, skip: Callable[[Any, bytes], bool] | None = None) -> Outcome:
         """The page's objects and the account of its records.
@@ -182,11 +198,12 @@ class PageMapper:
         out = Outcome(records=len(page.records), raw_bytes=sum(map(len, page.records)))
         unwrapped, broken = self._unwrap(page)
         validated = self.records.validate(unwrapped)
+        self.drift.look(unwrapped)
         fault_point("validate", kill_parent=self._in_worker)
         builder = self._make_builder(page.observed_at)
         # The builder and the mapping are called per record: what does not change is looked up once.
         value_of, keyless, mapped = self._value_of, self.records.keyless, self._mapped
-        evolves = self.stream.contract == "evolve"
+        strict = self._strict
         made: list[Made] = []
         for index, raw in enumerate(page.records):
             record = validated[index]
@@ -194,13 +211,15 @@ class PageMapper:
             value = None
             if index in broken:
                 record, stage = broken[index], "read"
-            elif not isinstance(record, Bad):
+            elif isinstance(record, Bad):
+                record = self._misfit(record, unwrapped[index])
+            if not isinstance(record, Bad):
                 value = value_of(record) if value_of is not None else None
                 if skip is not None and skip(value, raw):
                     out.ignored[ALREADY_READ] += 1
                     out.values.append(value)
                     continue
-                record = keyless(record) or (None if evolves else self._unknown(unwrapped[index])) or record
+                record = keyless(record) or (self._unknown(unwrapped[index]) if strict else None) or record
             if value_of is not None:
                 out.values.append(value)
             if isinstance(record, Bad):
@@ -294,6 +313,34 @@ class PageMapper:
                 inner.append(b"null")
         return inner, broken
 
+    def _misfit(self, bad: Bad, raw: bytes) -> Any:
+        """What the contract makes of a record that does not fit the model: the same verdict, or the record without a part.
+
+        Raises ``SourceError`` where the contract is ``freeze`` and a field is missing or of another kind.
+        """
+        for fault in bad.faults:
+            self.drift.fault(fault)
+        if self.contract == "freeze":
+            for what, path in bad.faults:
+                if what != "value":
+                    told = "a required field is missing" if what == "missing" else "a field is of another kind"
+                    raise SourceError(self._frozen(f"{told}: {path}"))
+        if self.contract != "drop_field":
+            return bad
+        found = self.records.without_misfits(raw, self._kept)
+        if found is None:
+            return bad
+        record, dropped = found
+        for fault in dropped:
+            self.drift.fault(fault)
+        return record
+
+    def _frozen(self, what: str) -> str:
+        return (
+            f"stream {self.stream.name}: {what}; the contract is freeze, so it stops here until the connector is updated or "
+            f'the operator chooses another one: contracts = {{ {self.stream.name} = "quarantine_record" }}'
+        )
+
     def _unknown(self, raw: bytes) -> Bad | None:
         """A verdict on fields that the model does not name, for streams whose contract asks for one."""
         from isthmus_sdk.unused import unused_in
@@ -301,11 +348,8 @@ class PageMapper:
         unknown = unused_in(self.stream.model, raw)
         if not unknown:
             return None
-        if self.stream.contract == "freeze":
-            raise SourceError(
-                f"stream {self.stream.name}: the vendor sends a field that the model does not name: {unknown[0]}; "
-                "the stream's contract is freeze, so it stops here until the connector is updated"
-            )
+        if self.contract == "freeze":
+            raise SourceError(self._frozen(f"the vendor sends a field that the model does not name: {unknown[0]}"))
         return Bad(unknown[0], "a field that the model does not name; the stream's contract is quarantine_record")
 
     def _reject(self, out: Outcome, index: int, raw: bytes, bad: Bad, stage: str) -> None:

@@ -136,6 +136,8 @@ class Done(Frame, tag="done"):
     """Complete inventories that the run read, in order of time; see :mod:`isthmus_sdk.snapshot`."""
     unproven: str = ""
     """Why a run of a stream of snapshots says nothing about what has vanished; empty: it does, or there is nothing to say."""
+    drift: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
+    """``new``, ``missing``, ``changed``, ``dropped``: fields that differ from the stream's model, and in how many records."""
 
 
 class Checked(Frame, tag="checked"):
@@ -245,6 +247,10 @@ class Configure(Frame, tag="configure"):
     rate: dict[str, Any] | None = None
     account: str | None = None
     """Directory that all instances of one account at the vendor share."""
+    contracts: dict[str, Literal["evolve", "freeze", "quarantine_record", "drop_field"]] = msgspec.field(
+        default_factory=dict
+    )
+    """Stream -> contract in place of the one it declares."""
     brokered: bool = False
     """The hub makes the requests; ``secrets`` are stand-ins."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -13,8 +14,23 @@ from isthmus_sdk.errors import ManifestError, RecordError
 
 _RAWS: msgspec.json.Decoder[list[msgspec.Raw]] = msgspec.json.Decoder(list[msgspec.Raw])
 _ANY: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+FAULTS = 50
+"""Most misfits that are told of one record."""
+_ROUNDS = 5
+Place = tuple[int | str, ...]
 ERROR_CHARS = 500
 """An error text is cut to this length before it is stored or sent."""
+
+
+FaultKind = Literal["missing", "changed", "value", "dropped"]
+
+
+class Fault(NamedTuple):
+    """A field that does not fit the model: ``missing``, of a ``changed`` kind, with a ``value`` out of bounds, or ``dropped``."""
+
+    what: FaultKind
+    path: str
+    """Dotted; ``[]`` for any position in a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +39,8 @@ class Bad:
 
     path: str
     error: str
+    faults: tuple[Fault, ...] = ()
+    """Every field that does not fit the model, as far as validation tells."""
 
 
 class Records:
@@ -69,6 +87,41 @@ class Records:
             if value is None or (isinstance(value, str) and (not value or value.isspace())):
                 return Bad(path, "the record's own id is empty")
         return None
+
+    def without_misfits(self, raw: bytes, keep: Collection[str]) -> tuple[Any, list[Fault]] | None:
+        """The record without the values that do not fit the model, and what was dropped; ``None`` where that is no way.
+
+        Nothing of what the model requires is dropped, nor the fields in ``keep`` (raw names at the top of the record).
+        """
+        dropped: list[Fault] = []
+        try:
+            document = _ANY.decode(raw)
+            for _ in range(_ROUNDS):
+                record, places = self._tried(msgspec.json.encode(document))
+                if not isinstance(record, Bad):
+                    return record, dropped
+                cut_out = _cut_out(document, places, keep)
+                if not cut_out:
+                    return None
+                dropped += [Fault("dropped", _dotted([_any(part) for part in place])) for place in cut_out]
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            pass
+        return None
+
+    def _tried(self, raw: bytes) -> tuple[Any, list[Place]]:
+        """A record or :class:`Bad`, and the places of the values that do not fit."""
+        try:
+            screen(raw)
+            return self._decode(raw), []
+        except ValidationError as error:
+            items = error.errors(include_url=False, include_input=False, include_context=False)
+            return _model_error(error), [tuple(item["loc"]) for item in items]
+        except msgspec.ValidationError as error:
+            bad = _struct_error(error)
+            # Of a list a struct does not tell the position: all of it goes.
+            return bad, [tuple(bad.path.split("[", 1)[0].split("."))]
+        except Exception as error:
+            return Bad("", cut(str(error))), []
 
     def native_id(self, raw: bytes) -> str:
         """The vendor's own id of a raw record, as far as it can be read; ``""`` otherwise. Never raises."""
@@ -227,19 +280,68 @@ def _model_error(error: ValidationError) -> Bad:
     items = error.errors(include_url=False, include_input=False, include_context=False)
     first = items[0]
     more = f" (and {len(items) - 1} more)" if len(items) > 1 else ""
-    return Bad(_dotted(first["loc"]), cut(f"{first['msg']}{more}"))
+    faults = tuple(Fault(_what(item["type"]), _dotted([_any(part) for part in item["loc"]])) for item in items[:FAULTS])
+    return Bad(_dotted(first["loc"]), cut(f"{first['msg']}{more}"), faults)
+
+
+def _what(kind: str) -> FaultKind:
+    """What an error of pydantic says of a field."""
+    if kind == "missing":
+        return "missing"
+    return "changed" if kind.endswith(("_type", "_parsing", "_parsing_size", "_attributes_type")) else "value"
+
+
+def _any(part: int | str) -> int | str:
+    """A position in a list as any position."""
+    return "[]" if isinstance(part, int) else part
+
+
+def _cut_out(document: Any, places: Iterable[Place], keep: Collection[str]) -> list[Place]:
+    """Take the values at these places out of decoded JSON; returns the places that there were and that did not have to stay."""
+    found = {_reached(document, place) for place in places}
+    # The last in a list first, so that positions hold; what lies in a value that goes, goes with it.
+    chosen = sorted(found, key=lambda place: [(isinstance(part, str), part) for part in place], reverse=True)
+    chosen = [place for place in chosen if place and place[0] not in keep]
+    chosen = [place for place in chosen if not any(place[:n] in found for n in range(1, len(place)))]
+    for place in chosen:
+        value = document
+        for part in place[:-1]:
+            value = value[part]
+        del value[place[-1]]
+    return chosen
+
+
+def _reached(document: Any, place: Place) -> Place:
+    """As much of a place as is in the document: places of pydantic go on with the names of union members."""
+    value = document
+    for depth, part in enumerate(place):
+        if not isinstance(value, dict | list) or (isinstance(value, list) != isinstance(part, int)):
+            return place[:depth]
+        try:
+            value = value[part]  # type: ignore[index]
+        except LookupError:
+            return place[:depth]
+    return place
 
 
 def _dotted(location: Sequence[int | str]) -> str:
     text = ""
     for part in location:
-        text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else part)
+        if part == "[]":
+            text += "[]"
+        else:
+            text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else part)
     return text
 
 
 def _struct_error(error: msgspec.ValidationError) -> Bad:
     message, _, where = str(error).partition(" - at `$")
-    return Bad(where.rstrip("`").lstrip("."), cut(message))
+    path = where.rstrip("`").lstrip(".")
+    missing = re.fullmatch(r"Object missing required field `(.*)`", message)
+    if missing is not None:
+        path = f"{path}.{missing[1]}" if path else missing[1]
+    what: FaultKind = "missing" if missing else "changed" if message.startswith("Expected") else "value"
+    return Bad(path, cut(message), (Fault(what, path.replace("[...]", "[]")),))
 
 
 def cut(text: str) -> str:
@@ -247,4 +349,4 @@ def cut(text: str) -> str:
     return text if len(text) <= ERROR_CHARS else text[: ERROR_CHARS - 1] + "…"
 
 
-__all__ = ["Bad", "Records", "cut", "field_names", "getter", "leaves", "raw_paths", "screen"]
+__all__ = ["Bad", "Fault", "FaultKind", "Records", "cut", "field_names", "getter", "leaves", "raw_paths", "screen"]

@@ -18,7 +18,7 @@ from isthmus_sdk.snapshot import Snapshot, Snapshots
 from isthmus_sdk.transports import FilesTransport, HttpTransport
 
 if TYPE_CHECKING:
-    from isthmus_sdk.connector import Stream
+    from isthmus_sdk.connector import Contract, Stream
     from isthmus_sdk.http import Http
     from isthmus_sdk.page import Page
     from isthmus_sdk.protocol import Spooled
@@ -54,6 +54,8 @@ class Instance:
     """Where pages are kept as they came."""
     mask: Callable[[bytes], bytes] = bytes
     """Takes secrets out of pages that are kept."""
+    contracts: Mapping[str, Contract] = field(default_factory=dict)
+    """Stream -> what the operator chose in place of its own contract."""
     in_worker: bool = False
 
 
@@ -74,6 +76,8 @@ class Totals:
     """Complete inventories among what was read."""
     unproven: str = ""
     """Why there is none, where one could be expected."""
+    drift: dict[str, dict[str, int]] = field(default_factory=dict)
+    """How the records differ from the model, see :mod:`isthmus_sdk.drift`."""
 
 
 class Place(NamedTuple):
@@ -111,14 +115,20 @@ class StreamRun:
         self._stored = cursors
         self._send = send
         self._reject = reject
-        self._from = checked_since(since)
+        self._spool = instance.spools.get(stream.name)
+        self._files = instance.files is not None or self._spool is not None
+        self._from = beginning(stream, since, files=self._files)
         self._whole = whole
         self._stopped = stopped
         self._log = log
-        self._spool = instance.spools.get(stream.name)
-        self._files = instance.files is not None or self._spool is not None
-        self._fingerprint = fingerprint(stream, instance.settings, files=self._files)
-        self._mapper = PageMapper(stream, instance.make_builder, tlp=instance.tlp, in_worker=instance.in_worker)
+        self._fingerprint = fingerprint(stream, instance.settings, files=self._files, since=self._from)
+        self._mapper = PageMapper(
+            stream,
+            instance.make_builder,
+            tlp=instance.tlp,
+            in_worker=instance.in_worker,
+            contract=instance.contracts.get(stream.name),
+        )
         self._cursors: dict[str, Cursor] = {}
         self._known, self._known_pages = Outcome(), 0
         self._interrupted = False
@@ -142,6 +152,7 @@ class StreamRun:
         finally:
             highs = [cursor.high for cursor in self._cursors.values() if cursor.high is not None]
             self.totals.cursor = max(highs, default=None)
+            self.totals.drift = self._mapper.drift.as_json()
         return self.totals
 
     def _walk(self) -> None:
@@ -343,6 +354,21 @@ class StreamRun:
         totals.ignored.update(outcome.ignored)
         totals.quarantined += len(outcome.quarantined)
         totals.objects += len(outcome.objects)
+
+
+def beginning(stream: Stream[Any, Any], since: str | None, *, files: bool) -> str | None:
+    """Where a stream begins that has no cursor yet: ``since``, unless it has no marks in time to begin at.
+
+    Raises ``ConfigurationError`` for what is no time, and for a stream whose cursor is none.
+    """
+    wanted = checked_since(since)
+    if wanted is None or stream.cursor is None or files:
+        return None  # what is read whole, or over files, has no beginning in time
+    if stream.cursor_unit == "sequence":
+        raise ConfigurationError(
+            f"since: stream {stream.name} goes on at a sequence number, not at a time; it can only be read from its beginning"
+        )
+    return wanted
 
 
 def checked_since(since: str | None) -> str | None:

@@ -35,6 +35,10 @@ class Unused:
             document = _DECODE.decode(raw)
         except (msgspec.DecodeError, ValueError, RecursionError):
             return
+        self.add_decoded(document)
+
+    def add_decoded(self, document: Any) -> None:
+        """Count one decoded record."""
         self.counts.update(_unused(document, self._named))
 
 

@@ -151,6 +151,7 @@ class Worker:
             snapshot=frame.snapshot,
             record_dir=Path(frame.record_dir) if frame.record_dir else None,
             mask=self.report.masking.data,
+            contracts=frame.contracts,
             in_worker=True,
         )
 
@@ -369,6 +370,7 @@ def _done(name: str, totals: Totals, message: str | None) -> protocol.Done:
         error=message,
         snapshots=totals.snapshots if totals.complete else [],
         unproven=totals.unproven,
+        drift=totals.drift,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import glob
 import re
 from collections.abc import Mapping
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -34,6 +35,8 @@ from isthmus_sdk.scope import ScopeRule
 
 Tlp = Literal["clear", "green", "amber", "amber+strict", "red"]
 """Traffic Light Protocol 2.0 (FIRST), plus STIX' spelling of ``AMBER+STRICT``."""
+
+Contract = Literal["evolve", "freeze", "quarantine_record", "drop_field"]
 
 Isolation = Literal["process", "confined", "networked-off"]
 
@@ -142,6 +145,24 @@ def _monitors(value: object) -> tuple[str, ...]:
                 'must be the monitoring address of a server, such as "http://host:8222", or a list of them'
             )
     return tuple(written)
+
+
+def _moment(value: object) -> str:
+    """A time, as text or TOML's own, as the SDK writes it, so that two ways to write one are one."""
+    from isthmus_sdk import stix
+    from isthmus_sdk.errors import RecordError
+
+    try:
+        found = (
+            stix.timestamp(value.isoformat() if isinstance(value, date) else value)
+            if isinstance(value, str | date)
+            else None
+        )
+    except RecordError:
+        found = None
+    if found is None:
+        raise ValueError("must be a time, such as 2026-01-01 or 2026-01-01T06:00:00Z")
+    return found
 
 
 def _proxy(value: str) -> str:
@@ -366,6 +387,9 @@ class ReceiveConfig(Section):
         kinds = {one.webhook for one in self.listen}
         if len(kinds) > 1:
             raise ValueError("`listen` names syslog and webhooks; one stream takes one of the two")
+        largest = self.max_bytes or (1_000_000 if True in kinds else 64_000)
+        if self.quota < 2 * largest:
+            raise ValueError(f"`quota` is too small for messages of {largest} bytes; it must hold two of them")
         secure = any(one.scheme in ("tls", "https") for one in self.listen)
         if secure and self.cert is None:
             raise ValueError("listens with TLS and needs `cert` (and `key`)")
@@ -408,6 +432,12 @@ class ConnectorConfig(Section):
     same addresses and take their secrets from the same places."""
     files: FrozenMap[str, Globs] | None = None
     """Reads files instead of the vendor's API: stream to file patterns, relative to the configuration file."""
+    since: Annotated[str, BeforeValidator(_moment)] | None = None
+    """Where the first run begins, as a time such as `2026-01-01` or `2026-01-01T06:00:00Z`. Another value reads the streams
+    once more from there (a backfill); what is known already changes nothing. Streams that are read whole are not concerned."""
+    contracts: FrozenMap[str, Contract] = Field(default_factory=FrozenDict)
+    """Stream to what becomes of records whose fields differ from what the connector expects, in place of the connector's own
+    word: `evolve`, `quarantine_record`, `drop_field` or `freeze` (docs/contracts.md)."""
     receive: FrozenMap[str, ReceiveConfig] = Field(default_factory=FrozenDict)
     """Streams whose records the vendor sends: `[connector.NAME.receive.STREAM]`. Such a stream is not polled; unless `streams` says
     otherwise the instance runs those alone."""

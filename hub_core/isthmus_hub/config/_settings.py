@@ -131,6 +131,9 @@ def _streams(instance: ConnectorConfig, manifest: Manifest) -> Iterator[Finding]
     for number, stream in enumerate(instance.streams or ()):
         if stream not in streams:
             yield ("streams", number), f"no such stream{did_you_mean(stream, streams)}"
+    for stream in instance.contracts:
+        if stream not in streams:
+            yield ("contracts", stream), f"no such stream{did_you_mean(stream, streams)}"
     for stream in instance.files or ():
         if stream not in streams:
             yield ("files", stream), f"no such stream{did_you_mean(stream, streams)}"

@@ -25,7 +25,7 @@ from isthmus_sdk.transports import FilesTransport
 from isthmus_sdk.unused import Unused
 
 if TYPE_CHECKING:
-    from isthmus_sdk.connector import Connector, Stream
+    from isthmus_sdk.connector import Connector, Contract, Stream
     from isthmus_sdk.stix import Builder
 
 EPOCH = "1970-01-01T00:00:00.000Z"
@@ -47,6 +47,8 @@ class MapOptions:
     """Count the vendor fields that the model does not name."""
     tlp: str | None = None
     """Marking of unmarked objects; ``None``: the manifest's."""
+    contract: Contract | None = None
+    """In place of the stream's own."""
 
 
 @dataclass(slots=True)
@@ -56,7 +58,7 @@ class Mapped:
     objects: list[bytes]
     """Canonical JSON, sorted by id."""
     report: dict[str, Any]
-    """``{"records", "mapped", "ignored", "quarantined", "objects", "unused_fields", "notes"}``."""
+    """``{"records", "mapped", "ignored", "quarantined", "objects", "unused_fields", "notes", "drift"}``."""
     exit_code: int
     problem: str | None = None
     """What could not be read; everything else was mapped."""
@@ -79,7 +81,7 @@ def map_files(
     settings = configure(connector.settings, options.settings, offline=True)
     make_builder = builder_factory(connector, options.source_id, options.scope)
     tlp = options.tlp or connector.manifest.tlp
-    mapper = PageMapper(stream, make_builder, tlp=tlp)
+    mapper = PageMapper(stream, make_builder, tlp=tlp, contract=options.contract, look_at_all=options.loss)
     account = _Account(stream, options.loss)
     problem: str | None = None
     with _inputs(files or ["-"], standard_input, options, notice) as inputs:
@@ -100,7 +102,9 @@ def map_files(
                         account.add(mapper.map(page))
             except SourceError as error:
                 problem = str(error) if problem is None else f"{problem}; {error}"
-    return account.result(problem)
+    done = account.result(problem)
+    done.report["drift"] = mapper.drift.as_json()
+    return done
 
 
 def builder_factory(
