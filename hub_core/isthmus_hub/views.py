@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from isthmus_hub import assets
 from isthmus_hub import coverage as covering
 from isthmus_hub import report as reporting
-from isthmus_hub.bus import FORWARD_GROUP, OBSERVED, RESOLVED, Bus, Group, StorageDamaged, platform_of
+from isthmus_hub.bus import FORWARD_GROUP, OBSERVED, RESOLVED, Bus, Group, platform_of
 from isthmus_hub.config import Config
 from isthmus_hub.forward import presences
-from isthmus_hub.repair import unreadable
 from isthmus_hub.runtime import copy_notice, required_level
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
 
@@ -28,12 +27,8 @@ def status(hub: Hub) -> dict[str, Any]:
     """The shape of ``status --json``."""
     health = hub.bus.health()
     copied = copy_notice(hub.state.path)
+    counts = hub.stored()
     waits = [hub.waits] if hub.waits else []
-    counts: dict[str, Any] = {}
-    try:
-        counts = hub.store.counts()
-    except StorageDamaged as error:
-        waits = waits or [unreadable(error)]
     return {
         "instances": [_or_its_fault(instance_status, hub, name, _NO_INSTANCE) for name in hub.config.connectors],
         "platforms": [_or_its_fault(platform_status, hub, name, _NO_PLATFORM) for name in hub.config.platforms],
