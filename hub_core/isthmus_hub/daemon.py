@@ -87,6 +87,7 @@ class Daemon:
             signal.signal(signal.SIGHUP, self._on_reload)
         server = remote.Server(self._hub, {"store_rebuild": self._rebuild})
         server.start()
+        self._warn()
         listener = self._metrics()
         self._hub.receivers.apply()
         try:
@@ -150,6 +151,11 @@ class Daemon:
         listener = metrics.serve(address)
         log.info("metrics", address=address)
         return listener
+
+    def _warn(self) -> None:
+        """What the configuration allows and may not mean, such as connectors that are held less than they could be."""
+        for warning in self._hub.config.warnings:
+            log.warning("configuration", warning=warning)
 
     def _watch(self, ended: threading.Event) -> None:
         """Until a reload or the end: tell systemd that we live, keep the metrics current."""
@@ -262,6 +268,7 @@ class Daemon:
         else:
             self._hub.receivers.apply()
             log.info("configuration read again", file=str(self._config_path))
+            self._warn()
         systemd.ready()
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:

@@ -277,6 +277,8 @@ def status(config: ConfigOption = None, state_dir: StateOption = None, json: Jso
     ]
     table(found["instances"], columns, empty="No connector instance is configured.")
     for instance in found["instances"]:
+        if instance["isolation_reason"]:
+            print(f"{instance['name']}: isolation {instance['isolation']}, no more: {instance['isolation_reason']}")
         for waiting in instance["held"]:
             _print_held(f"{instance['name']}/{waiting['stream']}", waiting, waiting["confirm"])
         for receiver in instance["receivers"]:

@@ -301,7 +301,7 @@ def require(plan: Plan, reached: Confinement) -> None:
     if LEVELS.index(reached.level) < LEVELS.index(plan.required):
         raise ConfigurationError(
             f"{plan.instance}: {plan.chosen_at}: isolation = {plan.required!r} is required, {reached.level!r} is reached: "
-            f"{reached.reason or 'the kernel gives no more'}. Nothing was started; run it where that can be reached, or "
+            f"{reached.reason or 'the kernel gives no more'}. Nothing of it ran; run it where that can be reached, or "
             f"lower the level of this instance"
         )
 
