@@ -14,6 +14,7 @@ from benchmarks._report import Row
 NAMES = (
     "stix",
     "pipeline",
+    "six_faults",
     "bus",
     "bus_readers",
     "bus_jetstream",

@@ -100,10 +100,10 @@ def _run(job: dict[str, Any], log: Log, writer: protocol.FrameWriter, reads: int
             fault_point("commit")
             writer.write(protocol.AckFrame(block_id=frame.block_id))
         elif isinstance(frame, protocol.Done):
-            return {"complete": frame.complete, "error": frame.error, "records": frame.records}
+            return {"complete": frame.complete, "error": frame.error, "quarantined": frame.quarantined}
         elif isinstance(frame, protocol.Error):
-            return {"complete": False, "error": f"{frame.kind}: {frame.message}", "records": 0}
-    return {"complete": False, "error": "the worker ended by itself", "records": 0}
+            return {"complete": False, "error": f"{frame.kind}: {frame.message}", "quarantined": 0}
+    return {"complete": False, "error": "the worker ended by itself", "quarantined": 0}
 
 
 if __name__ == "__main__":
