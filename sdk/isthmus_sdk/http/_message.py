@@ -77,9 +77,11 @@ class Request:
 
     @property
     def repeatable(self) -> bool:
+        """Whether sending it twice does no harm: the method says so, or ``idempotent`` does."""
         return self.login or (self.method in _SAFE_METHODS if self.idempotent is None else self.idempotent)
 
     def with_headers(self, added: Mapping[str, str]) -> Request:
+        """The same request with further headers, which replace those of the same name."""
         return replace(self, headers=self.headers.with_(checked_headers(added)))
 
 
@@ -101,6 +103,7 @@ class Response:
 
     @property
     def ok(self) -> bool:
+        """Whether the status is 2xx."""
         return 200 <= self.status < 300
 
     @property
