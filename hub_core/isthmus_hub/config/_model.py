@@ -419,6 +419,9 @@ class ConnectorConfig(Section):
     """Streams to run. Without it: those the connector runs by default, or those named in `files`."""
     settings: Settings = Field(default_factory=FrozenDict, repr=False)
     """The connector's settings (`isthmus connector info NAME`)."""
+    settings_version: Annotated[int, Field(ge=1)] | None = None
+    """Version of the connector's settings that these were written for, where it is not the present one: the connector migrates
+    them before each run. Without it they are of the present version."""
     secrets: FrozenMap[str, Reference] = Field(default_factory=FrozenDict)
     """References to secrets: `vault:`, `keyring:`, `env:`, `file:` or `credential:`. Never the secret itself."""
     tls: TlsConfig = TlsConfig()

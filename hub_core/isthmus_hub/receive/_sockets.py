@@ -143,6 +143,10 @@ class Connections:
                 held = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
                 held.do_handshake()
             self._handler(held, host, self._ended)
+            if isinstance(held, ssl.SSLSocket):
+                held.settimeout(1.0)
+                with suppress(OSError):
+                    held.unwrap()  # the sender is told that nothing was cut off
         except ssl.SSLError:
             self._refuse("TLS failed")
         except OSError:

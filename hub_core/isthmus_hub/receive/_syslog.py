@@ -126,11 +126,15 @@ def serve_stream(connection: socket.socket, host: str, ended: threading.Event, r
 def _store(found: list[Framed], host: str, ended: threading.Event, receiver: Receiver) -> None:
     messages = [receiver.message(one.body, host, whole=one.whole) for one in found if one.body.strip()]
     waited = False
+    share = len(messages)
     while messages:
         try:
-            receiver.take(messages)
-            return
+            receiver.take(messages[:share])
+            messages = messages[share:]
         except SpoolFull:
+            if share > 1:
+                share = 1  # what fits goes in
+                continue
             if not waited:
                 receiver.refuse("waited for room in the spool", len(messages))
             waited = True

@@ -155,6 +155,9 @@ class Site:
 
     def __post_init__(self) -> None:
         shutil.copytree(self.template, self.state, symlinks=True)
+        for name, secret in (("hook", SECRET), ("hook-next", NEXT_SECRET)):
+            (self.folder / name).touch(mode=0o600)
+            (self.folder / name).write_text(secret)
         self.write()
 
     def write(self) -> None:
@@ -177,7 +180,7 @@ class Site:
     @property
     def environ(self) -> dict[str, str]:
         """Of every command."""
-        return {**os.environ, "HOOK": SECRET, "HOOK_NEXT": NEXT_SECRET, "TMPDIR": str(self.folder)}
+        return {**os.environ, "TMPDIR": str(self.folder)}
 
     def hub(self) -> Hub:
         """The hub in this process."""
