@@ -71,6 +71,11 @@ def asked(stream: Stream[Any, Any], settings: Any, since: Mark | None = None) ->
     return spy.asked
 
 
+def playable(request: PagesRequest) -> bool:
+    """Whether pages can be played from the declaration alone: what its pager asks for depends on the replies it reads."""
+    return request.then is None and (request.next is None or hasattr(request.next, "ask"))
+
+
 def start_of(request: PagesRequest) -> PageRequest:
     """The first request of a walk, before its pager adds anything; as ``isthmus_sdk.http.pages`` makes it."""
     from isthmus_sdk.http import PageRequest
@@ -134,4 +139,4 @@ def _new_texts(plain: Key, filtered: Key) -> Iterator[tuple[str, str]]:
         yield "", filtered[3].decode("utf-8", "replace")
 
 
-__all__ = ["Border", "ByHand", "Key", "asked", "border_in", "canonical", "key_of", "start_of"]
+__all__ = ["Border", "ByHand", "Key", "asked", "border_in", "canonical", "key_of", "playable", "start_of"]

@@ -24,7 +24,7 @@ from isthmus_sdk.http._clock import Cancel, Stopped, Timer, as_callable
 from isthmus_sdk.page import Page
 from isthmus_sdk.run import Instance, StreamRun, Totals
 from isthmus_sdk.settings import configure, is_secret
-from isthmus_sdk.testing._asking import ByHand, asked
+from isthmus_sdk.testing._asking import ByHand, asked, playable
 from isthmus_sdk.testing._case import Case
 from isthmus_sdk.testing._material import Copies
 from isthmus_sdk.testing._material import Path as Place
@@ -172,11 +172,12 @@ class Bench:
 
     @cached_property
     def by_hand(self) -> list[str]:
-        """Streams that ask for pages themselves, so that nothing is known of how."""
+        """Streams whose way of asking the vendor cannot play: pages made by hand, ids before entities, exports."""
         names = []
         for stream in self.streams:
             try:
-                if not self.over_files and not asked(stream, self.settings):
+                requests = [] if self.over_files else asked(stream, self.settings)
+                if not self.over_files and (not requests or not all(map(playable, requests))):
                     names.append(stream.name)
             except ByHand:
                 names.append(stream.name)

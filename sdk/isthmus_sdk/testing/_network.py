@@ -49,7 +49,10 @@ def manifest(bench: Bench) -> Iterator[str]:
 def reads(bench: Bench) -> Iterator[str]:
     """Nothing is passed over, nothing is asked for twice without need."""
     for name in bench.by_hand:
-        yield f"stream {name}: reads its pages by hand, so the kit cannot play them; use ctx.pages, or exempt the rule"
+        yield (
+            f"stream {name}: its pages cannot be played (made by hand, ids before entities, or an export); "
+            "use ctx.pages with a pager, or exempt the rule with the tests that stand in for it"
+        )
     for stream in bench.network_streams:
         strays = len(bench.vendor.strays)
         ran = bench.clean(stream.name)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from isthmus_sdk.testing import rules
+from isthmus_sdk.testing import conformance, rules
 from isthmus_sdk.testing._bench import Bench
 from isthmus_sdk.testing._kit import open_bench
 from isthmus_sdk.testing._material import renumbered
@@ -134,3 +134,16 @@ def test_names_of_rules_are_unique_and_the_catalogue_has_more_than_forty_faults(
     names = [rule.name for rule in rules()]
     assert len(names) == len(set(names))
     assert sum(name.startswith("fault.") for name in names) >= 40
+
+
+def test_a_stream_whose_pages_cannot_be_played_is_named_and_the_other_rules_are_looked_at(bench):
+    with bench(limit='limit=5, then=http.Entities("/v1/entities")') as opened:
+        value = opened.kept["value"]
+    report = conformance(value, only=["reads", "mapped", "kill", "fault.500-once"], write=False)
+    found = {result.rule: result for result in report.results}
+    assert "its pages cannot be played" in found["reads"].findings[0]
+    assert {name: result.status for name, result in found.items()} == {
+        "mapped": "done",
+        "reads": "todo",
+        "kill": "done",
+    }
