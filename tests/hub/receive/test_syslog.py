@@ -11,7 +11,7 @@ import ssl
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -124,7 +124,7 @@ def test_tls_takes_only_senders_with_a_certificate_of_ours_where_it_asks_for_one
         send_tls(port, authority, "client.pem", b"7 <13>abc")
         until(parts.bodies, "the message is there")
         for certificate in (None, "stranger.pem"):
-            with pytest.raises((ssl.SSLError, ConnectionError)):
+            with suppress(OSError):  # in TLS 1.3 a sender may learn of it only when it reads
                 send_tls(port, authority, certificate, b"8 <13>evil")
         with connect(port) as plain:
             plain.sendall(b"<13>no TLS\n")
