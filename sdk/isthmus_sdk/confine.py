@@ -198,6 +198,8 @@ def _drop_capabilities() -> None:
     if libc.capget(header, held):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     kept = held[0] & _DAC_OVERRIDE
+    if not any((held[0] & ~kept, held[1] & ~kept, *held[2:])):
+        return  # a service manager may have taken them already, and the right to change them too
     fewer = (ctypes.c_uint32 * 6)(kept, kept, 0, 0, 0, 0)
     if libc.capset(header, fewer):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

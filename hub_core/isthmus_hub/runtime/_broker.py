@@ -55,10 +55,24 @@ class Brokered:
     """Stand-in to the secret's name."""
     allowed: tuple[str, ...]
     """Origins, exact or ``https://*.domain``."""
+    words: tuple[str, ...] = ()
+    """Texts of the operator's settings, such as the name of a tenant."""
     tls: Mapping[str, Any] | None = None
     proxy: str | None = field(default=None, repr=False)
     rate: Mapping[str, Any] | None = None
     account: Path | None = None
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Origins that the credential may go to. Below a domain anybody may have a host (storage services): only the one
+        that is called like a text of the settings is the operator's.
+        """
+        exact = [place for place in self.allowed if "://*." not in place]
+        below = [place for place in self.allowed if "://*." in place]
+        named = [
+            place.replace("://*.", f"://{word}.", 1) for place in below for word in self.words if _HOST.fullmatch(word)
+        ]
+        return (*exact, *named)
 
 
 def stand_ins(secrets_: Mapping[str, str]) -> dict[str, str]:
@@ -76,6 +90,11 @@ def allowed_places(chosen: ConnectorConfig, manifest: Manifest) -> tuple[str, ..
         elif "." in text and _HOST.fullmatch(text):
             out[f"https://{text}"] = None
     return tuple(out)
+
+
+def words_of(chosen: ConnectorConfig) -> tuple[str, ...]:
+    """Texts that the operator wrote into the settings."""
+    return tuple(dict.fromkeys(_texts(chosen.settings)))
 
 
 class Broker:
@@ -160,7 +179,8 @@ class Broker:
                 "code of a connector. Run the instance at isolation confined"
             )
         auth = build(frame.auth, self._brokered.secrets)
-        permit([frame.base_url, *frame.origins, *(auth.origins or ()), *auth.logins], self._brokered.allowed)
+        permit([frame.base_url, *frame.origins], self._brokered.allowed)
+        permit([*(auth.origins or (frame.base_url,)), *auth.logins], self._brokered.own)
         try:
             declared = Rate(**frame.rate) if frame.rate else None
             wanted = Rate(**self._brokered.rate) if self._brokered.rate else None
@@ -281,4 +301,4 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(item)
 
 
-__all__ = ["AT_A_TIME", "Broker", "Brokered", "allowed_places", "permit", "stand_ins"]
+__all__ = ["AT_A_TIME", "Broker", "Brokered", "allowed_places", "permit", "stand_ins", "words_of"]

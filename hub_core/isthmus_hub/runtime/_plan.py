@@ -12,7 +12,7 @@ import msgspec
 
 from isthmus_hub.config import Config, ConnectorConfig
 from isthmus_hub.runtime._accounts import account_folder
-from isthmus_hub.runtime._broker import Brokered, allowed_places, stand_ins
+from isthmus_hub.runtime._broker import Brokered, allowed_places, stand_ins, words_of
 from isthmus_hub.runtime._process import AT_LARGE
 from isthmus_hub.runtime._reach import reach_of
 from isthmus_hub.secret_ref import SecretRef
@@ -172,6 +172,7 @@ def plan(
             instance=name,
             source_id=config.source_id(name),
             settings=dict(chosen.settings),
+            settings_version=chosen.settings_version,
             secrets=resolve_secrets(chosen.secrets, resolve, config.where("connector", name)),
             tls=chosen.tls.as_dict() or None,
             proxy=chosen.proxy,
@@ -202,6 +203,7 @@ def _without_secrets(made: Plan, chosen: ConnectorConfig, manifest: Manifest) ->
         secrets={words[name]: secret for name, secret in configure.secrets.items()},
         names={word: name for name, word in words.items()},
         allowed=allowed_places(chosen, manifest),
+        words=words_of(chosen),
         tls=configure.tls,
         proxy=configure.proxy,
         rate=configure.rate,

@@ -32,6 +32,7 @@ def preview(plan: Plan, stream: str, limit: int) -> list[dict[str, Any]]:
         "stream": stream,
         "limit": limit,
         "settings": configure.settings,
+        "settings_version": configure.settings_version,
         "secrets": configure.secrets,
         "tls": configure.tls,
         "proxy": configure.proxy,

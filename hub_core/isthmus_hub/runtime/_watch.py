@@ -18,9 +18,10 @@ from isthmus_hub.runtime._bounds import MIB, Bounds
 from isthmus_sdk.errors import ProtocolError
 
 LOOK_SECONDS = 0.5
-BACKGROUND_SECONDS = 5.0
-"""Processor time without progress after which a worker gets only what others leave."""
-_LOWEST = 19
+BACKGROUND_SECONDS = 10.0
+"""Processor time without progress after which a worker gets little more than what others leave."""
+NICE = 15
+"""One thirtieth of the weight of others, and not nothing: a page may really be that large."""
 
 
 class WorkerGreedy(ProtocolError):
@@ -110,14 +111,14 @@ def _use(tree: list[int]) -> Use:
 
 
 def _put_behind(tree: list[int]) -> None:
-    """Scheduled only where nobody else wants to run; what it starts inherits that."""
+    """Scheduled after everybody else who wants to run; what it starts inherits that."""
     for pid in tree:
         with suppress(OSError):
-            Path("/proc", str(pid), "autogroup").write_text(str(_LOWEST))
+            Path("/proc", str(pid), "autogroup").write_text(str(NICE))
         with suppress(OSError):
             for thread in Path("/proc", str(pid), "task").iterdir():
                 with suppress(OSError):
-                    os.sched_setscheduler(int(thread.name), os.SCHED_IDLE, os.sched_param(0))
+                    os.setpriority(os.PRIO_PROCESS, int(thread.name), NICE)
 
 
-__all__ = ["BACKGROUND_SECONDS", "Watch", "WorkerGreedy"]
+__all__ = ["BACKGROUND_SECONDS", "NICE", "Watch", "WorkerGreedy"]

@@ -7,6 +7,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.hub.runtime.wheels import CODE, hash_of, wheel
@@ -133,7 +134,7 @@ def test_what_it_needs_and_nobody_gave_is_named_with_the_remedy(tmp_path: Path, 
     ],
 )
 def test_a_wheel_that_is_no_connector_for_this_hub_is_refused(
-    tmp_path: Path, work: Path, made: dict, message: str
+    tmp_path: Path, work: Path, made: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
         offer(AddedConnectors(tmp_path / "c"), wheel(tmp_path, **made), work)

@@ -34,6 +34,7 @@ def weak(monkeypatch: pytest.MonkeyPatch) -> None:
             return WEAK if isinstance(frame, protocol.Confined) else frame
 
     defaults = _session.Session.__init__.__kwdefaults__
+    assert defaults is not None
     monkeypatch.setitem(defaults, "start", Weak)
 
 
