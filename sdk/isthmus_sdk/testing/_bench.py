@@ -166,7 +166,7 @@ class Bench:
     @property
     def network_streams(self) -> list[Stream[Any, Any]]:
         """Streams whose pages the vendor can play."""
-        if self.over_files:
+        if self.over_files or self.unplayable:
             return []
         return [stream for stream in self.streams if stream.name in self.vendor.tables]
 
@@ -187,13 +187,24 @@ class Bench:
     def http(self) -> Http:
         """The client whose idea of addresses the vendor shares."""
         made = self.connect()
-        if made.base_url.origin != Url(self.server.url).origin:
-            made.close()
-            raise ConfigurationError(
-                "the base URL does not come from a setting of type Url, so the kit cannot put its server in its place"
-            )
         self._open.callback(made.close)
+        own = Url(self.server.url).origin
+        for what, url in (("base URL", made.base_url), *(("login URL", url) for url in made.auth.logins)):
+            if url.origin != own:
+                raise ConfigurationError(
+                    f"the {what} {url.without_query} comes from no setting of type Url, so the kit cannot put its server in its "
+                    "place; make it one, with the vendor's address as its default"
+                )
         return made
+
+    @cached_property
+    def unplayable(self) -> str:
+        """Why no vendor can be put in the real one's place; empty where one can."""
+        try:
+            _ = self.http
+        except ConfigurationError as error:
+            return str(error)
+        return ""
 
     @cached_property
     def vendor(self) -> Vendor:
@@ -403,7 +414,13 @@ class Bench:
         return outcome.mapped == 1 and not outcome.quarantined
 
     def _serve(self, exchange: Exchange) -> None:
-        self.vendor.serve(exchange)
+        try:
+            self.vendor.serve(exchange)
+        except OSError:
+            raise
+        except Exception as error:  # the connector's own functions run in here
+            self.vendor.strays.append(f"{exchange.method} {exchange.path}, which broke the vendor: {error!r}")
+            exchange.close()
 
     def _strange(self, exchange: Exchange) -> None:
         """Another origin: it answers nothing and remembers everything."""
@@ -425,7 +442,7 @@ class Bench:
         root.addHandler(handler)
         root.setLevel(logging.DEBUG)
         try:
-            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
+            with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), self.watch.guarding():
                 yield
         finally:
             root.removeHandler(handler)

@@ -77,6 +77,7 @@ def conformance(
         raise ConfigurationError(f"no rule {unknown[0]!r}; {_near(unknown[0])}")
     results = []
     with open_bench(connector, folder, write=write) as bench:
+        _check_settings(bench)
         for rule in rules("gold" if only else level):
             if (not only or rule.name in only) and rule.applies(bench):
                 results.append(look(bench, rule))
@@ -151,6 +152,13 @@ def _check_exemptions(case: Case) -> None:
     for name in case.exempt:
         if name not in known:
             raise ConfigurationError(f"{case.folder / FILE}: exempt: no rule {name!r}; {_near(name)}")
+
+
+def _check_settings(bench: Bench) -> None:
+    try:
+        _ = bench.settings
+    except IsthmusError as error:
+        raise ConfigurationError(f"{bench.case.folder / FILE}: [settings]: {error}") from None
 
 
 def _near(name: str) -> str:

@@ -48,6 +48,9 @@ def manifest(bench: Bench) -> Iterator[str]:
 @book.rule("reads", "bronze", "a run reads every page to the end, and each record is accounted for", over_the_network)
 def reads(bench: Bench) -> Iterator[str]:
     """Nothing is passed over, nothing is asked for twice without need."""
+    if bench.unplayable:
+        yield bench.unplayable
+        return
     for name in bench.by_hand:
         yield (
             f"stream {name}: its pages cannot be played (made by hand, ids before entities, or an export); "

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import socket
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -147,3 +149,25 @@ def test_a_stream_whose_pages_cannot_be_played_is_named_and_the_other_rules_are_
         "reads": "todo",
         "kill": "done",
     }
+
+
+def test_nothing_leaves_the_machine_while_a_connector_runs(bench):
+    with bench() as opened, opened.watch.guarding(), pytest.raises(ConnectionRefusedError, match="lets nothing out"):
+        socket.create_connection(("192.0.2.1", 443), timeout=1)
+    assert ("192.0.2.1", 443) in opened.watch.connected
+
+
+def test_a_login_at_a_fixed_address_is_never_contacted_and_named(bench):
+    with bench(limit="limit=1000") as opened:
+        code = opened.connector.folder / "connector.py"
+        value = opened.kept["value"].replace("heron_of", "heron_fixed_of")
+    folder = code.parent.with_name(code.parent.name.replace("heron_of", "heron_fixed_of"))
+    shutil.copytree(code.parent, folder)
+    text = code.read_text()
+    (folder / "connector.py").write_text(
+        text.replace('s.base_url / "oauth/token"', '"https://login.heron.example/token"')
+    )
+    report = conformance(value, only=["reads", "mapped"], write=False)
+    found = {result.rule: result for result in report.results}
+    assert "the login URL https://login.heron.example/token comes from no setting" in found["reads"].findings[0]
+    assert found["mapped"].status == "done"
