@@ -31,6 +31,7 @@ from isthmus_sdk.hookspecs import hookimpl
 if TYPE_CHECKING:
     from isthmus_sdk.context import Context
     from isthmus_sdk.manifest import Manifest
+    from isthmus_sdk.migrations import Migration
     from isthmus_sdk.page import Page
     from isthmus_sdk.push import Push
     from isthmus_sdk.stix import Builder
@@ -204,6 +205,8 @@ class Connector(Generic[S]):
         self.origins = origins
         self.http = http
         self.streams: dict[str, Stream[Any, Any]] = {}
+        self.settings_migrations: dict[int, Migration] = {}
+        """Version of settings -> the function that leads to the next."""
         self.checker: Callable[[Context[S]], Any] | None = None
         self._manifest: Manifest | None = None
 
@@ -293,6 +296,28 @@ class Connector(Generic[S]):
             )
             self.streams[name] = made
             return made
+
+        return decorate
+
+    @property
+    def settings_version(self) -> int:
+        """Version of the settings: one more than the last that is migrated from. The manifest says the same."""
+        from isthmus_sdk.migrations import version_of
+
+        return version_of(self.settings_migrations)
+
+    def migrates_settings(self, *, from_version: int) -> Callable[[Migration], Migration]:
+        """Register a pure function from settings of ``from_version`` to those of the next; returns it unchanged.
+
+        It gets a dict of what the operator wrote (no secrets) and gives another. It runs in the worker, for an instance
+        whose configuration says ``settings_version = from_version``, before the settings are checked.
+        """
+
+        def decorate(function: Migration) -> Migration:
+            from isthmus_sdk.migrations import register
+
+            register(self.settings_migrations, from_version, function)
+            return function
 
         return decorate
 

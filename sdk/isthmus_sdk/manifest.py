@@ -10,6 +10,7 @@
     area = "endpoint"                 # ot, endpoint, network, vulnerability, identity, cloud, intelligence, ...
     version = "1.2.0"
     sdk_api = ">=1,<2"
+    settings_version = 2              # where the connector migrates settings of version 1 (default: 1)
     tlp = "amber"                     # default marking of unmarked objects
     isolation = "confined"            # the strictest level it works under, if that is not any: "confined", "process"
 
@@ -116,6 +117,8 @@ class Manifest(_Part):
     isolation: Literal["process", "confined"] | None = None
     """The strictest level of isolation that the connector works under; ``None``: any."""
     description: str = ""
+    settings_version: int = Field(default=1, ge=1)
+    """Version of the settings below: raised when older ones must be migrated."""
     settings: dict[str, dict[str, Any]] = Field(default_factory=dict)
     secrets: dict[str, SecretEntry] = Field(default_factory=dict)
     streams: tuple[StreamEntry, ...] = ()
@@ -144,9 +147,10 @@ class Manifest(_Part):
         }
 
     def for_configuration(self) -> dict[str, Any]:
-        """``{"settings": JSON Schema, "secrets": {name: {"required", "description"}}, "streams": [names]}``."""
+        """``{"settings": JSON Schema, "settings_version": number, "secrets": {name: {"required", "description"}}, "streams": [names]}``."""
         return {
             "settings": self.settings_schema,
+            "settings_version": self.settings_version,
             "secrets": {name: entry.model_dump() for name, entry in self.secrets.items()},
             "streams": [stream.name for stream in self.streams],
             "push": {stream.name: stream.push for stream in self.streams if stream.push is not None},

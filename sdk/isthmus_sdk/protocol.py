@@ -229,6 +229,8 @@ class Configure(Frame, tag="configure"):
     protocol: int = VERSION
     source_id: str = ""
     settings: dict[str, Any] = msgspec.field(default_factory=dict)
+    settings_version: int | None = None
+    """Version of the connector's settings that these are; ``None``: the present one."""
     secrets: dict[str, str] = msgspec.field(default_factory=dict)
     tls: dict[str, Any] | None = None
     proxy: str | None = None

@@ -130,11 +130,15 @@ class Worker:
 
     def _make_instance(self, frame: protocol.Configure) -> Instance:
         from isthmus_sdk.commands.map import builder_factory
+        from isthmus_sdk.migrations import migrate
         from isthmus_sdk.run import Instance
         from isthmus_sdk.scope import ScopeRule, scope_finder
         from isthmus_sdk.settings import configure
 
-        settings = configure(self.connector.settings, frame.settings, frame.secrets, offline=frame.files is not None)
+        written = frame.settings
+        if frame.settings_version is not None:
+            written = migrate(self.connector.settings_migrations, written, frame.settings_version)
+        settings = configure(self.connector.settings, written, frame.secrets, offline=frame.files is not None)
         rules = [ScopeRule.parse(str(rule.get("name", "")), rule.get("when")) for rule in frame.scopes]
         source_id = frame.source_id or frame.instance
         return Instance(

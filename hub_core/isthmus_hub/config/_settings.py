@@ -8,7 +8,7 @@ expression from somebody else's manifest is code that can stall the hub.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 from isthmus_hub.config._model import Config, ConnectorConfig, PlatformConfig
@@ -69,7 +69,8 @@ def _instance(
     files = offline or (isinstance(instance, ConnectorConfig) and instance.files is not None)
     schema = manifest.get("settings") or {}
     secrets = _secrets(manifest, schema)
-    yield from _settings(name, instance, schema, secrets, partial=files)
+    older = yield from _older(instance, manifest)
+    yield from _settings(name, instance, {"additionalProperties": True} if older else schema, secrets, partial=files)
     for secret in instance.secrets:
         if secret not in secrets:
             yield (
@@ -85,6 +86,15 @@ def _instance(
             )
     if isinstance(instance, ConnectorConfig):
         yield from _streams(instance, manifest)
+
+
+def _older(instance: ConnectorConfig | PlatformConfig, manifest: Manifest) -> Generator[Finding, None, bool]:
+    """Whether the settings are of an older version: the connector migrates and checks them, this schema is not theirs."""
+    version = instance.settings_version if isinstance(instance, ConnectorConfig) else None
+    present = int(manifest.get("settings_version", 1))
+    if version is not None and version > present:
+        yield ("settings_version",), f"is {version}, but the installed connector has settings of version {present}"
+    return version is not None and version < present
 
 
 def _secrets(manifest: Manifest, schema: Mapping[str, Any]) -> dict[str, bool]:

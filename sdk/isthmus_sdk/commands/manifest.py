@@ -88,6 +88,12 @@ def drift(plugin: Plugin) -> list[str]:
     manifest = read(path_of(plugin))
     code = _described(generated(plugin), manifest)
     lines = _differences("settings", manifest.settings, code["settings"])
+    present = getattr(plugin, "settings_version", 1)
+    if manifest.settings_version != present:
+        lines.append(
+            f"settings_version: the manifest says {manifest.settings_version}, the code's migrations lead to {present}; "
+            f"write settings_version = {present} under [{manifest.kind}]"
+        )
     lines += _differences("secrets", {n: s.model_dump() for n, s in manifest.secrets.items()}, code["secrets"])
     written = {
         stream.name: {

@@ -22,17 +22,21 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Carry out one request."""
     from isthmus_sdk import loader
     from isthmus_sdk.commands.connectors import stream_of
+    from isthmus_sdk.migrations import migrate
 
     masking = Masking(list(request.get("secrets", {}).values()))
     patterns = request.get("files")
     try:
         connector = loader.load(request["entry"])
+        settings, version = request["settings"], request.get("settings_version")
+        if version is not None:
+            settings = migrate(connector.settings_migrations, settings, version)
         records = preview(
             connector,
             stream_of(connector, request["stream"]),
             files=_found(patterns or ()),
             limit=request["limit"],
-            settings=request["settings"],
+            settings=settings,
             secrets=request["secrets"],
             tls=request.get("tls"),
             proxy=request.get("proxy"),

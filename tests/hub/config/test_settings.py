@@ -189,3 +189,18 @@ def test_the_check_agrees_with_pydantic(table):
 def test_a_schema_that_refers_to_itself_ends():
     loop = {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}
     assert list(check_value(1, loop, loop)) == [((), "is nested too deeply")]
+
+
+def test_settings_of_an_older_version_are_the_connectors_to_check(tmp_path):
+    file = tmp_path / "isthmus.toml"
+    manifest = {"settings": {"properties": {"url": {"type": "string"}}, "required": ["url"]}, "settings_version": 2}
+
+    def check(version):
+        file.write_text(f'[hub]\nname = "h"\n\n[connector.a]\nuse = "portal"\nsettings_version = {version}\nsettings = {{ host = "h" }}\n')
+        config.check_settings(config.load(file, environ={}), {"portal": manifest})
+
+    check(1)
+    with pytest.raises(config.InvalidSettings, match="host"):
+        check(2)
+    with pytest.raises(config.InvalidSettings, match="settings of version 2"):
+        check(3)
