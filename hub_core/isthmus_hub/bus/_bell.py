@@ -85,7 +85,8 @@ class Bell:
                 self._sender = None
         if thread is not None:
             thread.join(_END_SECONDS)
-            (self._directory / self._own).unlink(missing_ok=True)
+            with suppress(OSError):
+                (self._directory / self._own).unlink()
         if self._listener is not None:
             self._listener.close()
         if self._folder is not None:
@@ -109,7 +110,8 @@ class Bell:
                 self._sender.setblocking(False)
             self._sender.sendto(b"\0", self._address(name))
         except ConnectionRefusedError:  # its process is gone
-            (self._directory / name).unlink(missing_ok=True)
+            with suppress(OSError):  # what was put there by somebody else may not be ours to remove
+                (self._directory / name).unlink()
         except OSError:
             pass  # it has enough to wake up from, or is just going
 

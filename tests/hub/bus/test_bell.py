@@ -101,3 +101,18 @@ def test_where_no_socket_can_be_made_readers_look_by_themselves(folder: Path, mo
         fill(writer, 1, tag="new")
         assert waiting.result(30)
         assert sockets(folder) == []
+
+
+@pytest.mark.parametrize("kind", ["directory", "file", "dangling link"])
+def test_what_somebody_put_in_the_place_of_a_socket_keeps_nobody_from_publishing(folder: Path, kind: str) -> None:
+    with SqliteBus(folder, reserve=0, low_water=0) as bus:
+        fill(bus, 1)
+        place = folder / f"{STREAM}.somebody.wake"
+        if kind == "directory":
+            (place / "inside").mkdir(parents=True)
+        elif kind == "file":
+            place.write_text("not a socket")
+        else:
+            place.symlink_to(folder / "nowhere")
+        fill(bus, 3)
+        assert bus.end(STREAM) == 6
