@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from isthmus_hub import assets
 from isthmus_hub.bus import RESOLVED, OffsetExpired
 from isthmus_hub.store import Found, SearchIndex, Store
 from isthmus_sdk import stix
@@ -51,6 +52,18 @@ class Explores:
                 for path in found.paths
             ],
         }
+
+    def asset_show(self, asset: str) -> dict[str, Any]:
+        """One asset in the shape of ``assets --json``, named by its id or by a value that it alone carries."""
+        wanted = self.store.asset_of(found := self._one(asset)) or found
+        for entry in assets.inventory(self.store):
+            if entry["id"] == wanted:
+                return entry
+        raise ConfigurationError(f"{asset!r}: is no asset; see `isthmus assets` and `isthmus store find`")
+
+    def assets_why(self, one: str, two: str) -> dict[str, Any]:
+        """Why two things are one asset or are not, each named by an id or by a value that it alone carries."""
+        return assets.why(self.store, self._one(one), self._one(two))
 
     def store_show(self, id: str, at: str | None = None, instance: str | None = None) -> dict[str, Any]:
         """What each source says about an observed object, or said at a time (STIX timestamp)."""

@@ -8,6 +8,7 @@ from isthmus_hub.assets._index import IdentityIndex
 from isthmus_hub.assets._inventory import communications, inventory
 from isthmus_hub.assets._partition import Partition, partition
 from isthmus_hub.assets._resolver import Resolver, ResolveTotals
+from isthmus_hub.assets._why import why
 
 __all__ = [
     "Evidence",
@@ -22,4 +23,5 @@ __all__ = [
     "inventory",
     "observation",
     "partition",
+    "why",
 ]

@@ -16,6 +16,7 @@ from isthmus_hub.assets._communication import merge_edge, split_windows, worth_t
 from isthmus_hub.assets._identity import Observation, observation
 from isthmus_hub.assets._index import IdentityIndex
 from isthmus_hub.assets._poison import halves
+from isthmus_hub.assets._why import identities
 from isthmus_hub.bus import OBSERVED, Bus, StorageDamaged, StoredBlock
 from isthmus_hub.store import SNAPSHOT, Change, Incoming, Mark, Store, Transaction, decode_mark
 from isthmus_sdk import stix
@@ -157,11 +158,7 @@ class Resolver:
         return chosen
 
     def _load(self) -> IdentityIndex:
-        index = IdentityIndex()
-        index.update(seen for stored in self._store.iterate("infrastructure") if (seen := _observation(stored.body)))
-        for id, asset in self._store.assignments():
-            index.assign(id, asset)
-        return index
+        return identities(self._store)
 
     def _apply(self, tx: Transaction, blocks: Sequence[StoredBlock], index: IdentityIndex) -> None:
         step = self._decode(tx, blocks)
@@ -195,11 +192,12 @@ class Resolver:
                 try:
                     body = stix.decode(encoded)
                     stix.check(body)
+                    words = stix.encode(body)  # whoever writes to the bus may order, space and escape as they like
                 except RecordError as error:
                     tx.reject(block.first + index, index, getattr(error, "id", ""), str(error))
                     self._total(meta).rejected += 1
                     continue
-                step.incoming.append(self._incoming(tx, step, body, encoded, meta, block.first + index))
+                step.incoming.append(self._incoming(tx, step, body, words, meta, block.first + index))
         return step
 
     @staticmethod

@@ -61,6 +61,67 @@ def list_assets(
     return 0
 
 
+@assets.command("show")
+def show_asset(
+    asset: Annotated[
+        str, typer.Argument(help="Its id, or a value that it alone carries: an address, a name, a serial.")
+    ],
+    config: ConfigOption = None,
+    state_dir: StateOption = None,
+    json: JsonOption = False,
+) -> int:
+    """One asset: what it is, who sees it since when, what identifies it and how far each of that is believed."""
+    with open_hub(config, state_dir, needs_config=False) as access:
+        found = access.hub.asset_show(asset=asset)
+    if json:
+        print_json(found)
+        return 0
+    print(f"{found['name']}  {found['id']}")
+    for name in ("class", "technology", "level", "zone", "site", "vendor", "model", "serial", "firmware", "hostname"):
+        if found.get(name):
+            print(f"  {name:12} {found[name]}")
+    table(found["bindings"], [("scope", "SCOPE"), ("address", "ADDRESS")], empty="No address.")
+    table(
+        [{**each, "poisoned": "poisoned: links nothing" if each["poisoned"] else ""} for each in found["identifiers"]],
+        [("kind", "IDENTIFIER"), ("value", "VALUE"), ("poisoned", "")],
+        empty="No identifier.",
+    )
+    table(
+        found["members"],
+        [("instance", "SEEN BY"), ("stream", "STREAM"), ("native_id", "AS"), ("last_seen", "LAST SEEN"), ("absent_since", "ABSENT SINCE")],
+        empty="Nobody sees it.",
+    )  # fmt: skip
+    return 0
+
+
+@assets.command("why")
+def why(
+    one: Annotated[str, typer.Argument(help="An asset or observed object: its id, or a value that it alone carries.")],
+    two: Annotated[str, typer.Argument(help="The other one.")],
+    config: ConfigOption = None,
+    state_dir: StateOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Why two things are one asset, or why they are not: every link that was made or refused, and what they share."""
+    with open_hub(config, state_dir, needs_config=False) as access:
+        found = access.hub.assets_why(one=one, two=two)
+    if json:
+        print_json(found)
+        return 0
+    print(
+        f"one asset: {found['assets'][0]}" if found["same"] else "two assets: " + ", ".join(map(str, found["assets"]))
+    )
+    for link in found["links"]:
+        print(f"  {link['rule']} {link['value']}" + (f": refused, {link['veto']}" if link["veto"] else ": linked"))
+        print(f"    {link['left']}\n    {link['right']}")
+    for value in found["shared"]:
+        word = "poisoned: other devices have it too, so it links nothing" if value["poisoned"] else "shared"
+        print(f"  {value['kind']} {value['value']}: {word}")
+    if not found["same"] and not found["links"] and not found["shared"]:
+        print("  They share nothing that identifies a device.")
+    return 0
+
+
 @assets.command("confirm-absence")
 def confirm_absence(
     instance: Annotated[str, typer.Argument(help="The connector instance whose snapshot is held.")],
