@@ -75,7 +75,9 @@ def test_a_walk_meets_every_machine_once() -> None:
     with Server(tenant(many_machines(25)).answer) as api:
         ran = run(api, "machines", page_size=10)
     assert len(machines_of(ran.objects)) == 25
-    assert ran.totals.records == 25 + 3  # the last machine of a page comes again with the next, to see that nothing moved
+    assert (
+        ran.totals.records == 25 + 3
+    )  # the last machine of a page comes again with the next, to see that nothing moved
 
 
 def test_a_token_that_expires_in_the_middle_of_a_run_is_renewed_and_nothing_is_lost() -> None:

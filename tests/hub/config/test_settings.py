@@ -196,7 +196,9 @@ def test_settings_of_an_older_version_are_the_connectors_to_check(tmp_path):
     manifest = {"settings": {"properties": {"url": {"type": "string"}}, "required": ["url"]}, "settings_version": 2}
 
     def check(version):
-        file.write_text(f'[hub]\nname = "h"\n\n[connector.a]\nuse = "portal"\nsettings_version = {version}\nsettings = {{ host = "h" }}\n')
+        file.write_text(
+            f'[hub]\nname = "h"\n\n[connector.a]\nuse = "portal"\nsettings_version = {version}\nsettings = {{ host = "h" }}\n'
+        )
         config.check_settings(config.load(file, environ={}), {"portal": manifest})
 
     check(1)

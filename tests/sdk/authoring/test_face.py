@@ -78,7 +78,20 @@ def test_every_frame_has_its_own_name() -> None:
     names = [protocol.frame_type(frame) for frame in frames]
     assert sorted(names) == sorted(
         [
-            *("confined", "hello", "block", "quarantine", "log", "metric", "state", "done", "checked", "error", "connect", "request"),
+            *(
+                "confined",
+                "hello",
+                "block",
+                "quarantine",
+                "log",
+                "metric",
+                "state",
+                "done",
+                "checked",
+                "error",
+                "connect",
+                "request",
+            ),
             *("configure", "run", "check", "ack", "cancel", "drain", "response"),
         ]
     )

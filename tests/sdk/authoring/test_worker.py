@@ -299,7 +299,9 @@ def test_a_run_needs_a_configuration_and_a_stream_that_exists(start: Start, vend
     assert not other.until(protocol.Done).complete
 
 
-def test_settings_of_a_version_that_there_never_was_are_refused_before_anything_runs(start: Start, vendor: Vendor) -> None:
+def test_settings_of_a_version_that_there_never_was_are_refused_before_anything_runs(
+    start: Start, vendor: Vendor
+) -> None:
     worker = start(settings={"base_url": vendor.url}, secrets={}, settings_version=7)
     error = worker.until(protocol.Error)
     assert (error.group, "knows 1 to 1" in error.message) == ("configuration", True)
