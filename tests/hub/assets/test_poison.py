@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -103,3 +105,35 @@ def test_a_communication_with_a_broken_window_stops_nothing(hub: Bench) -> None:
     hub.resolve()
     assert names(hub) >= {"hmi-1"}
     assert hub.resolver.position() == hub.bus.end("observed")
+
+
+def in_other_words(hub: Bench, encoded: str, number: int) -> None:
+    meta = {
+        "instance": "edr",
+        "stream": "assets",
+        "source_id": "edr",
+        "observed_at": f"2026-03-0{number}T00:00:00.000Z",
+    }
+    hub.bus.publish(
+        "observed", [encoded.encode()], block_id=b"%d" % number, key="edr/assets", meta=msgspec.msgpack.encode(meta)
+    )
+    hub.resolve()
+
+
+def test_objects_that_are_not_written_canonically_are_stored_and_checked_like_all(hub: Bench) -> None:
+    address = {"type": "ipv4-addr", "spec_version": "2.1", "value": "10.0.0.1"}
+    address["id"] = stix.sco_id("ipv4-addr", {"value": "10.0.0.1"})
+    in_other_words(hub, json.dumps(address, indent=1), 1)
+    (device,) = (dict(obj) for obj in source("edr").asset("m1", name="hmi-1") if obj["type"] == "infrastructure")
+    in_other_words(hub, json.dumps(device)[:-1] + ', "name": "said twice"}', 2)
+    assert hub.store.check() == []
+    assert hub.store.get(device["id"]).body["name"] == "said twice"
+
+
+def test_a_reference_whose_name_is_written_with_an_escape_is_followed_when_it_changes(hub: Bench) -> None:
+    (device,) = (dict(obj) for obj in source("edr").asset("m1", name="hmi-1") if obj["type"] == "infrastructure")
+    for number, end in enumerate(("a", "b"), start=1):
+        device["modified"] = f"2026-03-0{number}T00:00:00.000Z"
+        target = stix.sdo_id("infrastructure", {"name": end})
+        in_other_words(hub, json.dumps(device)[:-1] + f', "x_twin_\\u0072ef": "{target}"}}', number)
+    assert hub.store.check() == []
