@@ -403,7 +403,7 @@ class Hub(Parts, Explores, OperatesBus):
                 entries = repair.build_store(path, self.store, self.bus, self.name, base)
             except StorageDamaged as error:
                 damage = str(error)
-                entries = repair.build_store(path, None, self.bus, self.name, base)
+                entries = repair.build_store(path, None, self.bus, self.name, base, by_object=self.by_object)
             if "store" in self.__dict__:
                 self.store.close()
             for part in ("store", "resolver"):

@@ -193,10 +193,15 @@ class Parts:
         """Why resolving waits; empty where it does not, or another process resolves."""
         return self.unreadable or str(getattr(self.__dict__.get("keeping"), "waits", ""))
 
+    @property
+    def by_object(self) -> bool | None:
+        """Whether resolved objects are told so that partitions can share them; ``None``: as the store's file says."""
+        return None if self._config is None else self._config.hub.partitions > 1
+
     @cached_property
     def store(self) -> Store:
         """The store."""
-        store = Store.open(self.state.store, hub=self.name)
+        store = Store.open(self.state.store, hub=self.name, by_object=self.by_object)
         self._closing.callback(store.close)
         return store
 
@@ -284,9 +289,9 @@ class Parts:
     def reconfigure(self, config: Config) -> None:
         """Take a new configuration; a bad one is refused whole. The hub's name and bus cannot change while it runs."""
         before = self._config
-        if before and (before.hub.name, before.hub.bus, before.nats) != (config.hub.name, config.hub.bus, config.nats):
+        if before and _lasting(before) != _lasting(config):
             raise ConfigurationError(
-                f"{config.file}: [hub] name and bus and [nats] cannot change while the daemon runs: restart it"
+                f"{config.file}: [hub] name, bus and partitions and [nats] cannot change while the daemon runs: restart it"
             )
         self._config = config
         try:
@@ -294,3 +299,8 @@ class Parts:
         except ConfigurationError:
             self._config = before
             raise
+
+
+def _lasting(config: Config) -> tuple[object, ...]:
+    """What a running daemon cannot take anew."""
+    return config.hub.name, config.hub.bus, config.hub.partitions, config.nats

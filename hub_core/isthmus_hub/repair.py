@@ -61,7 +61,9 @@ def dead_show(ledger: Ledger, number: int) -> dict[str, Any]:
     return _letter(letter)
 
 
-def build_store(path: Path, former: Store | None, bus: Bus, hub: str, base: Path | None = None) -> int:
+def build_store(
+    path: Path, former: Store | None, bus: Bus, hub: str, base: Path | None = None, *, by_object: bool | None = None
+) -> int:
     """Resolve ``observed`` into a new file beside ``path``, which begins empty or as a copy of ``base``.
 
     Without a ``former`` store nothing is taken over: what platforms were told is told again where it differs. Returns
@@ -73,7 +75,7 @@ def build_store(path: Path, former: Store | None, bus: Bus, hub: str, base: Path
     if base is not None:
         shutil.copyfile(base, fresh)
         fresh.chmod(0o600)
-    with Store.open(fresh, hub=hub) as store:
+    with Store.open(fresh, hub=hub, by_object=by_object) as store:
         if former is None:
             return Resolver(store, bus, hub=hub).run()
         with store.transaction() as tx:

@@ -290,6 +290,9 @@ class HubConfig(Section):
     """Name of the platform that gaps are computed against first. May be left out where there is only one platform."""
     quota: Size = 20 * 10**9
     """Disk space the state directory may take."""
+    partitions: Annotated[int, Field(ge=1, le=16)] = 1
+    """How many consumers of a group may share `resolved`, each object in order at one of them; above 1 a small change costs more
+    writes. Before it is changed, let every group of `resolved` read to the end (`isthmus status`), and restart the hub."""
     isolation: Isolation | None = None
     """The least level that holds every connector: `"process"`, `"confined"` or `"networked-off"` (`docs/isolation.md`). An
     instance does not run where it cannot be reached. Without it the best below `networked-off` that the machine has."""
