@@ -93,6 +93,39 @@ def test_a_migration_killed_at_any_statement_is_harmless(tmp_path: Path) -> None
     assert 15 < statement < 59
 
 
+def fourth_format(path: Path) -> None:
+    """A store of the version before the outbox had keys, in which blocks wait."""
+    with Store.open(path, hub="h") as store, store.transaction() as tx:
+        tx.emit_all([asset("plc-1"), asset("plc-2")])
+    old = apsw.Connection(str(path))
+    old.execute("ALTER TABLE outbox DROP COLUMN key; PRAGMA user_version = 4; PRAGMA wal_checkpoint(TRUNCATE)")
+    old.close()
+
+
+def test_what_waits_to_be_told_outlives_a_kill_at_any_statement_of_the_step_to_blocks_with_keys(tmp_path: Path) -> None:
+    fourth_format(tmp_path / "old.sqlite")
+    content = (tmp_path / "old.sqlite").read_bytes()
+    with Store.open(tmp_path / "old.sqlite", hub="h") as store:
+        waiting = store.outbox()
+    assert waiting
+    for statement in range(1, 60):
+        path = tmp_path / f"at-{statement}.sqlite"
+        path.write_bytes(content)
+        died = subprocess.run(
+            [sys.executable, "-c", DYING, str(path), str(statement)], capture_output=True, text=True, cwd=ROOT
+        )
+        version = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY).pragma("user_version")
+        assert version in (4, 5)
+        with Store.open(path, hub="h") as store:
+            assert store.outbox() == waiting
+            assert store.check() == []
+        if "done" in died.stdout:
+            assert version == 5
+            break
+        assert died.returncode == -9, died.stderr
+    assert 8 < statement < 59
+
+
 def test_a_store_from_the_future_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     Store.open(path, hub="h").close()
