@@ -131,8 +131,11 @@ class Subscription:
         """Give the entry at ``offset`` up; everything up to and with it is committed and the next entry follows."""
         group = self._named()
         again = offset in self._letters
-        if again:
+        if again:  # it is kept as it was; its block may have gone
+            number = self._letters[offset]
             self._forget_letter(offset, drop=False)
+            if kept := next((one for one in self._bus.dead_letters(self.stream, group) if one.number == number), None):
+                return kept
         (block,) = self._bus.read(self.stream, offset, 1)
         waiting = self._state.waits(self._part) if self._state else None
         letter = self._bus.bury(

@@ -272,3 +272,21 @@ def test_a_subscription_without_a_group_cannot_retry(bus: Bus) -> None:
     fill(bus, 1)
     with pytest.raises(ValueError, match="group"):
         bus.subscribe(STREAM, None).retry(1, "fault")
+
+
+def test_a_requeued_letter_that_is_given_up_again_stays_dead_though_its_block_is_gone(make_bus: MakeBus) -> None:
+    bus = make_bus()
+    fill(bus, 4)
+    subscription = bus.subscribe(STREAM, "siem")
+    subscription.poll()
+    letter = subscription.dead_letter(1, "unknown to man")
+    rest(subscription)
+    subscription.commit(8)
+    bus.retain(STREAM, max_bytes=0)
+    assert bus.ends(STREAM)[0] > 1
+    bus.requeue_dead(STREAM)
+    again = bus.subscribe(STREAM, "siem")
+    assert again.poll()[0].entries == (letter.entry,)
+    assert again.dead_letter(1, "still unknown") == letter
+    assert bus.dead_letters(STREAM) == [letter]
+    assert again.poll() == []
