@@ -91,7 +91,7 @@ def test_good_rows_do_take_the_fast_road() -> None:
         (b"1.5\tC1\t10.0.0.1\t502\t-\t-", "", "has 6 columns where the header names 7"),
         (b"1.5\tC1\t10.0.0.1\t502\t-\t-\t7\textra", "", "has 8 columns"),
         (b"1.5\tC1\t10.0.0.1\tmany\t-\t-\t7", "port", "Expected `int`"),
-        (b"1.5\tC1\t-\t502\t-\t-\t7", "", "missing required field"),
+        (b"1.5\tC1\t-\t502\t-\t-\t7", "id.orig_h", "missing required field"),
         (b"1.5\tC1\t10.0.0.1\t502\t\xff\t-\t7", "", "not UTF-8"),
     ],
 )
