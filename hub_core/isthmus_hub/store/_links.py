@@ -129,7 +129,8 @@ def _add_facts(found: list[Value], obj: Json) -> None:
                 _add(found, kind, asset[kind])
         for interface in _dicts(asset.get("interfaces")):
             _add(found, "mac", interface.get("mac"))
-            for ip in interface.get("ips") or ():
+            ips = interface.get("ips")
+            for ip in ips if ips.__class__ is list else ():
                 _add(found, "ipv6" if ":" in str(ip) else "ipv4", ip)
         for identifier in _dicts(asset.get("identifiers")):
             _add(found, identifier.get("kind"), identifier.get("value"))
