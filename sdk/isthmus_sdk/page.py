@@ -51,6 +51,8 @@ class Page:
     """The position is worth storing although the page holds nothing."""
     unchanged: bool = False
     """There is no page: the vendor says that what is stored still holds."""
+    no_content: bool = False
+    """The vendor answered 204: it may mean an empty list, but it is no proof that nothing else is there."""
     validators: Mapping[str, str] | None = None
     """What a later run asks with whether the reply has changed (``etag``, ``modified``)."""
 

@@ -263,6 +263,8 @@ class StreamRun:
         self._reject_all(outcome, page.partition, page.observed_at)
         if self._snapshots is not None:
             self._snapshots.page(outcome, page.partition, page.observed_at, begins=page.begins, ends=page.ends)
+            if page.no_content:
+                self._snapshots.no_content()
         after = cursor.after_page(outcome.values, page.records, page.after, page.observed_at, last=last)
         self._count(outcome)
         read_before = cursor.timed and not page.checkpoint and not page.validators

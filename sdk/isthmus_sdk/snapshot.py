@@ -154,6 +154,11 @@ class Snapshots:
         for reading in self._readings.values():
             reading.unchanged = True
 
+    def no_content(self) -> None:
+        """A reply had no content: whether the list ends there or the vendor failed, nobody can tell."""
+        for reading in self._readings.values():
+            reading.unproven = reading.unproven or "the vendor answered without content (204) in place of a page"
+
     def end(self, walks: dict[str, int], query: str) -> tuple[list[Snapshot], str]:
         """The walk came to its end. The snapshots in order of time, and why there are none or fewer."""
         if not self._mode:

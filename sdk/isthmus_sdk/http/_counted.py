@@ -63,7 +63,8 @@ class Offset:
 
     ``until`` names a parameter that takes where the page ends (``search_from``, ``search_to``). ``overlap``: so many
     records of the page before come again with each page; where none of them does, the list moved by more than that, and
-    the walk starts anew instead of passing records over.
+    the walk starts anew instead of passing records over. Of a page that is not longer than that, all records but one
+    come again; pages of one record leave nothing to overlap, which is ``CursorExpired``.
     """
 
     offset: str = "offset"
@@ -88,20 +89,29 @@ class Offset:
         if self.overlap:
             if not self._goes_on(position, reply):
                 return None
-            tail["tail"] = _marks(reply.records[-self.overlap :])
+            again = min(self.overlap, max(len(reply.records) - 1, 0))
+            tail["tail"] = _marks(reply.records[len(reply.records) - again :])
         total = number(lookup(reply.document, self.total)) if self.total else None
         following = _next_offset(position, at - self.start, reply, total, ended=ends(reply, limit, self.short_ends))
         return None if following is None else {**following, "offset": following["offset"] + self.start, **tail}
 
     def _begin(self, position: Any) -> int:
         reached: int = taken(position, "offset", int, self.start)
-        return max(reached - self.overlap, self.start) if self.overlap and "tail" in (position or ()) else reached
+        tail = (position or {}).get("tail") if self.overlap else None
+        return max(reached - len(tail), self.start) if isinstance(tail, list) else reached
 
     def _goes_on(self, position: Any, reply: Reply) -> bool:
         """Whether a page holds more than the end of the one before. Raises ``CursorExpired`` where it does not touch it."""
         tail = (position or {}).get("tail")
         if not isinstance(tail, list):
             return True
+        if not tail:
+            if reply.records:
+                raise CursorExpired(
+                    "pages of one record leave nothing to overlap; the walk starts anew. "
+                    "If it stays so, ask for larger pages (limit) or do without the overlap"
+                )
+            return False
         known = set(tail)
         marks = _marks(reply.records)
         if known.isdisjoint(marks):
@@ -111,7 +121,7 @@ class Offset:
             )
         # More than the known end, even if it ends with it, is a list that moved or a server that ignores the offset: the walk
         # goes on, and whoever guards it against repeated pages tells the two apart.
-        return not known.issuperset(marks)
+        return len(marks) > len(tail) or not known.issuperset(marks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,7 @@ def detailed(
                 source=asker.source,
                 unreadable={len(records) + index: _NO_ID for index in range(len(extra))},
                 vanished=vanished,
+                no_content=asker.no_content or listed.no_content,
             )
         before = listed.after
 
@@ -102,6 +103,8 @@ class _Asker:
         self._error_field = error_field
         self._deadline = deadline
         self.observed_at = ""
+        self.no_content = False
+        """Some reply had none: what it left out may be gone or not."""
         self.source = http.resolve(then.path).without_query
 
     def fetch(self, ids: Sequence[str | int]) -> tuple[list[bytes], int]:
@@ -171,6 +174,7 @@ class _Asker:
             check=reader,
         )
         self.observed_at = moment(reply)
+        self.no_content = self.no_content or reader.no_content
         return (reply, reader.records) if reply.ok else (None, [])
 
     def _found(self, records: Sequence[bytes]) -> tuple[set[str], int]:

@@ -108,13 +108,13 @@ def exported(
     if at.done > len(chunks) or _digest(chunks[: at.done]) != at.of:
         raise CursorExpired(f"{work.source}: the export lists other chunks than before; the walk starts anew")
     if at.done == len(chunks):
-        yield Page((), work.observed_at, None, number=number + 1, source=work.source)
+        yield Page((), work.observed_at, None, number=number + 1, source=work.source, no_content=work.no_content)
     for place in range(at.done, len(chunks)):
         records = work.fetch(at, chunks, place)
         number += 1
         at = _Position(at.job, at.begun, place + 1, _digest(chunks[place : place + 1], at.of))
         after = at.plain() if place + 1 < len(chunks) else None
-        yield Page(records, work.observed_at, after, number=number, source=work.source)
+        yield Page(records, work.observed_at, after, number=number, source=work.source, no_content=work.no_content)
 
 
 class _Work:
@@ -140,6 +140,8 @@ class _Work:
         self._listing: Any = None
         """The reply to the start, where it lists the chunks itself."""
         self.observed_at = ""
+        self.no_content = False
+        """The listing or the last chunk had none, which need not mean that it is empty."""
         self.source = http.resolve(start.url).without_query
 
     def begin(self) -> _Position:
@@ -160,6 +162,7 @@ class _Work:
         self.observed_at = moment(reply)
         if not self._export.status:
             self._listing = reader.document
+            self.no_content = reader.no_content
             return _Position(None, time.time())
         path = self._export.job if reply.ok else self._export.running
         job = lookup(reader.document if reply.ok else reply.json(), path)
@@ -221,6 +224,7 @@ class _Work:
             deadline=self._deadline,
         )
         self.observed_at = moment(reply)
+        self.no_content = reader.no_content
         return reply, reader.records
 
     def _look(self, at: _Position) -> Any:

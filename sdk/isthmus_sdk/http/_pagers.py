@@ -25,6 +25,7 @@ class Cursor:
     size: str | None = "limit"
     more: str | None = None
     alone: bool = False
+    promised: ClassVar[bool] = True
 
     @classmethod
     def relay(cls, connection: str, *, after: str = "variables.after", first: str | None = "variables.first") -> Cursor:
@@ -94,6 +95,7 @@ class NextLink:
 
     path: str = "@odata.nextLink"
     size: str | None = "$top"
+    promised: ClassVar[bool] = True
 
     def ask(self, start: PageRequest, position: Any, limit: int | None) -> PageRequest:
         if position is None:
@@ -115,6 +117,7 @@ class LinkHeader:
 
     rel: str = "next"
     size: str | None = "limit"
+    promised: ClassVar[bool] = True
 
     def ask(self, start: PageRequest, position: Any, limit: int | None) -> PageRequest:
         if position is None:

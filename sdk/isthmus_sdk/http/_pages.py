@@ -101,9 +101,15 @@ class _Walk:
         if resume is not None and not self._repeatable:
             raise CursorExpired("a scroll cannot be taken up where it was left; the walk starts anew")
         progress = Progress(self._http.limits.empty_pages, resume)
-        position, number = resume, 0
+        position, number = progress.start, 0
         while True:
-            reader = PageReader(self._items, self._error_field, self._http, repeatable=self._repeatable)
+            reader = PageReader(
+                self._items,
+                self._error_field,
+                self._http,
+                repeatable=self._repeatable,
+                promised=self._promised(position),
+            )
             reply = self._ask(position, reader, resumed=number == 0)
             if reply.status == 304:
                 yield Page((), moment(reply), number=1, source=reply.url.without_query, unchanged=True)
@@ -114,14 +120,15 @@ class _Walk:
             loop = progress.problem(following, reader.records)
             number += 1
             # Where the walk turns back, this page is still good; its position is not, so the next run comes back to
-            # this page.
+            # this page, or to the first of those that only repeated.
             yield Page(
                 records=reader.records,
                 observed_at=moment(reply),
-                after=position if loop else following,
+                after=progress.kept(position, following, reader.records, loop),
                 number=number,
                 source=reply.url.without_query,
                 raw=reply.body if self.keep_raw else None,
+                no_content=reader.no_content,
                 validators=validators(reply) if self.conditional else None,
             )
             if loop:
@@ -129,6 +136,13 @@ class _Walk:
             if following is None:
                 return
             position = following
+
+    def _promised(self, position: Any) -> bool:
+        """Whether the vendor said that there is a page at a position: by giving it, or by a total beyond it."""
+        if position is None:
+            return False
+        counted = isinstance(position, Mapping) and "total" in position
+        return counted or bool(getattr(self._pager, "promised", False))
 
     def _ask(self, position: Any, reader: PageReader, *, resumed: bool) -> Response:
         ask = self._pager.ask(self._start, position, self.limit)

@@ -54,7 +54,8 @@ class Pager(Protocol):
     """The whole protocol; write your own where none of these fits.
 
     A pager whose requests move something on the server (a scroll) sets ``repeatable = False``: its pages are asked for
-    once, and a walk that was interrupted starts anew.
+    once, and a walk that was interrupted starts anew. One whose positions come from the vendor, who thereby promises a
+    page there, sets ``promised = True``: a reply without content (204) in its place is then a fault and not the end.
     """
 
     def ask(self, start: PageRequest, position: Any, limit: int | None) -> PageRequest:

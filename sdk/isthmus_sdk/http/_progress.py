@@ -15,18 +15,45 @@ _REPEATS: Final = 3
 _BACKS: Final = 100
 """Steps back without coming any further that a list which shrinks may cost."""
 
+_REPEATED: Final = "repeated"
+
 
 class Progress:
     """Notices a walk that does not get anywhere, in bounded memory."""
 
     def __init__(self, most_empty: int, start: Any) -> None:
+        self._start, repeated = _parted(start)
+        self._kept: Any = None
+        self._repeated: list[str] = []
         self._positions: OrderedDict[bytes, None] = OrderedDict()
         self._contents: OrderedDict[bytes, None] = OrderedDict()
         self._most_empty = most_empty
         self._empty = self._repeats = self._backs = 0
-        self._at = self._top = _count(start)
-        if start is not None:
-            _known(self._positions, _digest([msgspec.json.encode(start, order="deterministic")]))
+        self._at = self._top = _count(self._start)
+        if self._start is not None:
+            _known(self._positions, _digest([msgspec.json.encode(self._start, order="deterministic")]))
+        for digest in repeated:
+            _known(self._contents, digest)
+
+    @property
+    def start(self) -> Any:
+        """The position at which the walk begins, as the pager knows it."""
+        return self._start
+
+    def kept(self, asked: Any, following: Any, records: Sequence[bytes], problem: str | None) -> Any:
+        """The position to store after a page that was asked for at ``asked``, once ``problem`` has judged it.
+
+        While pages repeat it stays before the first of them: a server that ignores the position has not given what is
+        there. What they hold goes with it, so that a later run knows them again from its first page on.
+        """
+        if not self._repeats or following is None:
+            self._repeated.clear()
+            return asked if problem else following
+        if not self._repeated:
+            self._kept = asked
+        if (digest := _digest(records).hex()) not in self._repeated:
+            self._repeated.append(digest)
+        return {**self._kept, _REPEATED: list(self._repeated)} if isinstance(self._kept, Mapping) else self._kept
 
     def problem(self, following: Any, records: Sequence[bytes]) -> str | None:
         """What is wrong with going on to ``following`` after a page of ``records``; ``None`` if nothing is."""
@@ -58,6 +85,17 @@ class Progress:
         if self._at > self._top:
             self._top, self._backs = self._at, 0
         return 0 <= self._at <= before
+
+
+def _parted(position: Any) -> tuple[Any, list[bytes]]:
+    """A stored position as the pager knows it, and the digests of the pages that came in place of what is there."""
+    if not isinstance(position, Mapping) or not isinstance(told := position.get(_REPEATED), list):
+        return position, []
+    plain = {name: value for name, value in position.items() if name != _REPEATED}
+    try:
+        return plain, [bytes.fromhex(digest) for digest in told[:_REPEATS]]
+    except (TypeError, ValueError):
+        return plain, []
 
 
 def _count(position: Any) -> int:

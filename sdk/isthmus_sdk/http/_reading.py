@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from isthmus_sdk.errors import UnexpectedReply
+from isthmus_sdk.errors import CursorExpired, UnexpectedReply
 from isthmus_sdk.http._client import Http
 from isthmus_sdk.http._inflate import Body, Truncated
 from isthmus_sdk.http._message import Response
@@ -25,6 +25,8 @@ _GZIP = b"\x1f\x8b"
 class PageReader:
     """Splits a reply inside the retry loop, so that a body cut short is asked for again (unless ``repeatable`` is false).
 
+    ``promised``: the vendor said that there is a page, so that no content (204) is asked for again and is then
+    ``CursorExpired``; elsewhere it is a page without records, and ``no_content`` says so.
     ``lines``: the body is JSON lines whatever type it claims. ``packed``: a file, which may be gzip and have any type.
     """
 
@@ -37,6 +39,7 @@ class PageReader:
         lines: bool = False,
         packed: bool = False,
         repeatable: bool = True,
+        promised: bool = False,
     ) -> None:
         self._items = items
         self._error_field = error_field
@@ -44,14 +47,21 @@ class PageReader:
         self._lines = lines
         self._packed = packed
         self._repeatable = repeatable
+        self._promised = promised
         self.document: Any = None
         self.records: list[bytes] = []
+        self.no_content = False
 
     def __call__(self, reply: Response) -> None:
         if not reply.ok:
             return
         self.document, self.records = None, []
-        if reply.status == 204:
+        self.no_content = reply.status == 204
+        if self.no_content:
+            if self._promised:
+                raise Again(
+                    CursorExpired(f"{what(reply)}: no content (204) in place of the page; the walk starts anew")
+                )
             return
         if self._packed:
             body = self._unpacked(reply)

@@ -71,3 +71,11 @@ def test_a_batch_is_all_of_its_files_or_nothing() -> None:
 
 def test_a_reason_names_the_record_without_a_key() -> None:
     assert read(Snapshots(), page(unmapped=(0,))).end({}, "q") == ([], NO_KEY)
+
+
+def test_a_reply_without_content_proves_nothing() -> None:
+    snapshots = read(Snapshots(), page(1, 2))
+    snapshots.no_content()
+    told, reason = snapshots.end({}, "q")
+    assert told == []
+    assert "204" in reason

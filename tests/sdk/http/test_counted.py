@@ -205,3 +205,52 @@ def test_a_total_that_lies_costs_nothing(vendor: HostileServer, client: Make) ->
 
     vendor.on("/x", answer)
     assert set(walked(client(vendor.url), PageNumber(total="total"), limit=1)) >= {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("cap", [2, 3, 4])
+@pytest.mark.parametrize("overlap", [1, 2, 3, 5])
+@pytest.mark.parametrize("total", [True, False])
+def test_an_overlap_as_long_as_the_servers_pages_still_reads_every_row(
+    vendor: HostileServer, client: Make, cap: int, overlap: int, total: bool
+) -> None:
+    vendor_list = Shifting(vendor, 11)
+    vendor_list.cap, vendor_list.tells_total = cap, total
+    found = walked(client(vendor.url), Offset(overlap=overlap, total="total" if total else None))
+    assert sorted(set(found)) == list(range(11))
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_pages_of_one_row_leave_nothing_to_overlap_and_say_so(vendor: HostileServer, client: Make, count: int) -> None:
+    vendor_list = Shifting(vendor, count)
+    vendor_list.cap, vendor_list.tells_total = 1, False
+    with pytest.raises(CursorExpired, match=r"GET .*/x: pages of one record leave nothing to overlap"):
+        walked(client(vendor.url), Offset(overlap=1))
+
+
+def test_an_overlap_is_not_ended_by_rows_that_are_all_alike(vendor: HostileServer, client: Make) -> None:
+    vendor_list = Shifting(vendor, 0)
+    vendor_list.rows = [{"id": number // 20} for number in range(35)]
+    vendor_list.tells_total = False
+    assert set(walked(client(vendor.url), Offset(overlap=2))) == {0, 1}
+
+
+def test_a_server_that_ignores_the_offset_for_a_while_costs_no_row(vendor: HostileServer, client: Make) -> None:
+    vendor_list = Shifting(vendor, 80)
+    vendor_list.tells_total = False
+    http, found, position = client(vendor.url), set[int](), None
+    broken = True
+
+    def answer(exchange: Exchange) -> None:
+        start = 0 if broken and int(exchange.query["offset"]) >= 20 else int(exchange.query["offset"])
+        json_page({"rows": vendor_list.rows[start : start + 10]})(exchange)
+
+    vendor.on("/x", answer)
+    for attempt in range(4):
+        broken = attempt < 3
+        try:
+            for page in pages(http, "x", items="rows", next=Offset(), limit=10, resume=position):
+                found.update(json.loads(record)["id"] for record in page.records)
+                position = json.loads(json.dumps(page.after))
+        except PagingLoop:
+            assert broken
+    assert found == set(range(80))

@@ -31,6 +31,7 @@ from isthmus_sdk.http import (
     Pager,
     PageRequest,
     Reply,
+    Scroll,
     pages,
 )
 from isthmus_sdk.page import Page
@@ -231,7 +232,38 @@ def test_a_cursor_can_travel_alone(vendor: HostileServer, client: Make) -> None:
 def test_204_is_an_empty_last_page(vendor: HostileServer, client: Make) -> None:
     vendor.on("/x", raw(b"HTTP/1.1 204 No Content\r\n\r\n", then_close=False))
     [page] = pages(client(vendor.url), "x", items="data", next=PageNumber())
-    assert (page.records, page.after) == ([], None)
+    assert (page.records, page.after, page.no_content) == ([], None, True)
+
+
+NOTHING = raw(b"HTTP/1.1 204 No Content\r\n\r\n", then_close=False)
+
+
+def test_204_in_place_of_a_page_that_was_promised_starts_anew(vendor: HostileServer, client: Make) -> None:
+    first = json_page({"data": [{"id": 1}], "next": "/x?p=2", "total": 9}, {"Link": '</x?p=2>; rel="next"'})
+    for pager in (
+        Cursor("next", "c"),
+        NextLink("next"),
+        LinkHeader(),
+        Offset(total="total"),
+        PageNumber(total="total"),
+    ):
+        vendor.on("/x", first, NOTHING)
+        found: list[Page] = []
+        with pytest.raises(CursorExpired, match=r"GET .*/x: no content \(204\) in place of the page"):
+            _collect(found, pages(client(vendor.url), "x", items="data", next=pager, limit=1))
+        assert ids(found) == [1]
+
+
+def test_204_in_place_of_a_page_is_asked_for_again(vendor: HostileServer, client: Make) -> None:
+    vendor.on("/x", json_page({"data": [{"id": 1}], "next": "a"}), NOTHING, json_page({"data": [{"id": 2}]}))
+    assert ids(pages(client(vendor.url), "x", items="data", next=Cursor("next", "c"))) == [1, 2]
+
+
+@pytest.mark.parametrize("pager", [Offset(), PageNumber(), Keyset(lambda last, limit: {}), Scroll("next")])
+def test_204_ends_a_walk_that_nobody_promised_a_page(vendor: HostileServer, client: Make, pager: Pager) -> None:
+    vendor.on("/x", json_page({"data": [{"id": 1}], "next": "a"}), NOTHING)
+    found = list(pages(client(vendor.url), "x", items="data", next=pager, limit=1))
+    assert [(page.after is None, page.no_content) for page in found] == [(False, False), (True, True)]
 
 
 # -- loops ---------------------------------------------------------------------------------------------------------
@@ -283,6 +315,31 @@ def test_the_position_after_a_loop_is_that_of_the_page_that_turned_back(vendor: 
     with pytest.raises(PagingLoop):
         _collect(found, pages(client(vendor.url), "x", items="data", next=Cursor("next", "c")))
     assert [page.after for page in found] == [{"cursor": "A"}, {"cursor": "B"}, {"cursor": "B"}]
+
+
+@pytest.mark.parametrize("turns_back", [False, True])
+def test_a_walk_that_only_repeats_keeps_the_position_before_the_first_repeat(
+    vendor: HostileServer, client: Make, turns_back: bool
+) -> None:
+    vendor.on(
+        "/x",
+        json_page({"data": [{"id": 1}], "next": "a"}),
+        json_page({"data": [{"id": 2}], "next": "b"}),
+        json_page({"data": [{"id": 1}], "next": "c"}),
+        json_page({"data": [{"id": 2}], "next": "a" if turns_back else "d"}),
+        json_page({"data": [{"id": 1}], "next": "e"}),
+    )
+    found: list[Page] = []
+    with pytest.raises(PagingLoop):
+        _collect(found, pages(client(vendor.url), "x", items="data", next=Cursor("next", "c")))
+    assert [page.after["cursor"] for page in found] == ["a", "b"] + ["b"] * (2 if turns_back else 3)
+
+
+@pytest.mark.parametrize("repeated", [["zz"], [7], "text", [None]])
+def test_a_spoilt_memory_of_repeated_pages_does_no_harm(vendor: HostileServer, client: Make, repeated: Any) -> None:
+    vendor.on("/x", json_page({"data": [{"id": 1}], "next": None}))
+    resume = {"cursor": "a", "repeated": repeated}
+    assert ids(pages(client(vendor.url), "x", items="data", next=Cursor("next", "c"), resume=resume)) == [1]
 
 
 def _collect(found: list[Page], walk: Iterator[Page]) -> None:
