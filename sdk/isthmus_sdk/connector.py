@@ -31,7 +31,7 @@ from isthmus_sdk.hookspecs import hookimpl
 if TYPE_CHECKING:
     from isthmus_sdk.context import Context
     from isthmus_sdk.manifest import Manifest
-    from isthmus_sdk.migrations import Migration
+    from isthmus_sdk.migrations import Migration, StateMigration
     from isthmus_sdk.page import Page
     from isthmus_sdk.push import Push
     from isthmus_sdk.stix import Builder
@@ -131,6 +131,8 @@ class Stream(Generic[R, F]):
         self.description = (fn.__doc__ or "").strip().split("\n", 1)[0].strip()
         self.mapping: Mapping_[R] | None = None
         self.summary: Summary | None = None
+        self.state_migrations: dict[int, StateMigration] = {}
+        """Version of the stream -> the function that leads to the next."""
 
     def __call__(self, ctx: Context[Any]) -> Iterable[Page]:
         """The pages of one run, as the stream function gives them."""
@@ -149,6 +151,25 @@ class Stream(Generic[R, F]):
             raise ManifestError(f"stream {self.name}: has two @maps functions; a record has one mapping")
         self.mapping = function
         return function
+
+    def migrates_state(self, *, from_version: int) -> Callable[[StateMigration], StateMigration]:
+        """Register a pure function that lets the stream go on where ``version=from_version`` of it was; returns it unchanged.
+
+        It gets ``{"kind", "high", "position"}`` and gives the same, or ``None`` to start anew. It may go back (an earlier ``high``, no
+        ``position``), never forward. It runs in the worker, where only the connector changed and nothing that the operator wrote.
+        """
+
+        def decorate(function: StateMigration) -> StateMigration:
+            from isthmus_sdk.migrations import register
+
+            register(self.state_migrations, from_version, function, of=f"stream {self.name}: states")
+            if from_version >= self.version:
+                raise ManifestError(
+                    f"stream {self.name}: migrates_state(from_version={from_version}) leads beyond version={self.version}; raise version="
+                )
+            return function
+
+        return decorate
 
     def summarises(
         self, *, window: str | float = "1h", lateness: str | float = "5m", max_edges: int = 100_000
@@ -268,7 +289,8 @@ class Connector(Generic[S]):
         ends it at a missing field and at one of another kind, too). Values that do not fit send the record to quarantine,
         or are left out where the model can do without them (``drop_field``). An operator may choose another one.
         ``unwrap``: takes the envelope off the raw bytes of one record.
-        ``version``: raise it when the query changes in a way the model does not show; the stream then starts anew.
+        ``version``: raise it when the query changes in a way the model does not show; the stream then starts anew, unless
+        ``migrates_state`` says where it goes on.
         ``push``: the vendor can also send the records (:class:`isthmus_sdk.push.Syslog`, ``Webhook``); an operator who sets
         up a receiver for the stream gets them in place of the pages that the function asks for.
         """

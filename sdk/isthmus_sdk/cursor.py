@@ -9,7 +9,8 @@ holds the transport's own resume token and the mark at which the walk began.
 * The mark is the value of a record, never the clock; a time in the vendor's future is capped at the time of the page.
 * It advances with each page only while the vendor keeps ascending order, else at the end of the walk, and then not past
   the walk's beginning: what came in meanwhile behind the walk's position was not met.
-* A mark of another query (stream, model, settings) is not continued: the stream starts anew.
+* A mark of another query (stream, model, settings) is not continued: the stream starts anew. The connector's author may say
+  otherwise for a version of the stream (`migrates_state`), which holds only where the operator's part of the query stayed.
 * Each walk has a number, so that two walks over unchanged data never give the same block id.
 """
 
@@ -26,6 +27,7 @@ import msgspec
 from isthmus_sdk.context import Position
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.marks import Mark, convert, kind_of, read_mark, text_of, time_of
+from isthmus_sdk.migrations import migrate_state
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -60,6 +62,10 @@ class State(msgspec.Struct, omit_defaults=True, kw_only=True):
     version of the connector that mapped it (``by``)."""
     begun: str = ""
     """When the first page of the walk in progress was fetched."""
+    version: int = 1
+    """Of the stream that wrote this."""
+    asked: str = ""
+    """The operator's part of the query, see :func:`asked`."""
 
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
@@ -78,9 +84,11 @@ class Cursor:
         partition: str = "",
         since: str | None = None,
         files: bool = False,
+        asked: str = "",
         warn: Callable[..., None] | None = None,
     ) -> None:
         self._stream = stream
+        self._asked = asked
         self._warn = warn or (lambda *_args, **_fields: None)
         self._files = files
         self.timed = stream.cursor is not None and not files
@@ -89,6 +97,7 @@ class Cursor:
         self.bytes = stored if stored and state.query == fingerprint and self._kept else encode(state)
         """The cursor as it is stored now: ``cursor_before`` of the next block."""
         state.walk += 1
+        state.version, state.asked = stream.version, asked
         if self.timed and since is not None and state.high is None:
             state.kind, state.high = "time", text_of(time_of(since))
         if state.t is None:
@@ -203,8 +212,37 @@ class Cursor:
             )
         if state.query != fingerprint or state.partition != partition:
             self._kept = False
-            self._warn("query changed (stream, model or settings): the stream starts anew", partition=partition)
-            return State(partition=partition, query=fingerprint, walk=state.walk)
+            migrated = self._migrated(state) if state.partition == partition else None
+            if migrated is None:
+                self._warn("query changed (stream, model or settings): the stream starts anew", partition=partition)
+                return State(partition=partition, query=fingerprint, walk=state.walk)
+            migrated.query = fingerprint
+            return migrated
+        return state
+
+    def _migrated(self, state: State) -> State | None:
+        """A state of an older version of the stream, as its connector migrates it; ``None``: it does not."""
+        stream = self._stream
+        if not stream.state_migrations or state.version >= stream.version:
+            return None
+        if not state.asked or state.asked != self._asked:
+            self._warn(
+                "settings or since were changed together with the connector, so its migration of state does not hold",
+                partition=state.partition,
+            )
+            return None
+        before = {"kind": state.kind, "high": state.high, "position": state.t}
+        made = migrate_state(stream.state_migrations, before, state.version, stream.version)
+        if made is None:
+            return None
+        if made["position"] is None:
+            state.known = {}
+        state.high, state.t = made["high"], made["position"]
+        self._warn(
+            f"state migrated from version {state.version} of the stream to {stream.version}: it goes on",
+            partition=state.partition,
+            high=state.high,
+        )
         return state
 
     def _mark_of(self, value: Any) -> Mark | None:
@@ -339,8 +377,17 @@ def fingerprint(
     return blake2b(_ENCODER.encode(query), digest_size=8).hexdigest()
 
 
+def asked(written: Mapping[str, Any], version: int, *, files: bool = False, since: str | None = None) -> str:
+    """Of what the operator wrote: settings of ``version`` (no secrets) and ``since``. 16 hexadecimal digits.
+
+    Where it is the same for two versions of a connector, only the connector changed. Over files the settings do not matter.
+    """
+    said = {"settings": {} if files else written, "version": 0 if files else version, "files": files, "since": since}
+    return blake2b(_ENCODER.encode(said), digest_size=8).hexdigest()
+
+
 def _digest(raw: bytes) -> str:
     return urlsafe_b64encode(blake2b(raw, digest_size=8).digest())[:11].decode("ascii")
 
 
-__all__ = ["SEEN", "Cursor", "State", "encode", "fingerprint", "spool_offset"]
+__all__ = ["SEEN", "Cursor", "State", "asked", "encode", "fingerprint", "spool_offset"]

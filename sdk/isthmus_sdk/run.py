@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from isthmus_sdk.block import Block, block_id, parts
 from isthmus_sdk.context import Context, Position, Transport, Walk
-from isthmus_sdk.cursor import Cursor, fingerprint
+from isthmus_sdk.cursor import Cursor, asked, fingerprint
 from isthmus_sdk.engine import ALREADY_READ, MakeBuilder, Outcome, PageMapper, Rejected
 from isthmus_sdk.errors import ConfigurationError, CursorExpired, RecordError
 from isthmus_sdk.snapshot import Snapshot, Snapshots
@@ -56,6 +56,10 @@ class Instance:
     """Takes secrets out of pages that are kept."""
     contracts: Mapping[str, Contract] = field(default_factory=dict)
     """Stream -> what the operator chose in place of its own contract."""
+    written: Mapping[str, Any] = field(default_factory=dict)
+    """Settings as the operator wrote them, before any migration."""
+    settings_version: int = 1
+    """Version of ``written``."""
     in_worker: bool = False
 
 
@@ -122,6 +126,7 @@ class StreamRun:
         self._stopped = stopped
         self._log = log
         self._fingerprint = fingerprint(stream, instance.settings, files=self._files, since=self._from)
+        self._asked = asked(instance.written, instance.settings_version, files=self._files, since=self._from)
         self._mapper = PageMapper(
             stream,
             instance.make_builder,
@@ -244,6 +249,7 @@ class StreamRun:
                 partition=partition,
                 since=self._from,
                 files=self._files,
+                asked=self._asked,
                 warn=lambda event, **fields: self._log("warning", event, **fields),
             )
         return cursor

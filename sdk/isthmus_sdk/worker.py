@@ -156,6 +156,8 @@ class Worker:
             record_dir=Path(frame.record_dir) if frame.record_dir else None,
             mask=self.report.masking.data,
             contracts=frame.contracts,
+            written=frame.settings,
+            settings_version=frame.settings_version or self.connector.settings_version,
             in_worker=True,
         )
 
