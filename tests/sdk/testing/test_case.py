@@ -79,7 +79,7 @@ def test_nothing_is_written_where_that_is_not_wanted(heron):
     assert not (folder / "golden").exists()
 
 
-def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def command(folder: Path, *arguments: str, ci: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "isthmus_sdk.cli", "test", *arguments],
         cwd=folder,
@@ -87,7 +87,7 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=110,
         check=False,
-        env={**os.environ, "NO_COLOR": "1"},
+        env={**os.environ, "NO_COLOR": "1", "CI": ci},
     )
 
 
@@ -100,6 +100,14 @@ def test_the_command_reaches_bronze_with_a_report_a_badge_and_json(heron, tmp_pa
     assert {"rule", "level", "title", "status", "findings", "reason", "note", "seconds"} == set(report["rules"][0])
     badge = command(tmp_path, value, "--badge", "--only", "valid")
     assert badge.stdout == "isthmus conformance: heron 1.0.0 · some rules · 1 done, 0 exempt, 0 todo\n"
+
+
+def test_where_ci_is_set_golden_objects_are_asked_for_and_not_written(heron, tmp_path):
+    value, folder = heron()
+    done = command(tmp_path, value, "--only", "golden", ci="true")
+    assert done.returncode == 4
+    assert "detections.ndjson; run the kit once where it may write" in done.stdout
+    assert not (folder / "golden").exists()
 
 
 def test_the_command_says_4_where_something_is_left_to_do_and_2_where_there_is_no_connector(heron, tmp_path):
