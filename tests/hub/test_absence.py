@@ -190,6 +190,7 @@ def test_a_quarantined_record_without_a_key_could_be_any_device(works: Scene) ->
     assert absent(works) == {}
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("fault", ["publish:3", "commit:3", "publish:2", "commit:2"])
 def test_killed_between_the_last_page_and_the_mark_nothing_is_wrong(works: Scene, fault: str) -> None:
     sync(works)

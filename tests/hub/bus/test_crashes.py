@@ -16,6 +16,8 @@ from tests.hub.disk import Disk
 from isthmus_hub.bus import Ack, SqliteBus, StorageFault, StorageFull
 from isthmus_sdk.errors import RetriableError
 
+pytestmark = pytest.mark.faults
+
 STREAM = "observed"
 
 

@@ -217,6 +217,7 @@ def test_a_message_of_other_bytes_is_a_gap_and_reading_goes_on(nats_server: Nats
 # -- the server goes away ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.faults
 def test_a_server_killed_again_and_again_while_publishing_loses_nothing(tmp_path: Path, open_bus: Open) -> None:
     server = NatsServer(tmp_path / "nats").start()
     try:

@@ -20,6 +20,8 @@ from isthmus_hub.store import Store, relay
 from isthmus_sdk import stix
 from isthmus_sdk.errors import RetriableError
 
+pytestmark = pytest.mark.faults
+
 
 def effect(store: Store, step: int) -> None:
     """Transaction number ``step``: an asset that changes every time, an address, a relationship, outbox, offset."""

@@ -102,6 +102,7 @@ class Sensor:
         return Line(t=at, s=f"10.0.0.{rng.randrange(4)}", d=target, c=rng.randrange(1, 5), n=rng.randrange(100))
 
 
+@pytest.mark.faults
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**32),
