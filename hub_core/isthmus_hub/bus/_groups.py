@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import replace
 
 
 class Waiting(msgspec.Struct, frozen=True, array_like=True):
@@ -39,6 +40,8 @@ class GroupState(msgspec.Struct, frozen=True, array_like=True):
     """Per partition, as long as ``positions`` or empty."""
     requeued: tuple[int, ...] = ()
     """Numbers of dead letters to deliver again."""
+    seeks: int = 0
+    """How often the group was set to another place: a running consumer goes there instead of committing its old one."""
 
     @property
     def floor(self) -> int:
@@ -76,21 +79,25 @@ def begin(parts: int, position: int, now: float) -> Change:
             return GroupState((position,) * parts, now)
         if len(state.positions) == parts:
             return state
-        return GroupState((state.floor,) * parts, now, state.redeliveries, (), state.requeued)
+        return replace(state, positions=(state.floor,) * parts, updated_at=now, waiting=())
 
     return change
 
 
-def commit(part: int, parts: int, offset: int, now: float) -> Change:
-    """Advance a partition; never back. Leaves a group of another number of partitions alone."""
+def commit(part: int, parts: int, offset: int, now: float, seeks: int | None = None) -> Change:
+    """Advance a partition; never back. Leaves a group of another number of partitions alone.
+
+    Also one that was forgotten or set to another place since it had ``seeks`` seeks; ``None``: its consumer keeps its
+    own position, and what it has dealt with stands.
+    """
 
     def change(state: GroupState | None) -> GroupState | None:
         if state is None:
-            return GroupState((offset,), now) if parts == 1 else None
-        if len(state.positions) != parts or state.positions[part] >= offset:
+            return GroupState((offset,), now) if parts == 1 and seeks is None else None
+        if len(state.positions) != parts or state.positions[part] >= offset or _elsewhere(state, seeks):
             return state
         waiting = _with(state, part, None) if _passed(state.waits(part), offset) else state.waiting
-        return GroupState(_moved(state, part, offset), now, state.redeliveries, waiting, state.requeued)
+        return replace(state, positions=_moved(state, part, offset), updated_at=now, waiting=waiting)
 
     return change
 
@@ -101,21 +108,33 @@ def seek(position: int, now: float) -> Change:
     def change(state: GroupState | None) -> GroupState:
         if state is None:
             return GroupState((position,), now)
-        return GroupState((position,) * len(state.positions), now, state.redeliveries, (), state.requeued)
+        places = (position,) * len(state.positions)
+        return replace(state, positions=places, updated_at=now, waiting=(), seeks=state.seeks + 1)
 
     return change
 
 
-def fail(part: int, parts: int, offset: int, now: float, pause: Callable[[int], float]) -> Change:
-    """The entry at ``offset`` failed: everything before it is done, it is tried again after ``pause(tries)``."""
+def fail(
+    part: int, parts: int, offset: int, now: float, pause: Callable[[int], float], seeks: int | None = None
+) -> Change:
+    """The entry at ``offset`` failed: everything before it is done, it is tried again after ``pause(tries)``.
+
+    ``seeks`` as for `commit`.
+    """
 
     def change(state: GroupState | None) -> GroupState | None:
-        if state is None or len(state.positions) != parts or state.positions[part] >= offset:
+        if (
+            state is None
+            or len(state.positions) != parts
+            or state.positions[part] >= offset
+            or _elsewhere(state, seeks)
+        ):
             return state
         before = state.waits(part)
         tries = before.tries + 1 if before is not None and before.offset == offset else 1
         waiting = _with(state, part, Waiting(offset, tries, now, pause(tries)))
-        return GroupState(_moved(state, part, offset - 1), now, state.redeliveries + 1, waiting, state.requeued)
+        places = _moved(state, part, offset - 1)
+        return replace(state, positions=places, updated_at=now, redeliveries=state.redeliveries + 1, waiting=waiting)
 
     return change
 
@@ -127,7 +146,7 @@ def requeue(numbers: tuple[int, ...], *, done: bool = False) -> Change:
         if state is None:
             return None
         queued = set(state.requeued) - set(numbers) if done else set(state.requeued) | set(numbers)
-        return msgspec.structs.replace(state, requeued=tuple(sorted(queued)))
+        return replace(state, requeued=tuple(sorted(queued)))
 
     return change
 
@@ -135,6 +154,10 @@ def requeue(numbers: tuple[int, ...], *, done: bool = False) -> Change:
 def partition_of(key: str, parts: int) -> int:
     """The partition that a key's blocks belong to: the same in every process and on every machine."""
     return zlib.crc32(key.encode()) % parts if parts > 1 else 0
+
+
+def _elsewhere(state: GroupState, seeks: int | None) -> bool:
+    return seeks is not None and state.seeks != seeks
 
 
 def _moved(state: GroupState, part: int, position: int) -> tuple[int, ...]:

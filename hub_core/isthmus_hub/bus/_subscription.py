@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import threading
 import time
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _LOOK_SECONDS: Final = 0.25
-"""How often an idle subscription looks for requeued dead letters."""
+"""How often an idle subscription looks whether its group was set elsewhere or a dead letter requeued."""
 _LONGEST_ERROR: Final = 4_000
 
 
@@ -74,8 +75,11 @@ class Subscription:
                 ):
                     break
                 continue
-            if not self._bus.wait(self.stream, self.position, left):
-                break
+            glance = left if self.group is None else min(_LOOK_SECONDS, math.inf if left is None else left)
+            if not self._bus.wait(self.stream, self.position, glance):
+                if glance == left:
+                    break
+                continue  # somebody may have set the group elsewhere, or requeued a dead letter
             if blocks := self._next():
                 return blocks
         return []
@@ -95,7 +99,7 @@ class Subscription:
             self._forget_letter(offset, drop=True)
         if offset >= self._handed:
             offset = max(offset, self.position)  # what follows belongs to other partitions
-        self._state = self._bus.commit_part(self.stream, self.group, self._part, self._parts, offset)
+        self._commit(self.group, offset)
 
     def retry(self, offset: int, error: BaseException | str, *, delay: float | None = None) -> DeadLetter | None:
         """The entry at ``offset`` failed; everything before it is committed, and it comes again with the next `poll`.
@@ -107,6 +111,7 @@ class Subscription:
         if offset in self._letters:
             self._forget_letter(offset, drop=False)
             return None
+        seeks = self._seeks()
         self._check(
             self._bus.change_group(
                 self.stream,
@@ -117,9 +122,12 @@ class Subscription:
                     offset,
                     time.time(),
                     lambda tries: self._backoff.pause(tries) if delay is None else delay,
+                    seeks,
                 ),
             )
         )
+        if seeks is not None and self._seeks() != seeks:
+            return None  # set to another place meanwhile, where it goes on
         waiting = self._state.waits(self._part) if self._state else None
         tries = waiting.tries if waiting is not None and waiting.offset == offset else 0
         if tries >= self._backoff.tries:
@@ -154,8 +162,8 @@ class Subscription:
             )
         )
         if not again:
-            self._state = self._bus.commit_part(self.stream, group, self._part, self._parts, offset)
             self.position = self._handed = offset
+            self._commit(group, offset)
         return letter
 
     def close(self) -> None:
@@ -182,7 +190,7 @@ class Subscription:
         if blocks:
             self._handed = blocks[-1].last
         elif idle and self.group is not None:
-            self._state = self._bus.commit_part(self.stream, self.group, self._part, self._parts, self.position)
+            self._commit(self.group, self.position)
         return blocks
 
     def _pause(self) -> float:
@@ -218,6 +226,18 @@ class Subscription:
             raise PartitionsChanged(
                 f"stream {self.stream}: group {self.group} no longer has {self._parts} partitions; subscribe anew"
             )
+        self._follow(state)
+
+    def _commit(self, group: str, offset: int) -> None:
+        self._follow(self._bus.commit_part(self.stream, group, self._part, self._parts, offset, self._seeks()))
+
+    def _seeks(self) -> int | None:
+        return None if self._state is None else self._state.seeks
+
+    def _follow(self, state: GroupState) -> None:
+        """Take the stored state over; go where the group was set to meanwhile."""
+        if self._state is not None and state.seeks != self._state.seeks:
+            self.position = self._handed = state.positions[self._part]
         self._state = state
 
     def _named(self) -> str:

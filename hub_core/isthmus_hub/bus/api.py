@@ -232,9 +232,14 @@ class Bus(ABC):
         """
         self.commit_part(stream, group, 0, 1, offset)
 
-    def commit_part(self, stream: str, group: str, part: int, parts: int, offset: int) -> GroupState:
-        """`commit` for one partition; what `Subscription.commit` calls."""
-        state = self.change_group(stream, group, _groups.commit(part, parts, offset, time.time()))
+    def commit_part(
+        self, stream: str, group: str, part: int, parts: int, offset: int, seeks: int | None = None
+    ) -> GroupState:
+        """`commit` for one partition; what `Subscription.commit` calls.
+
+        With ``seeks``, nothing is committed where the group was set to another place since: see the returned state.
+        """
+        state = self.change_group(stream, group, _groups.commit(part, parts, offset, time.time(), seeks))
         if state is None or len(state.positions) != parts:
             raise PartitionsChanged(f"stream {stream}: group {group} no longer has {parts} partitions; subscribe anew")
         return state
@@ -259,14 +264,19 @@ class Bus(ABC):
     def seek(self, stream: str, group: str, to: Start) -> int:
         """Set the position of a group (of all its partitions), registering it if need be, and return the position.
 
-        Raises `OffsetExpired` and `StreamCutShort` for an `Offset` that is not there and is not the next to be given.
+        A running consumer of the group goes on there after what it is dealing with, which it can no longer commit; one
+        that keeps its own position stays where it is. Raises `OffsetExpired` and `StreamCutShort` for an `Offset` that
+        is not there and is not the next to be given.
         """
         position = self._position(stream, to)
         self.change_group(stream, group, _groups.seek(position, time.time()))
         return position
 
     def forget(self, stream: str, group: str) -> bool:
-        """Remove a group, so that it no longer holds back retention; false if there was none."""
+        """Remove a group, so that it no longer holds back retention; false if there was none.
+
+        A running consumer of it gets `PartitionsChanged`, unless it keeps its own position: that one registers anew.
+        """
         if self.group_state(stream, group) is None:
             return False
         self.change_group(stream, group, lambda _: None)

@@ -9,7 +9,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.hub.bus.filling import STREAM, fill
 
-from isthmus_hub.bus import Backoff, Bus, Offset, PartitionsChanged, StoredBlock, Subscription
+from isthmus_hub.bus import (
+    Backoff,
+    Bus,
+    DeadLetter,
+    Offset,
+    PartitionsChanged,
+    StorageFull,
+    StoredBlock,
+    Subscription,
+)
 from isthmus_hub.bus._groups import partition_of
 
 MakeBus = Callable[[], Bus]
@@ -188,6 +197,22 @@ def test_a_dead_letter_is_kept_once_however_often_it_is_given_up(make_bus: MakeB
     assert bus.subscribe(STREAM, "resolve").dead_letter(1, "poison again").number == first.number
     bus.close()
     assert make_bus().dead_letters(STREAM) == [first]
+
+
+def test_an_entry_is_not_passed_before_it_is_stored_as_a_dead_letter(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(bus, 2, size=1)
+    subscription = bus.subscribe(STREAM, "resolve")
+    subscription.poll()
+
+    def full(letter: DeadLetter) -> DeadLetter:
+        raise StorageFull("no room for a dead letter")
+
+    with monkeypatch.context() as patched, pytest.raises(StorageFull):
+        patched.setattr(bus, "bury", full)
+        subscription.dead_letter(1, "broken")
+    assert bus.groups(STREAM)[0].position == 0
+    assert subscription.dead_letter(1, "broken").offset == 1
+    assert bus.groups(STREAM)[0].position == 1
 
 
 def test_dead_letters_belong_to_their_group_and_can_be_dropped(bus: Bus) -> None:
