@@ -17,10 +17,11 @@ Decorated names keep their callables: ``alerts.fn`` is the stream function, ``al
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar, get_args, overload
 
 from pydantic import BaseModel
 
@@ -57,9 +58,9 @@ _UNITS = ("auto", "s", "ms", "us", "ns", "sequence")
 
 
 class Mapping_(Protocol[_R_contra]):
-    """A mapping: one validated record and a builder in, STIX objects out."""
+    """A mapping: one validated record and a builder (and the settings, if it asks for them) in, STIX objects out."""
 
-    def __call__(self, record: _R_contra, stix: Builder, /) -> Any: ...
+    def __call__(self, record: _R_contra, stix: Builder, /, *settings: Any) -> Any: ...
 
 
 class Summary:
@@ -130,6 +131,8 @@ class Stream(Generic[R, F]):
         """How the vendor may send the records instead."""
         self.description = (fn.__doc__ or "").strip().split("\n", 1)[0].strip()
         self.mapping: Mapping_[R] | None = None
+        self.mapping_takes_settings = False
+        """Whether the mapping's third argument is the instance's settings."""
         self.summary: Summary | None = None
         self.state_migrations: dict[int, StateMigration] = {}
         """Version of the stream -> the function that leads to the next."""
@@ -141,15 +144,24 @@ class Stream(Generic[R, F]):
     def __repr__(self) -> str:
         return f"<stream {self.name} of {self.connector!r}>"
 
-    def maps(self, function: Callable[[R, Builder], T]) -> Callable[[R, Builder], T]:
+    @overload
+    def maps(self, function: Callable[[R, Builder], T]) -> Callable[[R, Builder], T]: ...
+
+    @overload
+    def maps(self, function: Callable[[R, Builder, Any], T]) -> Callable[[R, Builder, Any], T]: ...
+
+    def maps(self, function: Any) -> Any:
         """Register the pure mapping of a record to STIX objects and return it unchanged.
 
-        It returns or yields dicts and builder shapes. It raises :class:`~isthmus_sdk.errors.Ignored` for a record that
-        rightly maps to nothing and :class:`~isthmus_sdk.errors.RecordError` for one it cannot use.
+        It is given the record and a builder, and as a third argument, where it has one, the checked settings (a time zone, a
+        name that the records do not hold). It returns or yields dicts and builder shapes. It raises
+        :class:`~isthmus_sdk.errors.Ignored` for a record that rightly maps to nothing and
+        :class:`~isthmus_sdk.errors.RecordError` for one it cannot use.
         """
         if self.mapping is not None:
             raise ManifestError(f"stream {self.name}: has two @maps functions; a record has one mapping")
         self.mapping = function
+        self.mapping_takes_settings = _needed(function) == 3
         return function
 
     def migrates_state(self, *, from_version: int) -> Callable[[StateMigration], StateMigration]:
@@ -361,6 +373,13 @@ class _StreamDecorator(Protocol[R]):
     """What ``@connector.stream(...)`` gives: keeps the type of the function it decorates."""
 
     def __call__(self, fn: F, /) -> Stream[R, F]: ...
+
+
+def _needed(function: Callable[..., Any]) -> int:
+    """How many arguments a function must be given by position."""
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    given = inspect.signature(function).parameters.values()
+    return sum(each.kind in kinds and each.default is inspect.Parameter.empty for each in given)
 
 
 def _base_url(settings: Any) -> Any:

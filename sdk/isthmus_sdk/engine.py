@@ -173,8 +173,11 @@ class PageMapper:
         in_worker: bool = False,
         contract: Contract | None = None,
         look_at_all: bool = False,
+        settings: Any = None,
     ) -> None:
-        """``contract``: in place of the stream's own. ``look_at_all``: drift is counted over every record, not a sample."""
+        """``contract``: in place of the stream's own. ``look_at_all``: drift is counted over every record, not a sample.
+        ``settings``: for a mapping that takes them.
+        """
         self.stream = stream
         self.contract: Contract = contract or stream.contract
         self._strict = self.contract in ("freeze", "quarantine_record")
@@ -184,6 +187,7 @@ class PageMapper:
         self._make_builder = make_builder
         self._collector = Collector(tlp)
         self._in_worker = in_worker
+        self._more: tuple[Any, ...] = (settings,) if stream.mapping_takes_settings else ()
         self._value_of = getter(stream.cursor) if stream.cursor else None
         needed = [*self.records.keys, *([stream.cursor] if stream.cursor else [])]
         self._kept = {path.split("\x1f")[0] for path in raw_paths(stream.model, needed)}
@@ -238,7 +242,7 @@ class PageMapper:
         notes: list[str] = []
         try:
             assert self.stream.mapping is not None, f"stream {self.stream.name} has no @maps function"
-            flatten(self.stream.mapping(record, builder), made, notes)
+            flatten(self.stream.mapping(record, builder, *self._more), made, notes)
             if not made:
                 out.ignored[NOTHING] += 1
             elif notes:

@@ -133,6 +133,7 @@ class StreamRun:
             tlp=instance.tlp,
             in_worker=instance.in_worker,
             contract=instance.contracts.get(stream.name),
+            settings=instance.settings,
         )
         self._cursors: dict[str, Cursor] = {}
         self._known, self._known_pages = Outcome(), 0

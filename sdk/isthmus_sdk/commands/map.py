@@ -81,7 +81,9 @@ def map_files(
     settings = configure(connector.settings, options.settings, offline=True)
     make_builder = builder_factory(connector, options.source_id, options.scope)
     tlp = options.tlp or connector.manifest.tlp
-    mapper = PageMapper(stream, make_builder, tlp=tlp, contract=options.contract, look_at_all=options.loss)
+    mapper = PageMapper(
+        stream, make_builder, tlp=tlp, contract=options.contract, look_at_all=options.loss, settings=settings
+    )
     account = _Account(stream, options.loss)
     problem: str | None = None
     with _inputs(files or ["-"], standard_input, options, notice) as inputs:

@@ -111,7 +111,7 @@ def _outcomes(
     make_builder = builder_factory(connector, source_id, scope)
     tlp = connector.manifest.tlp
     if stream.summary is None:
-        return PageMapper(stream, make_builder, tlp=tlp).map
+        return PageMapper(stream, make_builder, tlp=tlp, settings=settings).map
 
     def summarised(page: Page) -> Outcome:
         from isthmus_sdk import summarise

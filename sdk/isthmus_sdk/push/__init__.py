@@ -31,13 +31,14 @@ from isthmus_sdk.push._declared import (
 
 if TYPE_CHECKING:
     from isthmus_sdk.push._leef import leef_to_json
-    from isthmus_sdk.push._records import records_of
+    from isthmus_sdk.push._records import cef_to_json, records_of
     from isthmus_sdk.push._spool import Message
     from isthmus_sdk.push._syslog import SyslogMessage, parse_syslog, syslog_to_json
 
 _HOMES = {
     "Message": "_spool",
     "SyslogMessage": "_syslog",
+    "cef_to_json": "_records",
     "leef_to_json": "_leef",
     "parse_syslog": "_syslog",
     "records_of": "_records",
@@ -65,6 +66,7 @@ __all__ = [
     "TimedHmac",
     "Token",
     "Webhook",
+    "cef_to_json",
     "leef_to_json",
     "parse_syslog",
     "records_of",

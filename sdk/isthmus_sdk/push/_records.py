@@ -14,6 +14,7 @@ from isthmus_sdk.push._leef import leef_to_json
 from isthmus_sdk.push._spool import Message
 from isthmus_sdk.push._syslog import syslog_to_json, unescaped
 
+cef_to_json = _cef.to_json
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 _TABLE = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -44,7 +45,7 @@ def _syslog(push: Syslog, message: Message) -> bytes:
         body = unescaped(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
     if push.payload == "json":
         return _json(body)
-    convert: Callable[[bytes], bytes] = _cef.to_json if push.payload == "cef" else leef_to_json
+    convert: Callable[[bytes], bytes] = cef_to_json if push.payload == "cef" else leef_to_json
     return convert(body)
 
 
@@ -75,4 +76,4 @@ def _posted(body: bytes, items: str) -> list[bytes]:
         raise RecordError(f"is not the JSON it should be: {error}") from None
 
 
-__all__ = ["moment", "records_of"]
+__all__ = ["cef_to_json", "moment", "records_of"]

@@ -228,7 +228,9 @@ class Bench:
 
     def mapper(self, stream: Stream[Any, Any], tlp: str | None = None) -> PageMapper:
         """Model and mapping of a stream, as a worker applies them."""
-        return PageMapper(stream, self.make_builder, tlp=tlp or self.connector.manifest.tlp)
+        return PageMapper(
+            stream, self.make_builder, tlp=tlp or self.connector.manifest.tlp, settings=self.settings
+        )
 
     def make_builder(self, _observed_at: str) -> Any:
         """A builder that always observes at the same time, so that equal records give equal bytes."""

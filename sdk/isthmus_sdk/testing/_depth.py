@@ -84,7 +84,9 @@ def loss(bench: Bench) -> Iterator[str]:
     for stream in bench.streams:
         if stream.mapping is None:
             continue
-        mapper = PageMapper(stream, lambda _at: _builder(bench), tlp=bench.connector.manifest.tlp)
+        mapper = PageMapper(
+            stream, lambda _at: _builder(bench), tlp=bench.connector.manifest.tlp, settings=bench.settings
+        )
         own = {key.partition(".")[0] for key in mapper.records.keys}
         raws = [raw for raw in dict.fromkeys(bench.recorded(stream)) if stream.unwrap is None][:40]
         places: dict[str, list[tuple[bytes, Path]]] = defaultdict(list)

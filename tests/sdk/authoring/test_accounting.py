@@ -248,3 +248,22 @@ def test_whatever_a_page_holds_the_counts_add_up_and_raw_bytes_are_kept(raws: li
     assert outcome.raw_bytes == sum(map(len, raws))
     for encoded in outcome.encoded():
         stix.check(stix.decode(encoded))
+
+
+def test_a_mapping_that_asks_for_the_settings_is_given_them() -> None:
+    class Named(Settings):
+        site: str
+
+    connector = Connector("made.up", settings=Named)
+    stream = connector.stream("things", model=Thing)(lambda ctx: ctx.pages())
+
+    @stream.maps
+    def placed(thing: Thing, builder: Builder, settings: Named) -> Any:
+        return builder.asset(thing.id, name=thing.name, site=settings.site)
+
+    made = PageMapper(
+        stream, lambda at: Builder(source_id="s", connector="c", observed_at=at), settings=Named(site="north")
+    )
+    out = made.map(Page(records=[b'{"id": "1", "name": "a"}'], observed_at=AT))
+    (asset,) = [obj for obj, _ in out.objects.values() if stix.facts(obj, stix.ASSET) and "native_id" in str(obj)][:1]
+    assert stix.facts(asset, stix.ASSET)["site"] == "north"

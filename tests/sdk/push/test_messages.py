@@ -165,6 +165,6 @@ def test_a_hostile_message_costs_no_more_than_its_length() -> None:
 def test_the_public_names_are_these() -> None:
     assert isthmus_sdk.push.__all__ == [
         "BasicPassword", "Challenge", "ClientCertificate", "Hmac", "Message", "Push", "Signature", "Syslog", "SyslogMessage",
-        "TimedHmac", "Token", "Webhook", "leef_to_json", "parse_syslog", "records_of", "syslog_to_json",
+        "TimedHmac", "Token", "Webhook", "cef_to_json", "leef_to_json", "parse_syslog", "records_of", "syslog_to_json",
     ]  # fmt: skip
     assert all(getattr(isthmus_sdk.push, name) is not None for name in isthmus_sdk.push.__all__)
