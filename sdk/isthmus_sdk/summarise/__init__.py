@@ -16,7 +16,8 @@ road too. The function is pure; it raises ``Ignored`` or ``RecordError`` like an
 """
 
 from isthmus_sdk.summarise._flow import Flow
+from isthmus_sdk.summarise._objects import flow_end
 from isthmus_sdk.summarise._run import Summary, run
 from isthmus_sdk.summarise._windows import MAX_SERVICES, Windows
 
-__all__ = ["MAX_SERVICES", "Flow", "Summary", "Windows", "run"]
+__all__ = ["MAX_SERVICES", "Flow", "Summary", "Windows", "flow_end", "run"]

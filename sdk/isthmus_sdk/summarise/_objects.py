@@ -27,7 +27,7 @@ from isthmus_sdk.summarise._windows import (
 
 if TYPE_CHECKING:
     from isthmus_sdk.engine import MakeBuilder
-    from isthmus_sdk.stix import Builder
+    from isthmus_sdk.stix import Builder, Shape
 
 End = tuple[str, Any, Any]
 """Address, sensor, VLAN."""
@@ -98,14 +98,29 @@ def _ends(edge: Key) -> tuple[End, End]:
     return (source, sensor, vlan), (target, sensor, vlan)  # type: ignore[return-value]
 
 
-def _end(builder: Builder, end: End, first: float, last: float) -> Any:
-    """The object an address stands for: an endpoint, or only the address where no single host can have it."""
+def _end(builder: Builder, end: End, first: float, last: float) -> Shape:
     address, sensor, vlan = end
+    return flow_end(builder, address, sensor=sensor, vlan=vlan, first_seen=iso(first), last_seen=iso(last))
+
+
+def flow_end(
+    builder: Builder,
+    address: str,
+    *,
+    sensor: str | None = None,
+    vlan: int | str | None = None,
+    first_seen: str | None = None,
+    last_seen: str | None = None,
+) -> Shape:
+    """What an address in a flow stands for: an endpoint, or only the address where no single host can have it.
+
+    ``address`` in normal form. A mapping that speaks of the same sensor's flows (an alert about one) gets the same endpoint.
+    """
     if _is_group(address):
         return builder.ip(address)
     vantage = "/".join(str(part) for part in (sensor, f"vlan{vlan}" if vlan is not None else None) if part)
     return builder.endpoint(
-        address, vantage=vantage, sensor=sensor, vlan=vlan, first_seen=iso(first), last_seen=iso(last)
+        address, vantage=vantage, sensor=sensor, vlan=vlan, first_seen=first_seen, last_seen=last_seen
     )
 
 
@@ -166,4 +181,4 @@ def _protocols(protocol: Any, transport: Any) -> list[str]:
     return names or ([str(transport)] if transport else ["other"])
 
 
-__all__ = ["iso", "objects_of"]
+__all__ = ["flow_end", "iso", "objects_of"]

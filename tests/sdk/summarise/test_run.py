@@ -30,7 +30,7 @@ def line(at: float, source: str = "10.0.0.1", target: str = "10.0.0.2", **more: 
 
 
 def test_the_public_names_are_these() -> None:
-    assert sorted(isthmus_sdk.summarise.__all__) == ["Flow", "MAX_SERVICES", "Summary", "Windows", "run"]
+    assert sorted(isthmus_sdk.summarise.__all__) == ["Flow", "MAX_SERVICES", "Summary", "Windows", "flow_end", "run"]
     assert sorted(isthmus_sdk.files.__all__) == ["Position", "Table", "check", "hold", "pages"]
 
 
