@@ -149,7 +149,8 @@ class Context(Generic[S]):
     ) -> Iterator[Page]:
         """Pages of one endpoint, resumed where the last stored page ended.
 
-        ``items``: where the records are in the reply, dotted; ``""`` for a bare list. ``next``: the pager; ``None`` where
+        ``items``: where the records are in the reply, dotted; ``""`` for a bare list; alternatives with ``|`` between, for a
+        walk over two endpoints that wrap them differently. ``next``: the pager; ``None`` where
         one reply is all. ``since``: parameter that takes :meth:`since`, as ``"name"``, ``("name", "ms")``, or a function
         of the ISO text that gives parameters; it is left out on the first run. ``limit``: records per page, for the pager.
         ``error_field``: where the vendor puts an error in a reply with status 200. ``then``: the records are ids, and this

@@ -113,14 +113,14 @@ class _Walk:
             return
         if held <= MAX_RECORD:
             raise self._cut_off()
-        path = self._items.split(".") if self._items else None
-        if path is None and not self._guess:
+        paths = [path.split(".") for path in self._items.split("|")] if self._items else None
+        if paths is None and not self._guess:
             raise UnexpectedReply(f"{self._path}: is one object above {MAX_RECORD} bytes, the largest a record may be")
-        if not (yield from self._envelope(path)):
+        if not (yield from self._envelope(paths)):
             raise UnexpectedReply(f"{self._path}: holds no list of records at {self._items or 'its top level'}")
 
-    def _envelope(self, path: list[str] | None) -> Generator[Record, None, bool]:
-        """Walk an object; give the records of the list at ``path``. The generator's value: whether it was there."""
+    def _envelope(self, paths: list[list[str]] | None) -> Generator[Record, None, bool]:
+        """Walk an object; give the records of the first list at one of ``paths``. The generator's value: whether it was there."""
         found = False
         self._expect(b"{")
         if self._peek() == b"}":
@@ -130,10 +130,11 @@ class _Walk:
             key = self._key()
             self._expect(b":")
             byte = self._peek()
-            if not found and byte == b"[" and (path is None or path == [key] or ".".join(path) == key):
-                found = yield from self._list_of_objects() if path is None else self._list()
-            elif not found and byte == b"{" and path is not None and len(path) > 1 and path[0] == key:
-                found = yield from self._envelope(path[1:])
+            inside = [path[1:] for path in paths or () if len(path) > 1 and path[0] == key]
+            if not found and byte == b"[" and (paths is None or any(".".join(path) == key for path in paths)):
+                found = yield from self._list_of_objects() if paths is None else self._list()
+            elif not found and byte == b"{" and inside:
+                found = yield from self._envelope(inside)
             else:
                 self._value(0)
             if self._peek() == b"}":

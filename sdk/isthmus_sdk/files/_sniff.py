@@ -146,7 +146,14 @@ def is_envelope(document: bytes, items: str | None, *, guess: bool) -> bool:
 
 
 def find_list(document: dict[str, msgspec.Raw], items: str) -> list[msgspec.Raw] | None:
-    """The raw records at a dotted path (a key that itself holds dots goes first), ``None`` where there is no list."""
+    """The raw records at a dotted path (a key that itself holds dots goes first), ``None`` where there is no list.
+
+    Of several paths (``data.results|data.sample``) the first counts at which there is one.
+    """
+    return next((found for path in items.split("|") if (found := _list_at(document, path)) is not None), None)
+
+
+def _list_at(document: dict[str, msgspec.Raw], items: str) -> list[msgspec.Raw] | None:
     value: Any = document
     *parents, last = [items] if items in document else items.split(".")
     for name in parents:

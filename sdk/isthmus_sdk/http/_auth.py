@@ -147,7 +147,12 @@ class TokenAuth(Auth):
         reply = yield self.prove(request, token)
         if self.refused(reply):
             token = yield from self._valid(refused=token)
-            yield self.prove(request, token)
+            reply = yield self.prove(request, token)
+            if reply.status != 401 and self.refused(reply):  # a 401 says so itself
+                raise AuthenticationError(
+                    f"{request.method} {request.url.without_query}: the vendor does not take the token that it has just "
+                    "handed out; check that nobody else signs in with the same key"
+                )
 
     def secrets(self) -> Iterable[str]:
         return (self._token,) if self._token else ()

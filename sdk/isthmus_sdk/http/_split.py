@@ -56,8 +56,8 @@ def split(body: bytes, items: str | None) -> tuple[Any, list[bytes]]:
     """The document without its records, and the records.
 
     ``items`` is the dotted path of the list (``""``: the document itself; ``None``: the document itself or its only
-    list). Names that contain dots are understood. ``null`` is an empty list and a single object is a list of one:
-    some vendors write them so. Raises ``Unsplittable``.
+    list; ``"data.results|data.sample"``: the first of these that is there). Names that contain dots are understood.
+    ``null`` is an empty list and a single object is a list of one: some vendors write them so. Raises ``Unsplittable``.
     """
     start = body.lstrip(_SPACE)[:1]
     if start not in (b"[", b"{"):
@@ -108,8 +108,13 @@ def _split(body: bytes, items: str | None, members_of: Any, elements_of: Any) ->
     if items == "":
         return _document(members_of(body)), [body.strip(_SPACE)]
     members = members_of(body)
-    path = _only_list(members) if items is None else items
-    return _descend(members, path, path, members_of, elements_of)
+    *others, path = [_only_list(members)] if items is None else items.split("|")
+    for other in others:
+        try:
+            return _descend(dict(members), other, other, members_of, elements_of)
+        except Unsplittable:
+            continue
+    return _descend(members, path, items or path, members_of, elements_of)
 
 
 def _descend(

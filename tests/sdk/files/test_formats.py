@@ -56,6 +56,7 @@ def pages(path: Path | str, **options: Any) -> list[Any]:
         ('{"total":2,"value":[{"a":1},{"a":2}]}\n', None),
         ('{\n "data": {"results": [{"a": 1},\n {"a": 2}]}, "more": false}\n', "data.results"),
         ('{"data.results": [{"a": 1}, {"a": 2}]}', "data.results"),
+        ('{"data": {"sample": [{"a": 1}, {"a": 2}]}}', "data.results|data.sample"),
         ('{"value":[{"a":1}]}\n{"value":[{"a":2}]}\n', "value"),
         ('{\n"a": 1\n}\n{\n"a": 2\n}\n', "value"),
         ('[{"a":1}]\n[{"a":2}]\n', None),
@@ -259,7 +260,7 @@ def test_a_document_too_large_to_hold_is_walked(
     monkeypatch.setattr("isthmus_sdk.files._documents.MAX_RECORD", 400)
     monkeypatch.setattr("isthmus_sdk.files._documents.CHUNK", chunk)
     path = drop("x.json", large_document(20, filler=50))
-    for items in ("value", None):
+    for items in ("value", None, "other.list|value"):
         assert [record["n"] for record in read(path, items=items)] == list(range(20))
     given = pages(path, items="value", max_records=7)
     assert [len(page.records) for page in given] == [7, 7, 6]

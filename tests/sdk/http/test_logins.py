@@ -87,6 +87,17 @@ def test_a_token_whose_end_is_told_in_words_is_renewed(vendor: HostileServer, cl
     assert len(vendor.seen("/login")) == 2
 
 
+def test_a_token_that_is_refused_in_words_right_after_it_was_granted_is_an_authentication_error(
+    vendor: HostileServer, client: Make
+) -> None:
+    vendor.on("/login", json_page({"token": "t-1"}))
+    vendor.on("/x", json_page({"message": "Invalid access token"}))
+    auth = Login(f"{vendor.url}/login", {"key": KEY}, scheme="", over=lambda reply: b"Invalid access" in reply.body)
+    with pytest.raises(AuthenticationError, match="just handed out"):
+        client(vendor.url, auth=auth).get("x")
+    assert len(vendor.seen("/login")) == 2
+
+
 def test_a_token_in_a_header_of_the_reply_is_found_with_and_without_its_scheme(
     vendor: HostileServer, client: Make
 ) -> None:

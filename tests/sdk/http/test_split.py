@@ -35,6 +35,23 @@ def test_both_roads_agree_with_a_plain_decoder(records: list[Any], indent: int) 
     assert lookup(document, "meta.next") == "x"
 
 
+@pytest.mark.parametrize(
+    ("reply", "records"),
+    [
+        (b'{"data": {"results": [1, 2], "next": null}}', [b"1", b"2"]),
+        (b'{"data": {"sample": [3], "paging": {}}}', [b"3"]),
+        (b'{"data": {"results": null, "sample": [3]}}', []),
+    ],
+)
+def test_of_several_places_the_first_that_is_there_holds_the_records(reply: bytes, records: list[bytes]) -> None:
+    assert split(reply, "data.results|data.sample")[1] == records
+
+
+def test_where_none_of_several_places_is_there_all_are_named() -> None:
+    with pytest.raises(Unsplittable, match=r"no 'data\.results\|data\.sample'"):
+        split(b'{"data": {"message": "no"}}', "data.results|data.sample")
+
+
 @given(st.text(alphabet='{}[]",:\\ 1aNn', max_size=40))
 def test_any_text_is_split_or_refused(text: str) -> None:
     try:
