@@ -61,6 +61,8 @@ UNANSWERED = {
 
 MILLISECONDS_FROM = 1e11
 """Numbers from here on are milliseconds (``LogAscii::json_timestamps = JSON::TS_MILLIS``)."""
+_ALIASES = {"dnp3_tcp": "dnp3", "dnp3_udp": "dnp3", "enip_tcp": "enip", "enip_udp": "enip", "s7comm_tcp": "s7comm"}
+"""What ``service`` calls analyzers that are made apart for each transport."""
 _UNKNOWN = re.compile(r"unknown-(\d{1,3})")
 _RAW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _known_codes: dict[str, int] = {}
@@ -80,7 +82,7 @@ def conn_to_flow(record: Conn, settings: ZeekSettings) -> Flow:
         record.resp_h,
         settings.sensor or record.system_name,
         record.vlan,
-        _confirmed(record.service) if record.service else None,
+        _recognised(record.service) if record.service else None,
         record.proto,
         None if record.proto == "icmp" else record.resp_p,  # Zeek puts ICMP type and code there
         None,
@@ -157,8 +159,9 @@ def unwrapped(raw: bytes) -> bytes:
     return msgspec.json.decode(envelope["_raw"], type=str).encode()
 
 
-def _confirmed(service: str) -> str | None:
-    """Without the protocols that Zeek gave up on."""
-    if "-" not in service:
+def _recognised(service: str) -> str | None:
+    """Without the protocols that Zeek gave up on, and under the names that its other logs have."""
+    if "-" not in service and "_" not in service:
         return service
-    return ",".join(name for name in service.split(",") if not name.startswith("-")) or None
+    names = (_ALIASES.get(name, name) for name in service.split(",") if not name.startswith("-"))
+    return ",".join(names) or None

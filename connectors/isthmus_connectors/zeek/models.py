@@ -1,7 +1,7 @@
 """Records of Zeek's logs, as far as they say who talks to whom.
 
-Field names and types: Zeek manual, "conn.log" and "modbus.log" (scripts/base/protocols/{conn,modbus}/main.zeek). Fields
-that Zeek may leave unset have the default ``None``.
+Field names and types: Zeek manual (scripts/base/protocols/{conn,modbus,dns,dnp3}/main.zeek) and main.zeek of icsnpp-s7comm
+and icsnpp-enip. Fields that Zeek may leave unset have the default ``None``.
 """
 
 from __future__ import annotations
@@ -95,3 +95,104 @@ MODBUS_TABLES = (
     Table.of("modbus", f"{_ID} tid:count unit:count func:string pdu_type:string exception:string"),
 )
 """Columns of ``modbus.log``: before Zeek 6, since Zeek 6."""
+
+
+class _Message(
+    msgspec.Struct,
+    gc=False,
+    kw_only=True,
+    rename={
+        "path": "_path",
+        "system_name": "_system_name",
+        "orig_h": "id.orig_h",
+        "resp_h": "id.resp_h",
+        "resp_p": "id.resp_p",
+    },
+):
+    """What entries of all protocols' logs have in common."""
+
+    ts: float | str
+    orig_h: str
+    resp_h: str
+    resp_p: Port
+    path: str | None = None
+    system_name: str | None = None
+
+
+class Dns(_Message, gc=False, kw_only=True):
+    """A question to a resolver and its answer: an entry of ``dns.log``."""
+
+    proto: str
+    trans_id: int | None = None
+    query: str | None = None
+    rcode: int | None = None
+
+
+class Dnp3(_Message, gc=False, kw_only=True):
+    """A DNP3 request with its reply, or an unsolicited response: an entry of ``dnp3.log``."""
+
+    fc_request: str | None = None
+    fc_reply: str | None = None
+
+
+class S7comm(_Message, gc=False, kw_only=True):
+    """A message of S7comm: an entry of ICSNPP's ``s7comm.log``."""
+
+    rosctr_code: int
+    """1 job, 2 and 3 acknowledgements, 7 user data, whose functions are numbered apart."""
+    function_code: str | None = None
+
+
+class S7commPlus(_Message, gc=False, kw_only=True):
+    """A message of S7comm-plus: an entry of ICSNPP's ``s7comm_plus.log``."""
+
+    opcode: str
+    function_code: str | None = None
+
+
+class Enip(_Message, gc=False, kw_only=True):
+    """An encapsulated message of EtherNet/IP: an entry of ICSNPP's ``enip.log``."""
+
+    enip_command_code: str
+
+
+class Cip(_Message, gc=False, kw_only=True):
+    """A CIP request or response: an entry of ICSNPP's ``cip.log``."""
+
+    cip_service_code: str
+
+
+_DNS = (
+    f"{_ID} proto:enum trans_id:count rtt:interval query:string qclass:count qclass_name:string qtype:count "
+    "qtype_name:string rcode:count rcode_name:string AA:bool TC:bool RD:bool RA:bool Z:count answers:vector[string] "
+    "TTLs:vector[interval] rejected:bool"
+)
+_SIDE = "is_orig:bool source_h:addr source_p:port destination_h:addr destination_p:port"
+_S7COMM = (
+    "rosctr_code:count rosctr_name:string pdu_reference:count function_code:string function_name:string "
+    "subfunction_code:string subfunction_name:string error_class:string error_code:string"
+)
+_S7PLUS = "version:count opcode:string opcode_name:string function_code:string function_name:string"
+_ENIP = (
+    "enip_command_code:string enip_command:string length:count session_handle:string enip_status:string "
+    "sender_context:string options:string"
+)
+_CIP = (
+    "cip_sequence_count:count direction:string cip_service_code:string cip_service:string cip_status:string "
+    "class_id:string class_name:string instance_id:string attribute_id:string"
+)
+
+DNS_TABLES = (Table.of("dns", _DNS), Table.of("dns", f"{_DNS} opcode:count opcode_name:string"))
+"""Columns of ``dns.log``: before and since Zeek 7.2."""
+DNP3_TABLES = (Table.of("dnp3", f"{_ID} fc_request:string fc_reply:string iin:count"),)
+S7COMM_TABLES = (
+    Table.of("s7comm", f"{_ID} {_SIDE} {_S7COMM}"),
+    Table.of("s7comm", f"{_ID} is_orig:bool {_S7COMM}"),
+)
+S7PLUS_TABLES = (
+    Table.of("s7comm_plus", f"{_ID} {_SIDE} {_S7PLUS}"),
+    Table.of("s7comm_plus", f"{_ID} is_orig:bool {_S7PLUS}"),
+)
+ENIP_TABLES = (Table.of("enip", f"{_ID} {_SIDE} {_ENIP}"), Table.of("enip", f"{_ID} {_ENIP}"))
+CIP_TABLES = (Table.of("cip", f"{_ID} {_SIDE} {_CIP}"), Table.of("cip", f"{_ID} {_CIP}"))
+"""ICSNPP's logs: since they tell which side sent a message, and before."""
