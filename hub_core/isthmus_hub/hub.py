@@ -23,6 +23,7 @@ from isthmus_hub import assets, link, repair, views
 from isthmus_hub._sqlite import StorageDamaged
 from isthmus_hub.bus import EARLIEST, OBSERVED, RESOLVED, Start, Subscription
 from isthmus_hub.bus_operations import OperatesBus, offset_of
+from isthmus_hub.decisions import Decides
 from isthmus_hub.delivery import Deliverer, DeliveryReport
 from isthmus_hub.explore import Explores
 from isthmus_hub.forward import Forwarder
@@ -47,7 +48,7 @@ from isthmus_sdk.loader import load_platform
 PARALLEL_INSTANCES = 8
 
 
-class Hub(Parts, Explores, OperatesBus):
+class Hub(Parts, Explores, Decides, OperatesBus):
     """One hub. Use :meth:`open`; it is a context manager. Safe for several threads."""
 
     @cached_property

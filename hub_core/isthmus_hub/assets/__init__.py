@@ -8,6 +8,7 @@ from isthmus_hub.assets._index import IdentityIndex
 from isthmus_hub.assets._inventory import communications, inventory
 from isthmus_hub.assets._partition import Partition, partition
 from isthmus_hub.assets._resolver import Resolver, ResolveTotals
+from isthmus_hub.assets._rulings import Rulings, in_force, rulings
 from isthmus_hub.assets._why import why
 
 __all__ = [
@@ -18,10 +19,13 @@ __all__ = [
     "Partition",
     "ResolveTotals",
     "Resolver",
+    "Rulings",
     "Strength",
     "communications",
+    "in_force",
     "inventory",
     "observation",
     "partition",
+    "rulings",
     "why",
 ]

@@ -68,6 +68,21 @@ def resolved_asset(id: str, members: Iterable[Member], *, hub: str) -> dict[str,
     }
 
 
+def duplicate_of(id: str, former: Body) -> dict[str, Any]:
+    """The asset ``id`` is what the revoked object ``former`` was."""
+    return {
+        "type": "relationship",
+        "spec_version": "2.1",
+        "id": stix.sdo_id("relationship", {"duplicate": id, "of": former["id"]}),
+        "created": former["modified"],
+        "modified": former["modified"],
+        "relationship_type": "duplicate-of",
+        "source_ref": id,
+        "target_ref": former["id"],
+        **({"object_marking_refs": markings} if (markings := former.get("object_marking_refs")) else {}),
+    }
+
+
 def absent_since(members: Sequence[Member]) -> str:
     """Since when all members are absent; empty where one source still knows the asset.
 

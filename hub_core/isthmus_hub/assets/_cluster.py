@@ -15,7 +15,7 @@ APART, UNDATED, MEET, AT_ONCE = range(4)
 class Cluster:
     """What several observations say together."""
 
-    __slots__ = ("_said", "addresses", "members", "natives")
+    __slots__ = ("_said", "addresses", "apart_from", "members", "natives")
 
     def __init__(self, members: Iterable[Observation]) -> None:
         self.members: list[Observation] = []
@@ -23,6 +23,8 @@ class Cluster:
         """Native ids by source."""
         self.addresses: dict[str, list[Span]] = {}
         self._said: dict[str, set[str]] = {}
+        self.apart_from: frozenset[str] = frozenset()
+        """Ids that a person says are another device."""
         for member in members:
             self.add(member)
 
@@ -43,6 +45,7 @@ class Cluster:
     def add(self, member: Observation) -> None:
         """Take an observation in."""
         self.members.append(member)
+        self.apart_from |= member.apart_from
         if not member.endpoint:
             self.natives.setdefault(member.source, set()).add(member.native_id)
         said = self._said
@@ -68,6 +71,8 @@ _NOTHING: frozenset[str] = frozenset()
 
 def veto(one: Cluster, two: Cluster, poisoned: Container[Identifier]) -> str:
     """Why the two cannot be one device; empty where nothing forbids it."""
+    if why := kept_apart(one, two):
+        return why
     for source, natives in one.natives.items():
         other = two.natives.get(source)
         if other and other != natives and not _known_twice(one, two, source):
@@ -81,6 +86,13 @@ def veto(one: Cluster, two: Cluster, poisoned: Container[Identifier]) -> str:
             any(Identifier(kind, value) not in poisoned for value in values) for values in (mine, theirs)
         ):
             return f"{kind} differs"
+    return ""
+
+
+def kept_apart(one: Cluster, two: Cluster) -> str:
+    """What a person said against the two being one device."""
+    if one.apart_from and any(member.id in one.apart_from for member in two.members):
+        return "a person keeps them apart"
     return ""
 
 

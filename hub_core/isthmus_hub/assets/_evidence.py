@@ -10,7 +10,7 @@ class Evidence:
     """One link that was made or refused."""
 
     rule: str
-    """Kind of identifier, ``likeness`` for a sum of smaller reasons, ``address`` for one seen talking."""
+    """Kind of identifier, ``likeness`` for a sum of smaller reasons, ``decision`` for what a person said."""
     value: str
     """The shared value, or the reasons with their bits."""
     left: str

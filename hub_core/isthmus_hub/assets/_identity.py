@@ -121,6 +121,10 @@ class Observation:
     first: int | None = None
     """Day it was first seen, counted from 1970 in UTC; ``None``: the source does not say."""
     last: int | None = None
+    one_with: frozenset[str] = frozenset()
+    """Ids that a person says are the same device."""
+    apart_from: frozenset[str] = frozenset()
+    """Ids that a person says are not."""
 
     @property
     def maker(self) -> str:

@@ -21,6 +21,7 @@ from isthmus_hub.assets._identity import AGENTS, Identifier, Observation
 from isthmus_hub.assets._joining import join
 from isthmus_hub.assets._likeness import Likeness, Surroundings, likeness
 from isthmus_hub.assets._linking import STRONG, strong_clusters
+from isthmus_hub.assets._rulings import Rulings
 from isthmus_hub.assets._trust import CROWD, JUDGED, poisoned
 from isthmus_hub.assets._weights import DEFAULT, Weights
 
@@ -42,6 +43,7 @@ class IdentityIndex:
         self._groups: dict[str, tuple[str, ...]] = {}
         self._attached: dict[str, str] = {}
         self._guests: dict[str, set[str]] = defaultdict(set)
+        self._rulings = Rulings()
         self._around = Surroundings(self._changed_hands, self._devices, self._poisoned)
 
     # -- assets ----------------------------------------------------------------------------------------------------
@@ -94,6 +96,14 @@ class IdentityIndex:
         found += join(self._part(roots), self._strong, self._alike, self.weights, self._poisoned)[1]
         return found
 
+    # -- what people decided ------------------------------------------------------------------------------------------
+
+    def rule(self, rulings: Rulings) -> list[Observation]:
+        """From now on these hold; returns the observations they concern, to be given to `update` again."""
+        concerned = self._rulings.differing(rulings) & self.observations.keys()
+        self._rulings = rulings
+        return [self.observations[id] for id in sorted(concerned)]
+
     # -- change ------------------------------------------------------------------------------------------------------
 
     def update(self, changed: Iterable[Observation]) -> set[str]:
@@ -107,6 +117,7 @@ class IdentityIndex:
         addresses |= {Identifier("address", address) for root in regrouped for address in self._strong[root].addresses}
         endpoints = {id for each in addresses for id in self._holders[each] if self.observations[id].endpoint}
         endpoints |= {id for id in start if self.observations[id].endpoint}
+        endpoints = self._decided(endpoints | {each.id for root in regrouped for each in self._strong[root].members})
         affected = start | {each.id for root in regrouped for each in self._strong[root].members} | endpoints
         before = {self._attached[id] for id in endpoints if id in self._attached}
         for id in sorted(endpoints):
@@ -120,7 +131,7 @@ class IdentityIndex:
     def _take(self, changed: Iterable[Observation]) -> tuple[set[str], set[Identifier]]:
         start: set[str] = set()
         touched: set[Identifier] = set()
-        for item in changed:
+        for item in map(self._rulings.applied, changed):
             old = self.observations.get(item.id)
             start.add(item.id)
             if old == item:
@@ -177,6 +188,7 @@ class IdentityIndex:
                 for other in self._holders[identifier]
                 if not self.observations[other].endpoint
             }
+            near |= {id for id in item.one_with if id in self.observations and not self.observations[id].endpoint}
             if (root := self._root.get(item.id)) and root in self._strong:
                 near.update(member.id for member in self._strong[root].members)
             fresh = near - seen
@@ -254,22 +266,63 @@ class IdentityIndex:
 
     # -- level 3 -------------------------------------------------------------------------------------------------------
 
+    def _decided(self, ids: set[str]) -> set[str]:
+        """Addresses seen talking among these, and all that a person gave to one of these."""
+        seen, queue = set(ids), list(ids)
+        while queue:
+            fresh = {
+                id
+                for id in self.observations[queue.pop()].one_with - seen
+                if id in self.observations and self.observations[id].endpoint
+            }
+            seen |= fresh
+            queue.extend(fresh)
+        return {id for id in seen if self.observations[id].endpoint}
+
     def _attach(self, id: str) -> None:
-        """Give an address seen talking to the one device that held it then, else to those who saw it too."""
+        """Give an address seen talking to the one device that held it then, else to those who saw it too.
+
+        What a person said of it comes first.
+        """
         item = self.observations[id]
         if former := self._attached.pop(id, None):
             self._guests[former].discard(id)
             if not self._guests[former]:
                 del self._guests[former]
+        if chosen := self._given(item) or self._held(item):
+            self._attached[id] = chosen
+            self._guests[chosen].add(id)
+
+    def _given(self, item: Observation) -> str | None:
+        """Where a person put an address seen talking: with a device, or with the first of several addresses."""
+        if not item.one_with:
+            return None
+        together = self._decided({item.id})
+        devices = {
+            other
+            for id in together
+            for other in self.observations[id].one_with
+            if other in self.observations and not self.observations[other].endpoint
+        }
+        if devices - item.apart_from:
+            return self._group[self._root[min(devices - item.apart_from)]]
+        first = min(together)
+        return self._held(self.observations[first]) or f"decision|{first}"
+
+    def _held(self, item: Observation) -> str | None:
+        """The one device that held the address, or all that saw it where no device is known to."""
         for address in sorted(item.values("address")):
-            devices = [
-                each for each in self._holders[Identifier("address", address)] if not self.observations[each].endpoint
-            ]
+            holders = self._holders[Identifier("address", address)]
+            devices = [id for id in holders if not self.observations[id].endpoint]
+            if item.apart_from:
+                others = {self._group_of(id) for id in item.apart_from if id in self._root}
+                devices = [id for id in devices if self._group_of(id) not in others]
+                if not devices and any(id in item.apart_from and (id < item.id or id in self._root) for id in holders):
+                    continue
             chosen = self._holder_then(item, address, devices) if devices else f"address|{address}"
             if chosen:
-                self._attached[id] = chosen
-                self._guests[chosen].add(id)
-                return
+                return chosen
+        return None
 
     def _holder_then(self, item: Observation, address: str, devices: Sequence[str]) -> str | None:
         """The device that held an address when it was seen; ``None`` where it may be one of several, or none."""

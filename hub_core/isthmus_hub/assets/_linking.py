@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from isthmus_hub.assets._cluster import Cluster, pairs, veto
+from isthmus_hub.assets._cluster import Cluster, kept_apart, pairs, veto
 from isthmus_hub.assets._evidence import Evidence
 from isthmus_hub.assets._identity import Identifier, Observation
 
@@ -27,12 +27,16 @@ class Union:
             id = self._parent[id]
         return id
 
-    def join(self, left: str, right: str) -> str | None:
-        """Make two sets one; what forbids it, or ``None`` where they are one already."""
+    def join(self, left: str, right: str, *, decided: bool = False) -> str | None:
+        """Make two sets one; what forbids it, or ``None`` where they are one already.
+
+        Where a person ``decided`` it, only what a person said can forbid it.
+        """
         one, two = self.root(left), self.root(right)
         if one == two:
             return None
-        if why := veto(self.clusters[one], self.clusters[two], self._poisoned):
+        mine, theirs = self.clusters[one], self.clusters[two]
+        if why := kept_apart(mine, theirs) if decided else veto(mine, theirs, self._poisoned):
             return why
         keep, gone = sorted((one, two))
         self.clusters[keep].absorb(self.clusters.pop(gone))
@@ -47,6 +51,10 @@ def strong_clusters(
     known = {each.id: each for each in observations}
     union = Union({id: Cluster([each]) for id, each in known.items()}, poisoned)
     evidence = []
+    for left, right in sorted((id, other) for id, each in known.items() for other in each.one_with if id < other):
+        why = union.join(left, right, decided=True) if right in known else None
+        if why is not None:
+            evidence.append(Evidence("decision", "a person says so", left, right, why))
     for value in sorted(holders, key=lambda each: (STRONG.index(each.kind), each.value)):
         for left, right in pairs(holders[value]):
             why = union.join(left, right)

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from isthmus_hub.assets._evidence import Evidence
 from isthmus_hub.assets._identity import Identifier, Observation
 from isthmus_hub.assets._index import IdentityIndex
+from isthmus_hub.assets._rulings import rulings
 from isthmus_hub.assets._weights import DEFAULT, Weights
+from isthmus_hub.store import Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +22,12 @@ class Partition:
     poisoned: frozenset[Identifier]
 
 
-def partition(observations: Iterable[Observation], weights: Weights = DEFAULT) -> Partition:
-    """Divide observations into devices."""
+def partition(
+    observations: Iterable[Observation], weights: Weights = DEFAULT, decisions: Iterable[Decision] = ()
+) -> Partition:
+    """Divide observations into devices, as far as no person decided otherwise."""
     index = IdentityIndex(weights)
+    index.rule(rulings(decisions))
     index.update(observations)
     ids = index.observations
     return Partition(tuple(index.clusters(ids)), tuple(index.evidence(ids)), index.poisoned)

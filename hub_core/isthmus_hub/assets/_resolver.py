@@ -10,15 +10,27 @@ from typing import Any
 import msgspec
 import structlog
 
-from isthmus_hub.assets._asset import Member, resolved_asset
+from isthmus_hub.assets._asset import Member, duplicate_of, mint, resolved_asset
 from isthmus_hub.assets._assign import Assignment, assign
 from isthmus_hub.assets._communication import merge_edge, split_windows, worth_telling
 from isthmus_hub.assets._identity import Observation, observation
 from isthmus_hub.assets._index import IdentityIndex
 from isthmus_hub.assets._poison import halves
+from isthmus_hub.assets._rulings import rulings
 from isthmus_hub.assets._why import identities
 from isthmus_hub.bus import OBSERVED, Bus, StorageDamaged, StoredBlock
-from isthmus_hub.store import SNAPSHOT, Change, Incoming, Mark, Store, Transaction, decode_mark
+from isthmus_hub.store import (
+    DECISION,
+    SNAPSHOT,
+    Change,
+    Decision,
+    Incoming,
+    Mark,
+    Store,
+    Transaction,
+    decode_decision,
+    decode_mark,
+)
 from isthmus_sdk import stix
 from isthmus_sdk.errors import ConfigurationError, RecordError, RetriableError
 from isthmus_sdk.faults import fault_point
@@ -61,6 +73,8 @@ class _Step:
     windows: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     """Complete snapshots that are in force."""
+    decisions: list[Decision] = field(default_factory=list)
+    """What people said about devices."""
     edges: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     """Communications of this step, each joined with what was known of it."""
 
@@ -171,6 +185,9 @@ class Resolver:
             tx.communication(id, _epoch(window["start"]), int(window["seconds"]), str(window.get("part", "")), counters)
         live = [change for change in changes if change.kind in ("new", "changed") and change.body is not None]
         observed = [seen for change in live if change.body and (seen := _observation(change.body))]
+        if sum(tx.decide(decision) for decision in step.decisions):
+            told = {seen.id for seen in observed}
+            observed += [seen for seen in index.rule(rulings(tx.decisions())) if seen.id not in told]
         self._resolve_assets(tx, step, observed, index)
         self._retell_absences(tx, changes, index)
         members = {seen.id for seen in observed}
@@ -187,6 +204,9 @@ class Resolver:
             meta = msgspec.msgpack.decode(block.meta) if block.meta else {}
             if meta.get("kind") == SNAPSHOT:
                 self._decode_mark(tx, step, block, meta)
+                continue
+            if meta.get("kind") == DECISION:
+                self._decode_decisions(tx, step, block)
                 continue
             for index, encoded in enumerate(block.entries):
                 try:
@@ -207,6 +227,13 @@ class Resolver:
             return
         try:
             step.marks += [decode_mark(entry) for entry in block.entries]
+        except RecordError as error:
+            tx.reject(block.first, 0, "", str(error))
+
+    @staticmethod
+    def _decode_decisions(tx: Transaction, step: _Step, block: StoredBlock) -> None:
+        try:
+            step.decisions += [decode_decision(entry) for entry in block.entries]
         except RecordError as error:
             tx.reject(block.first, 0, "", str(error))
 
@@ -265,6 +292,8 @@ class Resolver:
                     tx.emit(body)
         for retired in decision.retired:
             tx.retire(retired)
+        for asset in decision.split:
+            _succeed(tx, asset, decision.assets[asset])
         self._retell_edges(tx, moved & settled)
 
     def _retell_absences(self, tx: Transaction, changes: Sequence[Change], index: IdentityIndex) -> None:
@@ -326,6 +355,20 @@ def _member(tx: Transaction, id: str) -> Member:
         tx.absent_since(id) or "",
         max(claim.last_observed for claim in stored.provenance),
     )
+
+
+def _succeed(tx: Transaction, asset: str, members: Iterable[str]) -> None:
+    """An asset that was split off takes the place of the ids it had before it was merged away.
+
+    STIX knows no way back from revoked, so platforms are told which new object is the old one.
+    """
+    for member in members:
+        generation = 0
+        while (former := tx.resolved(old := mint(member, generation))) is not None:
+            if old != asset and former.body.get("revoked"):
+                tx.alias(old, asset)
+                tx.emit(duplicate_of(asset, former.body))
+            generation += 1
 
 
 def _tell(tx: Transaction, body: Mapping[str, Any]) -> bool:

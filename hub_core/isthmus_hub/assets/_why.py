@@ -7,6 +7,7 @@ from typing import Any
 
 from isthmus_hub.assets._identity import observation
 from isthmus_hub.assets._index import IdentityIndex
+from isthmus_hub.assets._rulings import rulings
 from isthmus_hub.store import Store
 from isthmus_sdk import stix
 
@@ -14,6 +15,7 @@ from isthmus_sdk import stix
 def identities(store: Store) -> IdentityIndex:
     """Everything observed that can be an asset, divided into devices, with the assets these were given."""
     index = IdentityIndex()
+    index.rule(rulings(store.decisions()))
     index.update(
         observation(stored.id, facts)
         for stored in store.iterate("infrastructure")

@@ -48,7 +48,7 @@ class Sharing:
             raise Dropped("tlp")
         was_loop = obj.get("source_ref") == obj.get("target_ref")
         refs = [ref for _, ref in stix.refs(obj)]
-        if any(self._references(ref) != ref for ref in refs):
+        if not self._of_retired(obj) and any(self._references(ref) != ref for ref in refs):
             obj = stix.rewrite_refs(obj, self._references)
             refs = [ref for _, ref in stix.refs(obj)]
         for name in _ENDPOINTS.get(obj.get("type", ""), ()):
@@ -58,3 +58,10 @@ class Sharing:
         if obj.get("type") == "relationship" and not was_loop and obj.get("source_ref") == obj.get("target_ref"):
             raise Dropped("joins an object with itself since a merge")
         return obj, refs
+
+    def _of_retired(self, obj: Mapping[str, Any]) -> bool:
+        """Whether the hub says here which asset has taken the place of a revoked one: that id stays as it is."""
+        if obj.get("relationship_type") != "duplicate-of":
+            return False
+        former = self._lookup(obj["target_ref"])
+        return former is not None and former.get("revoked") is True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from isthmus_hub.runtime._decisions import publish_decision
 from isthmus_hub.runtime._ingest import Ingest
 from isthmus_hub.runtime._inventories import Inventories
 from isthmus_hub.runtime._journal import RunJournal
@@ -40,6 +41,7 @@ __all__ = [
     "plan",
     "plugin",
     "preview",
+    "publish_decision",
     "quiet",
     "required_level",
     "resolve_secrets",

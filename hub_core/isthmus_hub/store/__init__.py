@@ -2,6 +2,9 @@
 
 from isthmus_hub._sqlite import StateTooNew, StorageDamaged, StorageFault, StorageFull
 from isthmus_hub.store._checkpoint import save_checkpoint
+from isthmus_hub.store._decision import DECISION, Decision, decide
+from isthmus_hub.store._decision import decode as decode_decision
+from isthmus_hub.store._decision import encode as encode_decision
 from isthmus_hub.store._paths import Path, Paths
 from isthmus_hub.store._relay import relay
 from isthmus_hub.store._search import Hit, SearchIndex
@@ -25,9 +28,11 @@ from isthmus_hub.store._types import (
 from isthmus_hub.store.store import Store, Transaction
 
 __all__ = [
+    "DECISION",
     "SNAPSHOT",
     "Change",
     "Communication",
+    "Decision",
     "Edge",
     "Found",
     "Hit",
@@ -50,7 +55,10 @@ __all__ = [
     "Stored",
     "Transaction",
     "Verdict",
+    "decide",
+    "decode_decision",
     "decode_mark",
+    "encode_decision",
     "encode_mark",
     "judge",
     "relay",

@@ -10,6 +10,7 @@ import zstandard
 
 from isthmus_hub.store import _links, _times
 from isthmus_hub.store._bodies import Bodies
+from isthmus_hub.store._decision import decode as decode_decision
 from isthmus_hub.store._fingerprint import described, fingerprint
 from isthmus_hub.store._intern import key, number_array
 from isthmus_hub.store._schema import IDENT_SUM, PROVENANCE_SUM
@@ -43,7 +44,7 @@ def examine(connection: apsw.Connection, bodies: Bodies) -> Report:
             if line != "ok":
                 report.add(str(line))
         _bodies(connection, bodies, report)
-        for line in _unsealed(connection) + _dangling(connection):
+        for line in _unsealed(connection) + _dangling(connection) + _undecided(connection):
             report.add(line)
     except (apsw.CorruptError, apsw.NotADBError, apsw.IOError) as error:
         report.add(f"the file's structure is broken: {error}")
@@ -79,6 +80,19 @@ _FORGET = (
     "DELETE FROM edge WHERE via IN (SELECT value FROM carray(?))",
     "UPDATE ident SET type = NULL, created = NULL, links = NULL WHERE no IN (SELECT value FROM carray(?))",
 )
+
+
+def _undecided(connection: apsw.Connection) -> list[str]:
+    """Decisions that are not what was decided; `store rebuild` has them from ``observed``."""
+    found = []
+    for id, body in connection.execute("SELECT id, body FROM decision"):
+        try:
+            damaged = decode_decision(body).id != id
+        except (RecordError, TypeError):
+            damaged = True
+        if damaged:
+            found.append(f"decision {id}: is not what was decided; run `isthmus store rebuild`")
+    return found
 
 
 def _bodies(connection: apsw.Connection, bodies: Bodies, report: Report) -> None:

@@ -30,6 +30,7 @@ _FACTS = {
         SELECT s.instance, s.stream, s.source_id, m.observed, m.serial, hex(m.digest) FROM snapshot AS m
         JOIN source AS s ON s.no = m.source
     """,
+    "decision": "SELECT hex(body) FROM decision",
     "communication": "SELECT i.id, c.* FROM communication AS c JOIN ident AS i ON i.no = c.edge",
 }
 _BITS = 128

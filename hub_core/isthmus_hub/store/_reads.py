@@ -13,8 +13,9 @@ import apsw
 import zstandard
 
 from isthmus_hub._sqlite import StorageDamaged
-from isthmus_hub.store import _absence, _links, _merge, _snapshot, _times
+from isthmus_hub.store import _absence, _decision, _links, _merge, _snapshot, _times
 from isthmus_hub.store._bodies import Bodies
+from isthmus_hub.store._decision import Decision
 from isthmus_hub.store._intern import Sources, Words, key
 from isthmus_hub.store._schema import COUNTERS
 from isthmus_hub.store._snapshot import Mark
@@ -274,6 +275,19 @@ class Reads(ABC):
                 "JOIN ident AS s ON s.no = a.survivor ORDER BY a.retired"
             ).fetchall()
         yield from rows
+
+    def decisions(self) -> list[Decision]:
+        """What people decided about devices, in the order in which later ones prevail.
+
+        Raises `StorageDamaged` where one is not what was decided.
+        """
+        with self._reading() as connection:
+            rows: Any = connection.execute("SELECT body FROM decision").fetchall()
+        try:
+            found = [_decision.decode(body) for (body,) in rows]
+        except RecordError as error:
+            raise StorageDamaged(f"{error}; run `isthmus store check`") from error
+        return sorted(found, key=lambda decision: decision.rank)
 
     # -- the rest ----------------------------------------------------------------------------------------------------
 

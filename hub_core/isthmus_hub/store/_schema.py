@@ -91,5 +91,9 @@ KIND = FileKind(
         -- on the bus: what keeps its order among parallel consumers; empty: everything
         ALTER TABLE outbox ADD COLUMN key TEXT NOT NULL DEFAULT '';
         """,
+        """
+        -- what people decided about devices; see `_decision`
+        CREATE TABLE decision (id TEXT PRIMARY KEY, number INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+        """,
     ),
 )

@@ -17,10 +17,11 @@ from typing import Any
 import apsw
 
 from isthmus_hub._sqlite import Lent, Readers, connect, rollback, storage_errors
-from isthmus_hub.store import _check, _digest, _outbox
+from isthmus_hub.store import _check, _decision, _digest, _outbox
 from isthmus_hub.store._absence import Absences
 from isthmus_hub.store._adopt import adopt, settle
 from isthmus_hub.store._bodies import Bodies, first_dictionary
+from isthmus_hub.store._decision import Decision
 from isthmus_hub.store._explore import Explores
 from isthmus_hub.store._intern import Idents, Sources, Words
 from isthmus_hub.store._observe import Observing
@@ -91,6 +92,11 @@ class Transaction(Explores):
     def mark(self, mark: Mark) -> bool:
         """Believe what a complete snapshot says about what is absent; false where something newer is believed."""
         return self._absences.take(mark)
+
+    def decide(self, decision: Decision) -> bool:
+        """Keep what a person decided; false if that was so already."""
+        row = (decision.id, decision.number, _decision.encode(decision))
+        return bool(self._changed("INSERT OR IGNORE INTO decision VALUES (?, ?, ?)", row))
 
     def absences_changed(self) -> list[str]:
         """Ids of observed objects that vanished or came back in this transaction, since this was last asked."""

@@ -13,7 +13,6 @@ from tests.hub.store.objects import asset, made_id
 from isthmus_hub.bus import Bus, SqliteBus, Subscription
 from isthmus_hub.bus._groups import partition_of
 from isthmus_hub.store import Store, _outbox, relay
-from isthmus_hub.store._schema import KIND
 from isthmus_sdk import stix
 
 NAMES = [f"plc-{number}" for number in range(40)]
@@ -114,7 +113,7 @@ def test_an_outbox_of_the_former_version_goes_out_as_it_would_have(tmp_path: Pat
             tx.emit_all([asset(name) for name in NAMES])
         before = store.outbox()
     old = apsw.Connection(str(path))
-    old.execute(f"ALTER TABLE outbox DROP COLUMN key; PRAGMA user_version = {KIND.version - 1}")
+    old.execute("DROP TABLE decision; ALTER TABLE outbox DROP COLUMN key; PRAGMA user_version = 4")
     old.close()
     with Store.open(path, hub="h") as store:
         assert store.outbox() == before
