@@ -191,18 +191,22 @@ def _new(options: argparse.Namespace) -> int:
 def _map(options: argparse.Namespace) -> int:
     from isthmus_sdk.commands.connectors import key_values, load_connector, stream_of
     from isthmus_sdk.commands.map import MapOptions, map_files
+    from isthmus_sdk.reasons import NONE
 
     connector = load_connector(options.connector)
+    loss = options.loss or options.report is not None
+    stream = stream_of(connector, options.stream)
     result = map_files(
         connector,
-        stream_of(connector, options.stream),
+        stream,
         options.files,
         MapOptions(
             source_id=options.source_id,
             scope=options.scope,
             settings=key_values(options.set),
             observed_at=_time(options.observed_at),
-            loss=options.loss or options.report is not None,
+            loss=loss,
+            reasons=_reasons(connector, stream.name) if loss else NONE,
         ),
         standard_input=sys.stdin.buffer,
         notice=_say,
@@ -218,6 +222,12 @@ def _map(options: argparse.Namespace) -> int:
     if result.problem:
         _say(result.problem)
     return result.exit_code
+
+
+def _reasons(connector: Any, stream: str) -> Any:
+    from isthmus_sdk.testing import read_case
+
+    return read_case(connector).reasons(stream)
 
 
 def _preview(options: argparse.Namespace) -> int:
@@ -355,7 +365,8 @@ def _summary(report: dict[str, Any], *, show_loss: bool) -> None:
         )
     if show_loss:
         for path, count in report["unused_fields"].items():
-            _say(f"  unused {path}: {count}")
+            reason = report["unused_reasons"].get(path)
+            _say(f"  unused {path}: {count}" + (f" ({reason})" if reason else ""))
 
 
 def _print_json(data: Any) -> None:

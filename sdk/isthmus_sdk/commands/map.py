@@ -20,6 +20,7 @@ from isthmus_sdk.context import Context
 from isthmus_sdk.engine import Noted, Outcome, PageMapper
 from isthmus_sdk.errors import ConfigurationError, SourceError
 from isthmus_sdk.page import Page
+from isthmus_sdk.reasons import NONE, Reasons
 from isthmus_sdk.settings import configure
 from isthmus_sdk.transports import FilesTransport
 from isthmus_sdk.unused import Unused
@@ -45,6 +46,8 @@ class MapOptions:
     """Canonical timestamp that replaces the files' own times."""
     loss: bool = False
     """Count the vendor fields that the model does not name."""
+    reasons: Reasons = NONE
+    """Why they are not used."""
     tlp: str | None = None
     """Marking of unmarked objects; ``None``: the manifest's."""
     contract: Contract | None = None
@@ -58,7 +61,7 @@ class Mapped:
     objects: list[bytes]
     """Canonical JSON, sorted by id."""
     report: dict[str, Any]
-    """``{"records", "mapped", "ignored", "quarantined", "objects", "unused_fields", "notes", "drift"}``."""
+    """``{"records", "mapped", "ignored", "quarantined", "objects", "unused_fields", "unused_reasons", "notes", "drift"}``."""
     exit_code: int
     problem: str | None = None
     """What could not be read; everything else was mapped."""
@@ -84,7 +87,7 @@ def map_files(
     mapper = PageMapper(
         stream, make_builder, tlp=tlp, contract=options.contract, look_at_all=options.loss, settings=settings
     )
-    account = _Account(stream, options.loss)
+    account = _Account(stream, options)
     problem: str | None = None
     with _inputs(files or ["-"], standard_input, options, notice) as inputs:
         for path, observed_at in inputs:
@@ -134,12 +137,13 @@ def glob_of(path: str | Path) -> str:
 class _Account:
     """Counts and objects over the pages of one run."""
 
-    def __init__(self, stream: Stream[Any, Any], loss: bool) -> None:
+    def __init__(self, stream: Stream[Any, Any], options: MapOptions) -> None:
         from isthmus_sdk import stix
 
         self._stix = stix
         self._stream = stream
-        self._unused = Unused(stream.model) if loss else None
+        self._unused = Unused(stream.model) if options.loss else None
+        self._reasons = options.reasons
         self._objects: dict[str, bytes] = {}
         self._ignored: Counter[str] = Counter()
         self._quarantined: list[dict[str, Any]] = []
@@ -193,13 +197,15 @@ class _Account:
     def result(self, problem: str | None) -> Mapped:
         """The whole run."""
         objects = [self._objects[identifier] for identifier in sorted(self._objects)]
+        unused = dict(sorted(self._unused.counts.items())) if self._unused else {}
         report = {
             "records": self._records,
             "mapped": self._mapped,
             "ignored": dict(sorted(self._ignored.items())),
             "quarantined": self._quarantined,
             "objects": len(objects),
-            "unused_fields": dict(sorted(self._unused.counts.items())) if self._unused else {},
+            "unused_fields": unused,
+            "unused_reasons": self._reasons.known(unused),
             "notes": [self._notes[path] for path in sorted(self._notes)],
         }
         if problem:

@@ -13,6 +13,7 @@ from isthmus_sdk.testing._case import Case, find_folder, read_case
 from isthmus_sdk.testing._kit import conformance, conformance_tests, rules
 from isthmus_sdk.testing._report import LEVELS, Level, Report, Result
 from isthmus_sdk.testing._rules import Rule
+from isthmus_sdk.testing._unjustified import unjustified
 
 __all__ = [
     "LEVELS",
@@ -26,4 +27,5 @@ __all__ = [
     "find_folder",
     "read_case",
     "rules",
+    "unjustified",
 ]

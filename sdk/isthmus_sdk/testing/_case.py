@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from isthmus_sdk.errors import ConfigurationError
+from isthmus_sdk.reasons import Reasons, mistakes, reasons_of
 
 if TYPE_CHECKING:
     from isthmus_sdk.connector import Connector
@@ -52,6 +53,7 @@ class _File(_Part):
     settings: dict[str, Any] = Field(default_factory=dict)
     stream: dict[str, StreamCase] = Field(default_factory=dict)
     reply: tuple[FixedReply, ...] = ()
+    unused: dict[str, dict[str, str]] = Field(default_factory=dict)
     exempt: dict[str, str] = Field(default_factory=dict)
 
 
@@ -64,6 +66,8 @@ class Case:
     streams: Mapping[str, StreamCase] = field(default_factory=dict)
     replies: Sequence[FixedReply] = ()
     exempt: Mapping[str, str] = field(default_factory=dict)
+    unused: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """``[unused.STREAM]``: why vendor fields are not used, by pattern."""
 
     def pages(self, stream: str) -> list[Path]:
         """Recorded pages of a stream, in natural order."""
@@ -74,6 +78,10 @@ class Case:
     def stream(self, name: str) -> StreamCase:
         """What the author said of a stream."""
         return self.streams.get(name) or StreamCase()
+
+    def reasons(self, stream: str) -> Reasons:
+        """Why fields of a stream are not used."""
+        return reasons_of(self.unused, stream)
 
     def golden(self, stream: str) -> Path:
         """Where the expected objects of a stream are kept."""
@@ -92,7 +100,8 @@ def read_case(connector: Connector[Any], folder: Path | None = None) -> Case:
         raise ConfigurationError(f"{path}: cannot be read: {error}") from None
     except ValidationError as error:
         wrong = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_url=False)
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']}{_hint(item['loc'], item['input'])}"
+            for item in error.errors(include_url=False)
         )
         raise ConfigurationError(f"{path}: {wrong}") from None
     unknown = sorted(set(written.stream) - set(connector.streams))
@@ -103,7 +112,15 @@ def read_case(connector: Connector[Any], folder: Path | None = None) -> Case:
     empty = sorted(name for name, reason in written.exempt.items() if not reason.strip())
     if empty:
         raise ConfigurationError(f"{path}: exempt.{empty[0]}: give the reason")
-    return Case(folder, written.settings, written.stream, written.reply, written.exempt)
+    for mistake in mistakes(written.unused, connector.streams):
+        raise ConfigurationError(f"{path}: {mistake}")
+    return Case(folder, written.settings, written.stream, written.reply, written.exempt, written.unused)
+
+
+def _hint(place: tuple[int | str, ...], value: Any) -> str:
+    return (
+        '; write the field in quotes, as "a.b" = "reason"' if place[0] == "unused" and isinstance(value, dict) else ""
+    )
 
 
 def find_folder(connector: Connector[Any]) -> Path:

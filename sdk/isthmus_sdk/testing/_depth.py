@@ -18,8 +18,10 @@ import msgspec
 from isthmus_sdk import stix
 from isthmus_sdk.engine import PageMapper
 from isthmus_sdk.page import Page
+from isthmus_sdk.reasons import contradicted, outermost
 from isthmus_sdk.records import screen
 from isthmus_sdk.testing._bench import OBSERVED, SOURCE, Bench
+from isthmus_sdk.testing._case import FILE
 from isthmus_sdk.testing._faults import sound
 from isthmus_sdk.testing._mapped import emitted_classes, mapped
 from isthmus_sdk.testing._material import Path, found, put, walk
@@ -78,9 +80,11 @@ def declared_classes(bench: Bench) -> Iterator[str]:
             yield f"asset classes that no recorded page gives: {', '.join(never)}; record such a device, or declare less"
 
 
-@book.rule("loss", "gold", "every vendor field is used or reported as unused")
+@book.rule("loss", "gold", "every vendor field is used, or somebody says why not")
 def loss(bench: Bench) -> Iterator[str]:
-    """A field that the model names and whose value changes nothing is lost without a word."""
+    """Unused fields have a reason. A field that the model names and whose value changes nothing is lost without a word."""
+    for stream in bench.streams:
+        yield from _unjustified(bench, stream)
     for stream in bench.streams:
         if stream.mapping is None:
             continue
@@ -107,6 +111,19 @@ def loss(bench: Bench) -> Iterator[str]:
                 f"stream {stream.name}: the model names fields whose value changes nothing: {', '.join(sorted(silent)[:12])}; "
                 "map them, or take them out of the model so that `map --loss` reports them"
             )
+
+
+def _unjustified(bench: Bench, stream: Stream[Any, Any]) -> Iterator[str]:
+    """One finding for each unused field without a reason, with the line that would give it."""
+    report = mapped(bench, stream).report
+    bare = [path for path in report["unused_fields"] if path not in report["unused_reasons"]]
+    for path in outermost(stream.model, bare):
+        yield (
+            f"stream {stream.name}: nothing uses {path}: map it, or say why not in {bench.case.folder / FILE}: "
+            f'[unused.{stream.name}] {json.dumps(path)} = "..."'
+        )
+    for name in contradicted(bench.case.unused.get(stream.name, {}), stream.model):
+        yield f"stream {stream.name}: {name} is called unused in {bench.case.folder / FILE}, and the model names it"
 
 
 @book.rule("memory", "gold", "memory does not grow with the number of pages", over_the_network)

@@ -50,7 +50,13 @@ def mapped(bench: Bench, stream: Stream[Any, Any]) -> Mapped:
     """What the recorded pages of a stream become; done once."""
     key = f"mapped.{stream.name}"
     if key not in bench.kept:
-        options = MapOptions(source_id=SOURCE, observed_at=OBSERVED, settings=bench.written, loss=True)
+        options = MapOptions(
+            source_id=SOURCE,
+            observed_at=OBSERVED,
+            settings=bench.written,
+            loss=True,
+            reasons=bench.case.reasons(stream.name),
+        )
         with bench._listening():
             bench.kept[key] = map_files(bench.connector, stream, bench.case.pages(stream.name), options)
     made: Mapped = bench.kept[key]

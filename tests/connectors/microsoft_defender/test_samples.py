@@ -12,6 +12,7 @@ from tests.connectors.conftest import Objects, map_records, objects_of
 
 from isthmus_connectors.microsoft_defender.connector import defender
 from isthmus_sdk import stix
+from isthmus_sdk.testing import unjustified
 
 pytestmark = pytest.mark.samples
 
@@ -34,6 +35,13 @@ def test_every_record_is_mapped_to_valid_objects(
     outcome = map_records(defender, stream, records(samples, name))
     assert (outcome.records, outcome.mapped) == (number, number)
     valid(objects_of(outcome))
+
+
+@pytest.mark.parametrize(
+    ("stream", "name"), [("machines", "machine.ndjson"), ("machines", "machines.json"), ("alerts", "alerts.json")]
+)
+def test_each_unused_field_has_a_reason(samples: Path, stream: str, name: str) -> None:
+    assert unjustified(defender, stream, records(samples, name)) == []
 
 
 def test_four_rows_of_one_id_are_one_machine_with_four_addresses(samples: Path) -> None:

@@ -10,6 +10,7 @@ from tests.connectors.conftest import Objects, edges, map_records, objects_of
 
 from isthmus_connectors.nozomi_guardian.connector import nozomi
 from isthmus_sdk import stix
+from isthmus_sdk.testing import unjustified
 
 pytestmark = pytest.mark.samples
 
@@ -34,6 +35,20 @@ def test_every_record_is_mapped_to_valid_objects(
     outcome = map_records(nozomi, stream, lines(samples, name))
     assert (outcome.records, outcome.mapped) == (records, records)
     valid(objects_of(outcome))
+
+
+@pytest.mark.parametrize(
+    ("stream", "name"),
+    [
+        ("assets", "asset"),
+        ("alerts", "alert"),
+        ("links", "session"),
+        ("sessions", "session"),
+        ("node_cves", "node_cve"),
+    ],
+)
+def test_each_unused_field_has_a_reason(samples: Path, stream: str, name: str) -> None:
+    assert unjustified(nozomi, stream, lines(samples, f"{name}.ndjson")) == []
 
 
 def test_three_assets_with_one_mac_and_one_serial_stay_three(samples: Path) -> None:

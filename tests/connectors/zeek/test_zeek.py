@@ -20,6 +20,7 @@ from isthmus_sdk.errors import ConfigurationError, IsthmusError, RecordError
 from isthmus_sdk.run import Instance, StreamRun
 from isthmus_sdk.settings import configure
 from isthmus_sdk.stix import ASSET, COMMUNICATION, Builder
+from isthmus_sdk.testing import read_case
 
 START = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 CONN = {
@@ -68,6 +69,20 @@ def test_masked_times_are_quarantined_and_none_is_invented(samples: Path) -> Non
         assert Counter(bad["path"] for bad in result.report["quarantined"]) == {"ts": count}
         assert result.objects == []
         assert result.exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("stream", "name"),
+    [
+        ("conn", "zeek_icsnpp_modbus/conn.log"),
+        ("modbus", "zeek_icsnpp_modbus/modbus.log"),
+        ("modbus", "zeek_modbus/modbus.ndjson"),
+    ],
+)
+def test_each_unused_field_has_a_reason(samples: Path, stream: str, name: str) -> None:
+    report = mapped(stream, samples / name, loss=True, reasons=read_case(zeek).reasons(stream)).report
+    assert report["unused_fields"]
+    assert report["unused_fields"].keys() == report["unused_reasons"].keys()
 
 
 def test_the_splunk_envelope_is_taken_off(samples: Path) -> None:

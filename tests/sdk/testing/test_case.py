@@ -33,6 +33,10 @@ def test_an_exempted_rule_is_not_looked_at_and_its_reason_is_shown(heron):
         ('[stream.detections]\nsince = "maybe"\n', "stream.detections.since"),
         ("[settings\n", "cannot be read"),
         ("unknown = 1\n", "unknown"),
+        ('[unused.alerts]\na = "x"\n', "unused.alerts: no such stream; streams: detections"),
+        ('[unused.detections]\nowner = " "\n', "unused.detections: 'owner': give the reason"),
+        ('[unused.detections]\nowner.name = "x"\n', 'write the field in quotes, as "a.b"'),
+        ('[unused.detections]\n"*" = "all the rest"\n', "'*' fits every field"),
     ],
 )
 def test_a_mistake_in_the_authors_file_is_named_with_the_file(heron, written, named):

@@ -22,6 +22,7 @@ def test_the_face_of_the_kit():
         "find_folder",
         "read_case",
         "rules",
+        "unjustified",
     ]
 
 
