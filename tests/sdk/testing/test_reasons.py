@@ -14,7 +14,6 @@ from isthmus_sdk.commands.connectors import load_connector
 from isthmus_sdk.reasons import Reasons, outermost, reasons_of
 from isthmus_sdk.testing import conformance, unjustified
 
-
 Heron = Callable[[], tuple[str, Path]]
 
 
