@@ -175,12 +175,14 @@ class GeneralShapes(Origin):
         number: int = 1,
         sensor: Referent | None = None,
         native_id: object = None,
+        labels: Iterable[str] = (),
+        references: Iterable[Reference | Mapping[str, str]] = (),
         created: object = None,
         modified: object = None,
     ) -> Shape:
         """observed-data over observables (or relationships between them).
 
-        Key: the source's id, else objects, times and sensor.
+        Key: the source's id, else objects, times and sensor. ``labels`` say what kind of event it was and how it ended.
         """
         items = listed("objects", objects)
         ids = sorted({id_of(each, "objects") for each in items})
@@ -200,6 +202,7 @@ class GeneralShapes(Origin):
         made = self.versioned(
             "observed-data", key, began, changed,
             first_observed=start, last_observed=stop, number_observed=min(times, _MOST), object_refs=ids,
+            labels=words(labels, "labels"), external_references=self.references(references),
         )  # fmt: skip
         return Shape(checked(made), gather(*map(objects_of, items), [made]), notes_of(*items))
 
