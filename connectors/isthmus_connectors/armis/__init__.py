@@ -1,0 +1,1 @@
+"""Connector for Armis Centrix; the object is ``isthmus_connectors.armis.connector:armis``."""
