@@ -154,7 +154,8 @@ class Context(Generic[S]):
         one reply is all. ``since``: parameter that takes :meth:`since`, as ``"name"``, ``("name", "ms")``, or a function
         of the ISO text that gives parameters; it is left out on the first run. ``limit``: records per page, for the pager.
         ``error_field``: where the vendor puts an error in a reply with status 200. ``then``: the records are ids, and this
-        (:class:`isthmus_sdk.http.Entities`) is how their entities are asked for. ``conditional``: a list that comes in one
+        (:class:`isthmus_sdk.http.Entities`) is how their entities are asked for; or each record has a list of its own, which is
+        put into it (:class:`isthmus_sdk.http.Sublist`). ``conditional``: a list that comes in one
         reply is asked for only if it changed since the run before (ETag, Last-Modified). ``tables``: over files, the tables
         (:class:`isthmus_sdk.files.Table`) that the stream reads.
         """

@@ -69,16 +69,18 @@ def test_every_kind_of_paging_has_a_row() -> None:
     assert "Entities(" in PAGE
 
 
-def test_the_function_of_the_page_reads_entities() -> None:
+@pytest.mark.parametrize(("name", "kind"), [("devices", http.Entities), ("groups", http.Sublist)])
+def test_the_functions_of_the_page_read_what_they_are_shown_for(name: str, kind: type) -> None:
     from isthmus_sdk import Context, Settings
 
-    [block] = [block for block in blocks(ROOT / "docs" / "http.md") if block.how == "function"]
     names: dict[str, Any] = {}
-    exec(block.text, names)
+    for block in blocks(ROOT / "docs" / "http.md"):
+        if block.how == "function":
+            exec(block.text, names)
     asked: list[Any] = []
     transport = SimpleNamespace(pages=lambda request, resume: asked.append(request) or iter(()))
-    assert list(names["devices"](Context(Settings(), transport=transport))) == []
-    assert isinstance(asked[0].then, http.Entities)
+    assert list(names[name](Context(Settings(), transport=transport))) == []
+    assert isinstance(asked[0].then, kind)
 
 
 def test_the_twelve_and_the_ten_are_there() -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from isthmus_sdk.http._policy import Limits, Rate, Retry, Tls
     from isthmus_sdk.http._signatures import HmacSignature, NonceDigest, Signed
     from isthmus_sdk.http._sigv4 import AwsSignature
+    from isthmus_sdk.http._sublists import Sublist
 
 _HOME = {
     "_auth": ("ApiKey", "Auth", "Basic", "Bearer", "Flow", "NoAuth", "OAuth2ClientCredentials", "TokenAuth"),
@@ -37,6 +38,7 @@ _HOME = {
     "_policy": ("Limits", "Rate", "Retry", "Tls"),
     "_sigv4": ("AwsSignature",),
     "_signatures": ("HmacSignature", "NonceDigest", "Signed"),
+    "_sublists": ("Sublist",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
@@ -90,6 +92,7 @@ __all__ = [
     "Scroll",
     "SessionCookie",
     "Signed",
+    "Sublist",
     "Tls",
     "TokenAuth",
     "pages",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from isthmus_sdk.errors import ConfigurationError, CursorExpired, OriginRefused, PagingLoop, UnexpectedReply
@@ -15,12 +15,14 @@ from isthmus_sdk.http._progress import Progress
 from isthmus_sdk.http._reading import PageReader, moment, what
 from isthmus_sdk.http._redirects import harmless
 from isthmus_sdk.http._split import Unsplittable
+from isthmus_sdk.http._sublists import Sublist, with_sublists
 from isthmus_sdk.http._unchanged import question, validators
 from isthmus_sdk.http._verdict import vendor_words
 from isthmus_sdk.page import Page
 from isthmus_sdk.url import Url
 
 _POSITION_UNKNOWN = (400, 404, 410)
+_GONE = (404, 410)
 
 
 def pages(
@@ -29,7 +31,7 @@ def pages(
     *,
     items: str | None = None,
     next: Pager | Export | None = None,
-    then: Entities | None = None,
+    then: Entities | Sublist | None = None,
     params: Mapping[str, Any] | None = None,
     limit: int | None = None,
     method: str = "GET",
@@ -46,7 +48,7 @@ def pages(
 
     ``items``: dotted path of the list (``""``: the reply is the list; ``None``: its only list). ``next``: the pager
     (``None``: one reply is all), or how an export is waited for. ``then``: the records are ids, and this is how their
-    entities are asked for. ``limit``: records per page. ``method`` may be POST: paging requests only read and
+    entities are asked for; or each record has a list of its own (`Sublist`). ``limit``: records per page. ``method`` may be POST: paging requests only read and
     are repeated like a GET. ``resume``: ``Page.after`` of the last page that was stored. ``error_field``: dotted path
     at which the vendor reports an error under status 200. ``conditional``: ask only for what changed since ``known``,
     the ``Page.validators`` of an earlier reply; where nothing did, the one page is ``unchanged``. ``keep_raw``: give the body in
@@ -72,12 +74,30 @@ def pages(
     walk.conditional, walk.known = conditional, known
     if then is None:
         return walk.pages(resume)
+    if isinstance(then, Sublist):
+        return with_sublists(walk.pages, _inner(http, then, error_field, deadline), then, resume=resume)
     return detailed(http, walk.pages, then, resume=resume, error_field=error_field, deadline=deadline)
+
+
+def _inner(
+    http: Http, then: Sublist, error_field: str | None, deadline: float | None
+) -> Callable[[str], Iterator[Page]]:
+    """Pages of the list of one record, from its path."""
+
+    def read(path: str) -> Iterator[Page]:
+        start = PageRequest(path, dict(then.params), None, {})
+        walk = _Walk(http, start, OnePage() if then.next is None else then.next, "GET", then.items, error_field)
+        walk.limit, walk.deadline, walk.may_be_gone = then.limit, deadline, True
+        return walk.pages(None)
+
+    return read
 
 
 class _Walk:
     """One list, page by page."""
 
+    may_be_gone = False
+    """What the list belongs to may have vanished since it was named: then the walk ends with ``CursorExpired``."""
     limit: int | None = None
     deadline: float | None = None
     keep_raw = False
@@ -162,9 +182,13 @@ class _Walk:
             headers={**headers, **asked},
             idempotent=self._repeatable or position is None,
             deadline=self.deadline,
-            accept=(304,) if asked else () if position is None else _POSITION_UNKNOWN,
+            accept=(304,) if asked else self._gone if position is None else _POSITION_UNKNOWN,
             check=reader,
         )
+
+    @property
+    def _gone(self) -> tuple[int, ...]:
+        return _GONE if self.may_be_gone else ()
 
     def _after(self, position: Any, reader: PageReader, reply: Response) -> Any:
         seen = Reply(reader.document, reader.records, reply.headers, str(reply.url))

@@ -73,7 +73,11 @@ def asked(stream: Stream[Any, Any], settings: Any, since: Mark | None = None) ->
 
 def playable(request: PagesRequest) -> bool:
     """Whether pages can be played from the declaration alone: what its pager asks for depends on the replies it reads."""
-    return request.then is None and (request.next is None or hasattr(request.next, "ask"))
+    from isthmus_sdk.http import Sublist
+
+    return (request.then is None or isinstance(request.then, Sublist)) and (
+        request.next is None or hasattr(request.next, "ask")
+    )
 
 
 def start_of(request: PagesRequest) -> PageRequest:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from isthmus_sdk.http import Http, Keyset, SessionCookie, TokenAuth
+from isthmus_sdk.http import Http, Keyset, SessionCookie, Sublist, TokenAuth
 from isthmus_sdk.marks import Mark
 from isthmus_sdk.testing._asking import Border, ByHand, Key, asked, border_in, canonical
 from isthmus_sdk.testing._case import FixedReply
@@ -49,10 +49,7 @@ class Table:
             return list(records)
 
         def rank(raw: bytes) -> list[tuple[bool, bool, Any]]:
-            try:
-                document = msgspec.json.decode(raw)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                document = None
+            document = decoded(raw)
             values = [found(document, place) for place in places]
             # Numbers before texts before what is neither, so that odd records can be sorted too.
             return [
@@ -176,6 +173,11 @@ class Vendor:
             self._note(exchange, 401)
             exchange.reply(Answer(401, b'{"error":"the credential is not accepted"}'))
             return
+        answer = self._sublist(exchange)
+        if answer is not None:
+            self._note(exchange, answer.status)
+            exchange.reply(answer)
+            return
         answer = self.honest(exchange)
         if answer is None and self.twists_all and self.plan_at(exchange) is not None:
             answer = Answer()
@@ -204,6 +206,27 @@ class Vendor:
         )
         answer = next((found for plan in self.plans if (found := plan.answer(key)) is not None), None)
         return answer if answer is not None or self.twists_all else self._from_another_mark(exchange, key)
+
+    def _sublist(self, exchange: Exchange) -> Answer | None:
+        """The list of one record, which recorded records hold whole; it is one page, and no fault befalls it."""
+        for plan in self.plans:
+            then = plan.request.then
+            if not isinstance(then, Sublist):
+                continue
+            for raw in self.tables[plan.stream].records:
+                record = decoded(raw)
+                path = then.path_of(record)
+                if path is not None and urlsplit(str(self.http.resolve(path))).path == exchange.path:
+                    rows = record.get(then.into)
+                    found = rows if isinstance(rows, list) else []
+                    if then.keep is not None:
+                        found = [{then.keep: each} for each in found]
+                    document: Any = found
+                    if then.items:
+                        document = {}
+                        place(document, then.items, found)
+                    return Answer(200, msgspec.json.encode(document), {"Content-Type": "application/json"})
+        return None
 
     def _from_another_mark(self, exchange: Exchange, key: Key) -> Answer | None:
         """A walk that starts anew in the middle of a run begins at the mark of a record that was just read."""
@@ -292,6 +315,14 @@ class Vendor:
 
     def _note(self, exchange: Exchange, status: int, *, login: bool = False) -> None:
         self.asked.append(Asked(exchange.method, exchange.path, status, self._now(), login))
+
+
+def decoded(raw: bytes) -> Any:
+    """A record as data; ``None`` for one that is no JSON."""
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _token(number: int) -> str:

@@ -51,6 +51,7 @@ def test_the_public_names_are_these() -> None:
         "Scroll",
         "SessionCookie",
         "Signed",
+        "Sublist",
         "Tls",
         "TokenAuth",
         "pages",
