@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -289,10 +290,10 @@ class Http:
         for _ in range(self.limits.redirects + 1):
             authorised = with_credentials and self._allowed.takes_credential(request.url)
             reply = self._authorised(request, clock) if authorised else self._exchange(request, clock)
-            following = redirected(request, reply)
+            require = partial(self._allowed.require, because=f"{_what(request)} redirects to it")
+            following = redirected(request, reply, require)
             if following is None:
                 return reply
-            self._allowed.require(following.url, because=f"{_what(request)} redirects to it")
             if following.url in visited:
                 raise UnexpectedReply(f"{_what(request)}: redirects in a circle; check the base URL")
             visited.add(following.url)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from isthmus_sdk.errors import OriginRefused, UnexpectedReply
 from isthmus_sdk.http._message import Headers, Request, Response
-from isthmus_sdk.url import InvalidUrl
+from isthmus_sdk.url import InvalidUrl, Url
 
 _STATUSES = frozenset({301, 302, 303, 307, 308})
 _KEPT_ACROSS_ORIGINS = frozenset({"accept", "accept-encoding", "accept-language", "user-agent"})
 
 
-def redirected(request: Request, reply: Response) -> Request | None:
+def redirected(request: Request, reply: Response, require: Callable[[Url], None]) -> Request | None:
     """The request that follows ``reply``, ``None`` where it is no redirect.
 
     Nothing meant for one origin goes to another: there, every header beyond the harmless ones stays behind, and a
-    body is not sent again. Never from https to http. Raises ``OriginRefused`` or ``UnexpectedReply``; whether the new
-    place may be contacted at all is the caller's question.
+    body is not sent again. Never from https to http. ``require`` raises where the new place may not be contacted at all,
+    and is asked before anything else is said of it. Raises ``OriginRefused`` or ``UnexpectedReply``.
     """
     location = reply.headers.get("location")
     if reply.status not in _STATUSES or location is None:
@@ -30,6 +30,7 @@ def redirected(request: Request, reply: Response) -> Request | None:
         raise OriginRefused(f"{what}: redirects to something that is no usable URL: {error}") from None
     if request.url.origin.scheme == "https" and url.origin.scheme == "http":
         raise OriginRefused(f"{what}: redirects from https to http ({url.without_query}); that is never followed")
+    require(url)
     moved = url.origin != request.url.origin
     if request.method not in ("GET", "HEAD"):
         if reply.status == 303:

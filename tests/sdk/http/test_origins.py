@@ -167,6 +167,12 @@ def test_a_post_is_not_turned_into_a_get_by_accident(vendor: HostileServer, clie
     assert (seen.method, seen.body, seen.headers.get("content-type")) == ("GET", b"", None)
 
 
+def test_a_post_that_is_redirected_outside_the_origins_is_refused_for_that(vendor: HostileServer, client: Make) -> None:
+    vendor.on("/old", redirect("http://169.254.169.254/latest/meta-data/", 307))
+    with pytest.raises(OriginRefused, match="redirects to it"):
+        client(vendor.url).post("old", json={"a": 1})
+
+
 def test_origins_are_compared_whole(vendor: HostileServer, client: Make) -> None:
     http = client("https://vendor.example", origins=["https://*.blob.vendor.example"])
     for url in (
