@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from isthmus_sdk.connector import Connector, Stream
     from isthmus_sdk.engine import Rejected
     from isthmus_sdk.http import Http, Limits, Retry
+    from isthmus_sdk.protocol import Spooled
 
 OBSERVED = "2026-01-02T03:04:05.678Z"
 """When everything was observed, as mappings are told."""
@@ -163,6 +164,24 @@ class Bench:
         """Streams with recorded pages."""
         return [stream for stream in self.connector.streams.values() if self.case.pages(stream.name)]
 
+    @cached_property
+    def file_streams(self) -> list[Stream[Any, Any]]:
+        """Streams with recorded pages that no API gives: they read files, or what was received."""
+        return [stream for stream in self.streams if self.over_files or stream.name in self._without_api]
+
+    @cached_property
+    def _without_api(self) -> set[str]:
+        """Streams that refuse to run where there is neither a file nor a receiver."""
+        found = set()
+        for stream in self.streams:
+            try:
+                asked(stream, self.settings)
+            except ByHand:
+                continue
+            except ConfigurationError:
+                found.add(stream.name)
+        return found
+
     @property
     def network_streams(self) -> list[Stream[Any, Any]]:
         """Streams whose pages the vendor can play."""
@@ -175,6 +194,8 @@ class Bench:
         """Streams whose way of asking the vendor cannot play: pages made by hand, ids before entities, exports."""
         names = []
         for stream in self.streams:
+            if stream.name in self._without_api:
+                continue
             try:
                 requests = [] if self.over_files else asked(stream, self.settings)
                 if not self.over_files and (not requests or not all(map(playable, requests))):
@@ -212,7 +233,7 @@ class Bench:
         tables = {
             stream.name: table
             for stream in self.streams
-            if stream.name not in self.by_hand and (table := self._table(stream)) is not None
+            if stream.name not in {*self.by_hand, *self._without_api} and (table := self._table(stream)) is not None
         }
         made = Vendor(self.connector, self.settings, self.http, tables, self.case.replies, self.timer.now)
         for name, table in tables.items():
@@ -228,9 +249,7 @@ class Bench:
 
     def mapper(self, stream: Stream[Any, Any], tlp: str | None = None) -> PageMapper:
         """Model and mapping of a stream, as a worker applies them."""
-        return PageMapper(
-            stream, self.make_builder, tlp=tlp or self.connector.manifest.tlp, settings=self.settings
-        )
+        return PageMapper(stream, self.make_builder, tlp=tlp or self.connector.manifest.tlp, settings=self.settings)
 
     def make_builder(self, _observed_at: str) -> Any:
         """A builder that always observes at the same time, so that equal records give equal bytes."""
@@ -242,6 +261,17 @@ class Bench:
             observed_at=OBSERVED,
             scope=lambda *_args, **_named: "default",
         )
+
+    def telling_builder(self) -> Any:
+        """A builder whose address scopes show all that a mapping gives to find them."""
+        from hashlib import blake2b
+
+        from isthmus_sdk.stix import Builder
+
+        def scope(*given: Any, **named: Any) -> str:
+            return "scope-" + blake2b(repr((given, sorted(named.items()))).encode(), digest_size=4).hexdigest()
+
+        return Builder(source_id=SOURCE, connector=self.connector.name, observed_at=OBSERVED, scope=scope)
 
     def recorded(self, stream: Stream[Any, Any]) -> list[bytes]:
         """The raw records of the recorded pages."""
@@ -274,13 +304,15 @@ class Bench:
         files: Sequence[str] | None = None,
         connect: Callable[[], Http] | None = None,
         settle: Callable[[Block], None] | None = None,
+        spooled: Spooled | None = None,
     ) -> Ran:
         """Run a stream to its end, or for so many pages. Whatever goes wrong is kept, not raised.
 
-        ``settle`` takes each block instead of its being kept.
+        ``files`` or ``spooled``, what was received, take the vendor's place. ``settle`` takes each block instead of its being kept.
         """
         ran = Ran()
-        before = len(self.vendor.asked) if files is None else 0
+        offline = files is not None or spooled is not None
+        before = 0 if offline else len(self.vendor.asked)
         http: list[Http] = []
 
         def client() -> Http:
@@ -289,7 +321,7 @@ class Bench:
             return http[0]
 
         def send(block: Block) -> None:
-            if not ran.blocks and not ran.ahead and files is None:
+            if not ran.blocks and not ran.ahead and not offline:
                 ran.ahead = sum(not asked_.login for asked_ in self.vendor.asked[before:])
             if settle is None:
                 ran.blocks.append(block)
@@ -302,7 +334,8 @@ class Bench:
             settings=self.settings,
             make_builder=self.make_builder,
             tlp=tlp or self.connector.manifest.tlp,
-            connect=None if files is not None else client,
+            connect=None if offline else client,
+            spools={} if spooled is None else {stream: spooled},
             files=None if files is None else {stream: list(files)},
             settle=0.0,
             one_pass=True,
@@ -317,7 +350,7 @@ class Bench:
             log=lambda level, event, **fields: self.said.append(f"{level}: {event} {fields}"),
         )
         ran.totals = run.totals
-        if files is None:
+        if not offline:
             self.vendor.announce(stream, self._marks(stream, cursors or {}))
         started = time.monotonic()
         with self._listening():

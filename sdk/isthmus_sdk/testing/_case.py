@@ -73,7 +73,12 @@ class Case:
         """Recorded pages of a stream, in natural order."""
         globs = self.stream(stream).pages or (f"pages/{stream}.*", f"pages/{stream}-*")
         found = {path for glob in globs for path in self.folder.glob(glob) if path.is_file()}
-        return sorted(found, key=lambda path: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", path.name)])
+        return sorted(found, key=_natural)
+
+    def received(self, stream: str) -> list[Path]:
+        """Recorded messages of a stream that can be pushed, in natural order."""
+        found = {path for glob in (f"received/{stream}.*", f"received/{stream}-*") for path in self.folder.glob(glob)}
+        return sorted((path for path in found if path.is_file()), key=_natural)
 
     def stream(self, name: str) -> StreamCase:
         """What the author said of a stream."""
@@ -86,6 +91,10 @@ class Case:
     def golden(self, stream: str) -> Path:
         """Where the expected objects of a stream are kept."""
         return self.folder / "golden" / f"{stream}.ndjson"
+
+
+def _natural(path: Path) -> list[int | str]:
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", path.name)]
 
 
 def read_case(connector: Connector[Any], folder: Path | None = None) -> Case:

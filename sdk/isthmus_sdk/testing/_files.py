@@ -39,7 +39,7 @@ def _dropped(bench: Bench, stream: Stream[Any, Any], name: str) -> tuple[Path, l
 @book.rule("reads-files", "bronze", "a run reads every file to its end, and each record is accounted for", over_files)
 def reads_files(bench: Bench) -> Iterator[str]:
     """Nothing is passed over."""
-    for stream in bench.streams:
+    for stream in bench.file_streams:
         ran = whole(bench, stream)
         if ran.problem:
             yield f"stream {stream.name}: {ran.problem}"
@@ -50,7 +50,7 @@ def reads_files(bench: Bench) -> Iterator[str]:
 @book.rule("again-files", "silver", "a second run over the same files brings nothing new", over_files)
 def again_files(bench: Bench) -> Iterator[str]:
     """Also where they were renamed meanwhile."""
-    for stream in bench.streams:
+    for stream in bench.file_streams:
         folder, paths = _dropped(bench, stream, "again")
         first = bench.run(stream.name, files=[str(folder / "*")])
         second = bench.run(stream.name, files=[str(folder / "*")], cursors=first.cursors)
@@ -67,7 +67,7 @@ def again_files(bench: Bench) -> Iterator[str]:
 @book.rule("resume-files", "silver", "a run that is interrupted after any page goes on without losing one", over_files)
 def resume_files(bench: Bench) -> Iterator[str]:
     """Interrupted at pages, between files."""
-    for stream in bench.streams:
+    for stream in bench.file_streams:
         files = [str(path) for path in bench.case.pages(stream.name)]
         wanted = whole(bench, stream)
         for pages in range(1, max(wanted.totals.pages, 2)):
@@ -95,7 +95,7 @@ class FileFault:
         return Rule(f"fault.{self.name}", self.level, self.title, self._check, over_files)
 
     def _check(self, bench: Bench) -> Iterator[str]:
-        for stream in bench.streams:
+        for stream in bench.file_streams:
             clean = whole(bench, stream)
             folder, paths = _dropped(bench, stream, self.name)
             self.damage(folder, paths)

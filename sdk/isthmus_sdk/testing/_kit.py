@@ -30,15 +30,17 @@ def rules(level: Level = "gold") -> list[Rule]:
         _mapped,
         _network,
         _paging_faults,
+        _received,
         _tls_faults,
     )
 
-    books: tuple[Book, ...] = (_mapped.book, _network.book, _files.book, _kill.book, _depth.book)
+    books: tuple[Book, ...] = (_mapped.book, _network.book, _files.book, _received.book, _kill.book, _depth.book)
     every = [rule for book in books for rule in book.rules]
     every += [fault.rule() for fault in (*_http_faults.FAULTS, *_paging_faults.FAULTS)]
     every += [fault.rule() for fault in _tls_faults.FAULTS]
     every += [fault.rule() for fault in _data_faults.FAULTS]
     every += [fault.rule() for fault in _files.FILE_FAULTS]
+    every += [fault.rule() for fault in _received.RECEIVED_FAULTS]
     wanted = LEVELS[: LEVELS.index(level) + 1]
     return sorted((rule for rule in every if rule.level in wanted), key=lambda rule: LEVELS.index(rule.level))
 

@@ -34,8 +34,13 @@ def over_the_network(bench: Bench) -> bool:
 
 
 def over_files(bench: Bench) -> bool:
-    """Rules for connectors that read files alone."""
-    return bench.over_files
+    """Rules for streams that read files alone: all of a connector without an API, or those that only files or receivers give."""
+    return bool(bench.file_streams)
+
+
+def received_somewhere(bench: Bench) -> bool:
+    """Rules for connectors with a stream that the vendor can push."""
+    return any(stream.push is not None for stream in bench.connector.streams.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +70,4 @@ class Book:
         return enter
 
 
-__all__ = ["Applies", "Book", "Check", "Note", "Rule", "always", "over_files", "over_the_network"]
+__all__ = ["Applies", "Book", "Check", "Note", "Rule", "always", "over_files", "over_the_network", "received_somewhere"]
