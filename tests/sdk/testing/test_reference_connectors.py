@@ -17,3 +17,5 @@ test_acme = conformance_tests("acme_connector.connector:acme", folder=EXAMPLE / 
 test_nozomi_guardian = conformance_tests("nozomi-guardian")
 test_microsoft_defender = conformance_tests("microsoft-defender")
 test_zeek = conformance_tests("zeek")
+test_suricata = conformance_tests("suricata")
+test_paloalto = conformance_tests("paloalto")
