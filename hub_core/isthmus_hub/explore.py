@@ -31,6 +31,8 @@ class Explores:
         @property
         def bus(self) -> Bus: ...
 
+        def placed_assets(self, owner: str | None = None) -> list[dict[str, Any]]: ...
+
     def store_find(self, value: str, limit: int = 1_000) -> dict[str, Any]:
         """Everything that carries a value: an address, a name, a serial number, a CVE, a native id."""
         return {"value": value, "found": [self._described(found) for found in self.store.find(value, limit)]}
@@ -56,7 +58,7 @@ class Explores:
     def asset_show(self, asset: str) -> dict[str, Any]:
         """One asset in the shape of ``assets --json``, named by its id or by a value that it alone carries."""
         wanted = self.store.asset_of(found := self._one(asset)) or found
-        for entry in assets.inventory(self.store):
+        for entry in self.placed_assets():
             if entry["id"] == wanted:
                 return entry
         raise ConfigurationError(f"{asset!r}: is no asset; see `isthmus assets` and `isthmus store find`")

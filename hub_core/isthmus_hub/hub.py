@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from isthmus_hub import assets, link, repair, views
+from isthmus_hub import link, repair, views
 from isthmus_hub._sqlite import StorageDamaged
 from isthmus_hub.bus import EARLIEST, OBSERVED, RESOLVED, Start, Subscription
 from isthmus_hub.bus_operations import OperatesBus, offset_of
@@ -29,6 +29,7 @@ from isthmus_hub.explore import Explores
 from isthmus_hub.forward import Forwarder
 from isthmus_hub.keeping import base_of_rebuild, checkpoint_of, resolve_all
 from isthmus_hub.parts import Parts
+from isthmus_hub.placing import Places
 from isthmus_hub.receive import check_addresses
 from isthmus_hub.runtime import (
     Failure,
@@ -48,7 +49,7 @@ from isthmus_sdk.loader import load_platform
 PARALLEL_INSTANCES = 8
 
 
-class Hub(Parts, Explores, Decides, OperatesBus):
+class Hub(Parts, Explores, Decides, Places, OperatesBus):
     """One hub. Use :meth:`open`; it is a context manager. Safe for several threads."""
 
     @cached_property
@@ -313,10 +314,6 @@ class Hub(Parts, Explores, Decides, OperatesBus):
         except StorageDamaged as error:
             self.unreadable = repair.unreadable(error)
             return {}
-
-    def assets(self) -> dict[str, Any]:
-        """The shape of ``assets --json``."""
-        return {"assets": assets.inventory(self.store)}
 
     def confirm_absence(self, instance: str, stream: str) -> dict[str, Any]:
         """Mark absent what a held snapshot lacked; the decision is durable, and `store rebuild` replays it."""

@@ -202,14 +202,14 @@ def platform_status(hub: Hub, name: str) -> dict[str, Any]:
 
 def coverage(hub: Hub, primary: str | None) -> dict[str, Any]:
     """Declared, reachable and observed coverage by asset class and function."""
-    own = [asset for asset in assets.inventory(hub.store) if not asset["external"]]
+    own = [asset for asset in hub.placed_assets() if not asset["external"]]
     cells = covering.matrix_json(covering.matrix(own, sources(hub, primary)))
     return {"primary": primary or hub.config.primary, "cells": cells}
 
 
 def gaps(hub: Hub, primary: str | None) -> dict[str, Any]:
     """The shape of ``gaps --json``; what is stale is measured against the clock."""
-    everything = assets.inventory(hub.store)
+    everything = hub.placed_assets()
     links = assets.communications(hub.store)
     found = covering.gaps(everything, links, sources(hub, primary), now=datetime.now(UTC))
     return {"gaps": covering.gaps_json(found)}
@@ -243,7 +243,7 @@ def sources(hub: Hub, primary: str | None = None) -> list[covering.Source]:
 
 def report(hub: Hub) -> str:
     """One self-contained HTML page: topology, coverage matrix, blind spots, deliveries."""
-    everything = assets.inventory(hub.store)
+    everything = hub.placed_assets()
     configured = sources(hub)
     return reporting.page(
         hub=hub.name,

@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from isthmus_hub.cli import _bus, _context, _decisions, _explore, _inventory, _operate, _plugins, _repair, _setup
+from isthmus_hub.cli import (
+    _bus,
+    _context,
+    _decisions,
+    _explore,
+    _inventory,
+    _operate,
+    _plugins,
+    _repair,
+    _setup,
+    _zones,
+)
 from isthmus_hub.cli._context import ConfigOption, StateOption
 
 app = typer.Typer(
@@ -67,6 +78,7 @@ _inventory.assets.command("merge")(_decisions.merge)
 _inventory.assets.command("split")(_decisions.split)
 _inventory.assets.command("undo")(_decisions.undo)
 _inventory.assets.command("decisions")(_decisions.decisions)
+app.command("zones")(_zones.zones)
 app.command("coverage")(_inventory.coverage)
 app.command("gaps")(_inventory.gaps)
 app.add_typer(_repair.quarantine, name="quarantine")

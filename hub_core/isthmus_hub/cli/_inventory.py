@@ -10,6 +10,7 @@ import typer
 
 from isthmus_hub.cli import _context
 from isthmus_hub.cli._context import ConfigOption, JsonOption, StateOption, open_hub, print_json, read_hub, say, table
+from isthmus_hub.cli._zones import OwnerOption
 
 PrimaryOption = Annotated[
     str | None, typer.Option("--primary", help="Compute against this platform instead of the configured primary.")
@@ -23,7 +24,11 @@ assets = typer.Typer(
 
 @assets.callback(invoke_without_command=True)
 def list_assets(
-    context: typer.Context, config: ConfigOption = None, state_dir: StateOption = None, json: JsonOption = False
+    context: typer.Context,
+    owner: OwnerOption = None,
+    config: ConfigOption = None,
+    state_dir: StateOption = None,
+    json: JsonOption = False,
 ) -> int:
     """The one inventory: every asset, who sees it, what identifies it and since when it is absent."""
     if context.invoked_subcommand is not None:
@@ -31,7 +36,7 @@ def list_assets(
         _context.common.state_dir = state_dir or _context.common.state_dir
         return 0
     with open_hub(config, state_dir, needs_config=False) as access:
-        found = access.hub.assets()
+        found = access.hub.assets(owner=owner)
     if json:
         print_json(found)
         return 0
@@ -51,6 +56,7 @@ def list_assets(
             ("class", "CLASS"),
             ("level", "LEVEL"),
             ("zone", "ZONE"),
+            ("owner", "OWNER"),
             ("address", "ADDRESS"),
             ("seen_by", "SEEN BY"),
             ("absent_since", "ABSENT SINCE"),

@@ -26,9 +26,11 @@ from isthmus_hub.config._problems import InvalidConfiguration, InvalidSettings, 
 from isthmus_hub.config._schema import reference, schema
 from isthmus_hub.config._settings import check_settings
 from isthmus_hub.config._values import QuietWindow, quiet_until
+from isthmus_hub.config._zones import ConduitConfig, OwnerConfig, PlaceConditions, ZoneConfig
 from isthmus_hub.secret_ref import SecretRef
 
 __all__ = [
+    "ConduitConfig",
     "Config",
     "ConnectorConfig",
     "Endpoint",
@@ -37,6 +39,8 @@ __all__ = [
     "InvalidSettings",
     "NatsConfig",
     "NatsTlsConfig",
+    "OwnerConfig",
+    "PlaceConditions",
     "PlatformConfig",
     "Problem",
     "QuietWindow",
@@ -46,6 +50,7 @@ __all__ = [
     "TelemetryConfig",
     "TlsConfig",
     "VaultConfig",
+    "ZoneConfig",
     "check_settings",
     "load",
     "quiet_until",

@@ -9,10 +9,10 @@ import ast
 import inspect
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
-from isthmus_hub.config import _model
+from isthmus_hub.config import _model, _zones
+from isthmus_hub.config._kinds import Section
 from isthmus_hub.config._model import Config
 
 SCHEMA_ID = "urn:isthmus:configuration:1"
@@ -22,8 +22,9 @@ def schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of the configuration file."""
     out = Config.model_json_schema(by_alias=True)
     for section, meanings in _meanings().items():
+        fields = _sections_by_name()[section].model_fields
         for key, meaning in meanings.items():
-            out["$defs"][section]["properties"][key]["description"] = meaning
+            out["$defs"][section]["properties"][fields[key].alias or key]["description"] = meaning
     _plain(out)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -36,13 +37,18 @@ def schema() -> dict[str, Any]:
 def _meanings() -> dict[str, dict[str, str]]:
     """What stands below each key in the model's source, by section; read when asked for, to keep start-up short."""
     out: dict[str, dict[str, str]] = {}
-    source = ast.parse(Path(_model.__file__).read_text(encoding="utf-8"))
-    for section in (node for node in source.body if isinstance(node, ast.ClassDef)):
+    files = [ast.parse(inspect.getsource(module)) for module in (_model, _zones)]
+    for section in (node for file in files for node in file.body if isinstance(node, ast.ClassDef)):
         for key, below in pairwise(section.body):
             match key, below:
                 case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(meaning))):
                     out.setdefault(section.name, {})[name] = inspect.cleandoc(meaning)
     return out
+
+
+def _sections_by_name() -> dict[str, type[Section]]:
+    found = {**vars(_zones), **vars(_model)}
+    return {name: each for name, each in found.items() if isinstance(each, type) and issubclass(each, Section)}
 
 
 def _plain(node: Any) -> None:
@@ -81,6 +87,10 @@ _TITLES = {
     "HubConfig": "[hub]",
     "ScopeConfig": "[[scope]]",
     "ScopeConditions": "when = { … } of a scope",
+    "ZoneConfig": "[[zone]]",
+    "ConduitConfig": "[[conduit]]",
+    "OwnerConfig": "[[owner]]",
+    "PlaceConditions": "when = { … } of a zone or an owner",
     "ConnectorConfig": "[connector.NAME]",
     "ReceiveConfig": "[connector.NAME.receive.STREAM]",
     "PlatformConfig": "[platform.NAME]",

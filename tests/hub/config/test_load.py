@@ -372,3 +372,27 @@ def test_a_damaged_configuration_is_told_never_crashed_on(tmp_path_factory, dama
         config.load(file, environ={})
     except InvalidConfiguration as error:
         assert all(problem.place.startswith(str(file)) for problem in error.problems)
+
+
+# -- zones, conduits, owners -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('[[zone]]\nname = "cell"\nwhen = {}', "needs at least one condition"),
+        ('[[zone]]\nname = "cell"\nwhen = { subnet = "10.0.0.5/24" }', "must be a subnet"),
+        ('[[zone]]\nname = "cell"\nlevel = "6"\nwhen = { vlan = 3 }', "zone[0].level"),
+        ('[[conduit]]\nfrom = "a"\nto = "b"\nservices = ["tcp/70000"]', "must be a protocol"),
+        ('[[owner]]\nname = "ot"\nwhen = { klass = "plc" }', "klass"),
+    ],
+)
+def test_a_mistake_in_a_zone_a_conduit_or_an_owner_is_named_with_its_place(
+    tmp_path: Path, table: str, said: str
+) -> None:
+    file = tmp_path / "isthmus.toml"
+    file.write_text(f'[hub]\nname = "works"\n\n{table}\n')
+    with pytest.raises(InvalidConfiguration) as raised:
+        config.load(file)
+    assert said in str(raised.value)
+    assert "isthmus.toml:" in str(raised.value)

@@ -19,6 +19,7 @@ RENEW = "run `python -m isthmus_hub.config` and commit what it changed"
 
 def test_the_public_names_are_these():
     assert isthmus_hub.config.__all__ == [
+        "ConduitConfig",
         "Config",
         "ConnectorConfig",
         "Endpoint",
@@ -27,6 +28,8 @@ def test_the_public_names_are_these():
         "InvalidSettings",
         "NatsConfig",
         "NatsTlsConfig",
+        "OwnerConfig",
+        "PlaceConditions",
         "PlatformConfig",
         "Problem",
         "QuietWindow",
@@ -36,6 +39,7 @@ def test_the_public_names_are_these():
         "TelemetryConfig",
         "TlsConfig",
         "VaultConfig",
+        "ZoneConfig",
         "check_settings",
         "load",
         "quiet_until",

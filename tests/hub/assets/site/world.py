@@ -5,6 +5,7 @@ Networks: a corporate one with DHCP, a DMZ, and four cells that all use 192.168.
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import random
 from dataclasses import dataclass, field
@@ -327,16 +328,18 @@ class _Maker:
         busy: list[tuple[float, str]] = []
         fresh = 0
         for begin, adapter, index in sorted(wanted, key=lambda entry: (entry[0], entry[1].mac, entry[2])):
-            free += sorted(ip for end, ip in busy if end <= begin)
-            busy = [(end, ip) for end, ip in busy if end > begin]
+            ended = []
+            while busy and busy[0][0] <= begin:
+                ended.append(heapq.heappop(busy)[1])
+            free += sorted(ended)
             if free and self.rng.random() < 0.9:
                 ip = free.pop(self.rng.randrange(len(free)))
             else:
                 fresh += 1
-                ip = f"10.11.{fresh // 250}.{1 + fresh % 250}"
+                ip = f"10.{11 + fresh // 62_500}.{fresh // 250 % 250}.{1 + fresh % 250}"
             end = adapter.leases[index].end
             adapter.leases[index] = Lease(ip, begin, end)
-            busy.append((end, ip))
+            heapq.heappush(busy, (end, ip))
 
 
 def build(seed: int, devices: int = 226) -> Site:

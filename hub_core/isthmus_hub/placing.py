@@ -1,0 +1,92 @@
+"""Where assets are and who owns them, by what the configuration declares; plain data in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from isthmus_hub import assets
+from isthmus_hub.config import Config, PlaceConditions
+from isthmus_hub.zones import Conditions, ConduitRule, Model, OwnerRule, ZoneRule, overview, owned_by, place
+from isthmus_sdk.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from isthmus_hub.store import Store
+
+
+class Places:
+    """These methods of :class:`~isthmus_hub.hub.Hub`."""
+
+    _config: Config | None
+
+    if TYPE_CHECKING:
+
+        @property
+        def store(self) -> Store: ...
+
+    @property
+    def zone_model(self) -> Model:
+        """What the configuration declares of zones, conduits and owners."""
+        return model_of(self._config)
+
+    def placed_assets(self, owner: str | None = None) -> list[dict[str, Any]]:
+        """Every asset with its zone and owner; of one team with ``owner``. Raises for a team that owns nothing here."""
+        found = place(assets.inventory(self.store), self.zone_model)
+        if owner is None:
+            return found
+        mine = owned_by(found, owner)
+        if not mine and owner not in (known := self._teams(found)):
+            raise ConfigurationError(f"--owner {owner}: there is no such team; known: {', '.join(sorted(known))}")
+        return [dict(asset) for asset in mine]
+
+    def assets(self, owner: str | None = None) -> dict[str, Any]:
+        """The shape of ``assets --json``."""
+        return {"assets": self.placed_assets(owner)}
+
+    def zones(self, owner: str | None = None) -> dict[str, Any]:
+        """The shape of ``zones --json``: zones, observed conduits, what breaks the declared model, ways into OT."""
+        everything = self.placed_assets()
+        found = overview(everything, assets.communications(self.store), self.zone_model)
+        if owner is None:
+            return found
+        mine = {asset["id"] for asset in self.placed_assets(owner)}
+        names = {str(asset["zone"]) for asset in everything if asset["id"] in mine}
+        return {
+            "zones": [zone for zone in found["zones"] if zone["name"] in names],
+            "conduits": [one for one in found["conduits"] if names & {one["from"], one["to"]}],
+            "violations": [one for one in found["violations"] if mine & set(one["assets"])],
+            "entry_points": [one for one in found["entry_points"] if one["asset"] in mine],
+        }
+
+    def _teams(self, found: Sequence[Mapping[str, Any]]) -> set[str]:
+        declared = {rule.name for rule in self.zone_model.owners}
+        declared |= {rule.owner for rule in self.zone_model.zones if rule.owner}
+        return declared | {"none"} | {asset["owner"] for asset in found if asset["owner"]}
+
+
+def model_of(config: Config | None) -> Model:
+    """The declared model of a configuration; an empty one without."""
+    if config is None:
+        return Model()
+    return Model(
+        zones=tuple(
+            ZoneRule(
+                zone.name,
+                _conditions(zone.when),
+                level=zone.level,
+                technology=zone.technology,
+                security_level=zone.security_level,
+                owner=zone.owner,
+            )
+            for zone in config.zones
+        ),
+        conduits=tuple(ConduitRule(one.source, one.target, one.services) for one in config.conduits),
+        owners=tuple(OwnerRule(one.name, _conditions(one.when)) for one in config.owners),
+    )
+
+
+def _conditions(when: PlaceConditions) -> Conditions:
+    return Conditions.parse(when.model_dump(by_alias=True, exclude_none=True))
+
+
+__all__ = ["Places", "model_of"]
