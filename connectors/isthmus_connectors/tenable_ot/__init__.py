@@ -1,0 +1,1 @@
+"""Connector for Tenable OT Security; the object is ``isthmus_connectors.tenable_ot.connector:tenable_ot``."""
