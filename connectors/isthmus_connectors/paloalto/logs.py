@@ -129,7 +129,10 @@ def address(text: str) -> str:
 
     Others are left as they are, and refused: ``192.168.010.1`` may be two addresses.
     """
-    return _without_zeroes(text) if _LEADING_ZERO.search(text) else text
+    if not _LEADING_ZERO.search(text):
+        return text
+    found = _without_zeroes(text)
+    return text if found == text else found  # the log's own text, so that a refusal names its field
 
 
 @lru_cache(maxsize=4_096)
