@@ -7,27 +7,20 @@ asset is absent, present but stale, or one witness only.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from isthmus_hub.coverage._model import (
-    HOST_COMPONENTS,
-    UNKNOWN,
-    WEAKNESS_COMPONENTS,
-    WIRE_COMPONENTS,
-    Capability,
-    Source,
-    class_name,
-    seen_by,
-)
+from isthmus_hub.coverage._contradictions import contradictions
+from isthmus_hub.coverage._fleet import Fleet, Watched
+from isthmus_hub.coverage._model import DEFAULT_RULES, Product, Rules, Source
+from isthmus_hub.coverage._needs import NEEDS, Able, because, by_group, unmet
 
 KINDS = (
     "not_in_edr", "not_on_wire", "cmdb_only", "unscanned", "weak_witness", "one_sided_conduit", "contradiction", "bridge", "internet_facing",
 )  # fmt: skip
 CAUSES = ("not_declared", "not_deployed", "asset_absent", "stale", "single_witness", "none")
-STALE_AFTER = timedelta(days=7)
 
 Asset = Mapping[str, Any]
 
@@ -40,142 +33,131 @@ class Gap:
     cause: str
     assets: tuple[str, ...]
     detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """What each asset should have, as a test on capabilities."""
-
-    kind: str
-    meets: Callable[[Capability], bool]
-    detail: str
-
-
-NEEDS = (
-    Need("not_in_edr", lambda item: item.function == "detect" and item.collects(HOST_COMPONENTS), "no endpoint sensor"),
-    Need("not_on_wire", lambda item: item.collects(WIRE_COMPONENTS), "not seen on the network"),
-    Need(
-        "unscanned",
-        lambda item: item.function == "identify" and item.collects(WEAKNESS_COMPONENTS),
-        "no vulnerability source",
-    ),
-)
+    hearsay: tuple[str, ...] = ()
+    """Of these, assets of which another vendor says that a product watches them that would close the gap."""
+    precious: int = 0
+    """How many of them are crown jewels."""
 
 
 def gaps(
-    assets: Iterable[Asset], communications: Iterable[Mapping[str, Any]], sources: Sequence[Source], *, now: datetime
+    assets: Iterable[Asset],
+    communications: Iterable[Mapping[str, Any]],
+    sources: Sequence[Source],
+    *,
+    now: datetime,
+    rules: Rules = DEFAULT_RULES,
+    products: Sequence[Product] = (),
+    only: Collection[str] | None = None,
 ) -> list[Gap]:
-    """Every gap, grouped by kind, cause and asset class. ``now`` decides what is stale; it is the time of the data."""
-    everything = [asset for asset in assets if not asset.get("external")]
+    """Every gap, grouped by kind, cause and asset class. ``now`` decides what is stale; it is the time of the data.
+
+    ``only``: ids of the assets that are asked about; the others count for what is known of them.
+    """
+    everything = list(assets)
+    fleet = Fleet(everything, sources, now=now, rules=rules, products=products)
     links = list(communications)
     found = [
-        *_needs(everything, sources, now),
-        *_inventory_only(everything, sources),
-        *_weak_witness(everything),
-        *_bridges(everything),
-        *_internet_facing(everything, links),
-        *_one_sided(everything, links),
+        *_needs(fleet),
+        *_inventory_only(fleet),
+        *_weak_witness(fleet),
+        *_bridges(fleet),
+        *_internet_facing(fleet, links),
+        *_one_sided(fleet, links),
+        *(Gap("contradiction", "none", (id,), detail) for id, detail in contradictions(fleet)),
     ]
-    return sorted(found, key=lambda gap: (KINDS.index(gap.kind), CAUSES.index(gap.cause), gap.detail))
+    precious = {each.id for each in fleet.assets if each.precious}
+    found = [replace(gap, precious=len(precious.intersection(gap.assets))) for gap in _of(found, only)]
+    return sorted(found, key=lambda gap: (KINDS.index(gap.kind), CAUSES.index(gap.cause), -gap.precious, gap.detail))
 
 
 def as_json(found: Iterable[Gap]) -> list[dict[str, Any]]:
     """Gaps in the shape of ``gaps --json``."""
-    return [{**asdict(gap), "assets": list(gap.assets)} for gap in found]
+    return [{**asdict(gap), "assets": list(gap.assets), "hearsay": list(gap.hearsay)} for gap in found]
 
 
-def _needs(assets: Sequence[Asset], sources: Sequence[Source], now: datetime) -> Iterable[Gap]:
-    for need in NEEDS:
-        groups: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for asset in assets:
-            if cause := _cause(asset, need, sources, now):
-                groups[cause, class_name(str(asset.get("class") or UNKNOWN))].append(asset["id"])
-        for (cause, asset_class), ids in groups.items():
-            yield Gap(need.kind, cause, tuple(sorted(ids)), f"{asset_class}: {need.detail}{_because(cause)}")
-
-
-def _cause(asset: Asset, need: Need, sources: Sequence[Source], now: datetime) -> str:
-    """Why the need is not met for this asset; empty where it is."""
-    asset_class, technology = class_name(str(asset.get("class") or UNKNOWN)), str(asset.get("technology") or "")
-    able = [
-        source
-        for source in sources
-        if any(
-            need.meets(item) and (asset_class == UNKNOWN or item.applies_to(asset_class, technology))
-            for item in source.capabilities
+def _of(found: Iterable[Gap], only: Collection[str] | None) -> list[Gap]:
+    if only is None:
+        return list(found)
+    cut = (
+        replace(
+            gap,
+            assets=tuple(id for id in gap.assets if id in only),
+            hearsay=tuple(id for id in gap.hearsay if id in only),
         )
-    ]
-    if not able:
-        return "not_declared"
-    deployed = {source.instance for source in able if source.instance}
-    if not deployed:
-        return "not_deployed"
-    evidence = [when for name, when in seen_by(asset).items() if name in deployed]
-    if not evidence:
-        return "asset_absent"
-    latest = max(evidence)
-    return "stale" if latest and now - _moment(latest) > STALE_AFTER else ""
+        for gap in found
+    )
+    return [gap for gap in cut if gap.assets]
 
 
-def _because(cause: str) -> str:
-    return {
-        "not_declared": "; no connector offers it for this class",
-        "not_deployed": "; a connector offers it, none is configured",
-        "asset_absent": "; configured, but these assets are not in it",
-        "stale": f"; last seen more than {STALE_AFTER.days} days ago",
-    }[cause]
+def _needs(fleet: Fleet) -> Iterable[Gap]:
+    able = Able(fleet.sources)
+    needs = {need.kind: need for need in NEEDS}
+    for (kind, cause, asset_class, also), group in by_group(unmet(fleet), able, fleet).items():
+        need = needs[kind]
+        detail = (
+            f"{asset_class}: {also + ', ' if also else ''}{need.detail}{because(cause, need, asset_class, fleet.rules)}"
+        )
+        told = sorted(each.watched.id for each in group if each.hearsay)
+        if told:
+            detail += f" ({len(told)} watched by another tool, as a vendor says)"
+        yield Gap(kind, cause, tuple(sorted(each.watched.id for each in group)), detail, tuple(told))
 
 
-def _inventory_only(assets: Sequence[Asset], sources: Sequence[Source]) -> Iterable[Gap]:
+def _inventory_only(fleet: Fleet) -> Iterable[Gap]:
     """Known to an inventory alone: nothing that observes has ever met it."""
     observing = {
         source.instance
-        for source in sources
+        for source in fleet.sources
         if source.instance and any(item.function == "detect" for item in source.capabilities)
     }
-    ids = [asset["id"] for asset in assets if seen_by(asset) and not set(seen_by(asset)) & observing]
+    ids = [each.id for each in fleet.assets if each.seen and not each.seen.keys() & observing]
     if ids:
         yield Gap("cmdb_only", "asset_absent", tuple(sorted(ids)), "in an inventory, met by no sensor")
 
 
-def _weak_witness(assets: Sequence[Asset]) -> Iterable[Gap]:
-    groups: dict[str, list[str]] = defaultdict(list)
-    for asset in assets:
-        if len(names := seen_by(asset)) == 1:
-            groups[next(iter(names))].append(asset["id"])
-    for name, ids in groups.items():
-        yield Gap("weak_witness", "single_witness", tuple(sorted(ids)), f"only {name} knows them")
+def _weak_witness(fleet: Fleet) -> Iterable[Gap]:
+    """Known to one instance; crown jewels apart. What a vendor says of another tool is no second witness, but is told."""
+    groups: dict[tuple[str, bool], list[Watched]] = defaultdict(list)
+    for each in fleet.assets:
+        if len(each.seen) == 1:
+            groups[next(iter(each.seen)), each.precious].append(each)
+    for (name, precious), found in groups.items():
+        told = tuple(sorted(each.id for each in found if each.asset.get("monitored_by")))
+        detail = f"{'crown jewels: ' if precious else ''}only {name} knows them"
+        if told:
+            detail += f" (it says of {len(told)} that other tools watch them)"
+        yield Gap("weak_witness", "single_witness", tuple(sorted(each.id for each in found)), detail, told)
 
 
-def _bridges(assets: Sequence[Asset]) -> Iterable[Gap]:
+def _bridges(fleet: Fleet) -> Iterable[Gap]:
     """One device with different addresses in several scopes. The same address in two is one interface told twice."""
-    for asset in assets:
-        homes = {(item["scope"], item["address"]) for item in asset.get("bindings", ())}
+    for each in fleet.assets:
+        homes = {(item["scope"], item["address"]) for item in each.asset.get("bindings", ())}
         apart = {
             scope for scope, address in homes if not any(other != scope and same == address for other, same in homes)
         }
         if len(apart) > 1:
             yield Gap(
-                "bridge", "none", (asset["id"],), f"{asset.get('name')} has addresses in {', '.join(sorted(apart))}"
+                "bridge", "none", (each.id,), f"{each.asset.get('name')} has addresses in {', '.join(sorted(apart))}"
             )
 
 
-def _internet_facing(assets: Sequence[Asset], links: Sequence[Mapping[str, Any]]) -> Iterable[Gap]:
-    known = {asset["id"]: asset for asset in assets}
+def _internet_facing(fleet: Fleet, links: Sequence[Mapping[str, Any]]) -> Iterable[Gap]:
+    known = {each.id: each for each in fleet.assets}
     outside: dict[str, set[str]] = defaultdict(set)
     for link in links:
         for one, other in ((link["source"], link["target"]), (link["target"], link["source"])):
             if one in known and link.get("external") == other:
                 outside[one].add(str(link.get("peer") or other))
-    ot = [id for id in outside if known[id].get("technology") == "ot"]
+    ot = [id for id in outside if known[id].technology == "ot"]
     for ids, word in ((ot, "OT assets"), ([id for id in outside if id not in ot], "assets")):
         if ids:
             yield Gap("internet_facing", "none", tuple(sorted(ids)), f"{word} that talk to public addresses")
 
 
-def _one_sided(assets: Sequence[Asset], links: Sequence[Mapping[str, Any]]) -> Iterable[Gap]:
+def _one_sided(fleet: Fleet, links: Sequence[Mapping[str, Any]]) -> Iterable[Gap]:
     """Conduits between zones whose traffic is known from one source only."""
-    zones = {asset["id"]: str(asset.get("zone") or "") for asset in assets}
+    zones = {each.id: str(each.asset.get("zone") or "") for each in fleet.assets}
     witnesses: dict[tuple[str, str], set[str]] = defaultdict(set)
     ends: dict[tuple[str, str], set[str]] = defaultdict(set)
     for link in links:
@@ -192,7 +174,3 @@ def _one_sided(assets: Sequence[Asset], links: Sequence[Mapping[str, Any]]) -> I
                 tuple(sorted(ends[conduit])),
                 f"{conduit[0]} to {conduit[1]}: known from {next(iter(names))} only",
             )
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)

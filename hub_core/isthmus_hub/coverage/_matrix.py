@@ -2,76 +2,145 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
+from statistics import median
 from typing import Any
 
-from isthmus_hub.coverage._model import FUNCTIONS, UNKNOWN, Source, class_name, seen_by
+from isthmus_hub.coverage._fleet import Fleet, Meets, Watched
+from isthmus_hub.coverage._model import DEFAULT_RULES, FUNCTIONS, UNKNOWN, Product, Rules, Source
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One asset class × one function."""
+class Measure:
+    """What is declared, reachable and observed of some assets."""
 
-    asset_class: str
-    function: str
     assets: int
     declared_by: tuple[str, ...]
-    """Installed connectors that could do it."""
+    """Installed connectors that could do it, by their manifests and by what can be collected on the class."""
     reachable_by: tuple[str, ...]
-    """Configured instances that could do it."""
+    """Configured instances that could do it at a site that has such assets."""
+    reachable: int
+    """Assets at a site that such an instance reaches."""
     observed: int
-    """Assets of the class of which such an instance actually gave evidence."""
+    """Assets of which such an instance gave fresh evidence."""
     by_primary: int
     """Of these, seen by the primary platform's own sensors."""
+    stale: int
+    """Assets of which all evidence is older than that."""
+    hearsay: int
+    """Assets not observed of which another vendor says that a product watches them that could do it. A weaker witness."""
     oldest: str = ""
-    """Least recent evidence among the observed assets, as it was seen (ISO 8601)."""
+    """Least recent evidence among the assets with any, as it was seen (ISO 8601)."""
+    age_hours: float | None = None
+    """Median age of the latest evidence over the observed assets."""
 
     @property
     def share(self) -> float:
-        """Observed share of the class, 0 to 1."""
+        """Observed share of the assets, 0 to 1."""
         return self.observed / self.assets if self.assets else 0.0
 
+    @property
+    def state(self) -> str:
+        """The furthest that it came: ``not declared``, ``not deployed``, ``not observed``, ``in part``, ``observed``."""
+        if not self.declared_by:
+            return "not declared"
+        if not self.reachable:
+            return "not deployed"
+        return "not observed" if not self.observed else "observed" if self.observed == self.assets else "in part"
 
-def matrix(assets: Iterable[Mapping[str, Any]], sources: Sequence[Source]) -> list[Cell]:
-    """Cells for every asset class there is, in order of class and function."""
-    classes: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for asset in assets:
-        classes[class_name(str(asset.get("class") or UNKNOWN))].append(asset)
+    def as_json(self) -> dict[str, Any]:
+        """Plain data, with the share."""
+        return {**asdict(self), "share": round(self.share, 4), "state": self.state}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell(Measure):
+    """One asset class × one function."""
+
+    asset_class: str = UNKNOWN
+    function: str = "identify"
+
+
+def matrix(
+    assets: Iterable[Mapping[str, Any]],
+    sources: Sequence[Source],
+    *,
+    now: datetime | None = None,
+    rules: Rules = DEFAULT_RULES,
+    products: Sequence[Product] = (),
+) -> list[Cell]:
+    """Cells for every asset class there is, in order of class and function. ``now`` decides what is fresh; without it everything is."""
+    return cells(Fleet(assets, sources, now=now, rules=rules, products=products))
+
+
+def cells(fleet: Fleet) -> list[Cell]:
+    """The same of a fleet."""
     return [
-        _cell(name, function, members, sources) for name, members in sorted(classes.items()) for function in FUNCTIONS
+        Cell(**_fields(measure(fleet, members, performs(function))), asset_class=name, function=function)
+        for name, members in fleet.by_class.items()
+        for function in FUNCTIONS
     ]
 
 
-def _cell(asset_class: str, function: str, assets: Sequence[Mapping[str, Any]], sources: Sequence[Source]) -> Cell:
-    able = [
-        source
-        for source in sources
-        if any(item.function == function and item.applies_to(asset_class) for item in source.capabilities)
-    ]
-    reachable = {source.instance: source for source in able if source.instance}
-    observed = by_primary = 0
-    oldest = ""
-    for asset in assets:
-        evidence = {name: when for name, when in seen_by(asset).items() if name in reachable}
+def performs(function: str) -> Meets:
+    """The need of a function alone."""
+    return lambda item: item.function == function
+
+
+def measure(fleet: Fleet, assets: Iterable[Watched], meets: Meets) -> Measure:
+    """One need, measured over assets of any classes."""
+    able: dict[tuple[str, str], _Able] = {}
+    declared: set[str] = set()
+    reaching: set[str] = set()
+    total = reachable = observed = by_primary = stale = hearsay = 0
+    oldest, ages = "", []
+    for each in assets:
+        total += 1
+        key = (each.asset_class, each.technology)
+        if key not in able:
+            able[key] = _Able(fleet, meets, *key)
+            declared |= able[key].connectors
+        here = {name for name in able[key].instances if fleet.reaches(name, each.site)}
+        reaching |= here
+        evidence = {name: when for name, when in each.seen.items() if name in able[key].instances}
+        reachable += bool(here)
+        latest = max(evidence.values(), default="")
         if evidence:
+            oldest = min(oldest or latest, latest)
+        if evidence and fleet.fresh(latest):
             observed += 1
-            by_primary += any(reachable[name].primary for name in evidence)
-            when = max(evidence.values())
-            oldest = min(oldest or when, when)
-    return Cell(
-        asset_class,
-        function,
-        len(assets),
-        tuple(sorted({source.connector for source in able})),
-        tuple(sorted(reachable)),
-        observed,
-        by_primary,
-        oldest,
-    )
+            by_primary += any(name in able[key].primaries and fleet.fresh(when) for name, when in evidence.items())
+            if latest and fleet.now:
+                ages.append((fleet.now - datetime.fromisoformat(latest)).total_seconds() / 3600)
+        else:
+            stale += bool(evidence)
+            hearsay += any(
+                meets(item) and (each.asset_class == UNKNOWN or item.applies_to(*key))
+                for product in each.hearsay
+                for item in product.capabilities
+            )
+    return Measure(
+        total, tuple(sorted(declared)), tuple(sorted(reaching)), reachable, observed, by_primary, stale, hearsay,
+        oldest, round(max(0.0, median(ages)), 1) if ages else None,
+    )  # fmt: skip
 
 
-def as_json(cells: Iterable[Cell]) -> list[dict[str, Any]]:
+class _Able:
+    """Who could do something on a class."""
+
+    def __init__(self, fleet: Fleet, meets: Meets, asset_class: str, technology: str) -> None:
+        sources = fleet.able(meets, asset_class, technology)
+        self.connectors = {source.connector for source in sources}
+        self.instances = {source.instance for source in sources if source.instance}
+        self.primaries = {source.instance for source in sources if source.instance and source.primary}
+
+
+def _fields(found: Measure) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in Measure.__dataclass_fields__}
+
+
+def as_json(found: Iterable[Cell]) -> list[dict[str, Any]]:
     """Cells as plain data, with their share."""
-    return [{**asdict(cell), "share": round(cell.share, 4)} for cell in cells]
+    return [cell.as_json() for cell in found]

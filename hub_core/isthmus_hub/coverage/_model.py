@@ -118,6 +118,9 @@ class Rules:
         return (asset.get("criticality") or 0) >= self.crown_jewel or "crown-jewel" in words
 
 
+DEFAULT_RULES = Rules()
+
+
 def class_name(text: str) -> str:
     """One spelling of an asset class: lower case, hyphens."""
     return re.sub(r"[\s_]+", "-", text.strip().lower())
