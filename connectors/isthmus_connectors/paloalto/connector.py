@@ -17,6 +17,8 @@ from isthmus_sdk.errors import ConfigurationError, PermissionDenied
 from isthmus_sdk.http import ApiKey, Offset, Rate
 from isthmus_sdk.push import Syslog
 
+EVER = {"stime": "-1"}
+"""From the beginning, as Palo Alto's own integration asks on its first run."""
 COUNTED = Offset("offset", "pagelength", total="total", overlap=1)
 MESSAGES = Syslog()
 """CEF and a firewall's own form may come over one address: the message is taken whole."""
@@ -100,6 +102,7 @@ def alerts(ctx: Context[PaloAltoSettings]) -> Iterable[Page]:
                 "resolved": resolved,
                 "sortfield": "date",
                 "sortdirection": "asc",
+                **EVER,
             },
             since=lambda time: {"stime": time, "updatedCreatedAfter": time},
         )
@@ -112,7 +115,7 @@ def vulnerabilities(ctx: Context[PaloAltoSettings]) -> Iterable[Page]:
         ctx.settings.vulnerabilities_path,
         next=COUNTED,
         limit=ctx.settings.page_size,
-        params={"customerid": ctx.settings.customer_id, "groupby": "device"},
+        params={"customerid": ctx.settings.customer_id, "groupby": "device", **EVER},
     )
 
 
