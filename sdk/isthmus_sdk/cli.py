@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     _preview_command(commands)
     _manifest_command(commands)
     _test_command(commands)
+    _docs_command(commands)
     _stix_command(commands)
     return top
 
@@ -136,6 +137,25 @@ def _test_command(commands: Any) -> None:
     how.add_argument("--badge", action="store_true", help="print the one line for a README")
     how.add_argument("--json", action="store_true", help="one JSON document with every rule")
     command.set_defaults(run=_test)
+
+
+def _docs_command(commands: Any) -> None:
+    command = commands.add_parser(
+        "docs",
+        help="the page of a connector: what it sees and needs, and where each of the vendor's fields goes",
+        description=(
+            "Written from manifest, code and recorded pages. Where a field goes is found by changing it and looking at the objects. "
+            "With several names an index is written beside the pages."
+        ),
+    )
+    command.add_argument("connectors", nargs="+", metavar="NAME", help="of a connector, or package.module:object")
+    command.add_argument(
+        "--output", type=Path, metavar="PATH", help="file, or directory for NAME.md (default: standard output)"
+    )
+    command.add_argument(
+        "--folder", type=Path, metavar="DIR", help="where pages/ and conformance.toml lie (default: tests/ beside it)"
+    )
+    command.set_defaults(run=_docs)
 
 
 def _stix_command(commands: Any) -> None:
@@ -285,6 +305,15 @@ def _test(options: argparse.Namespace) -> int:
         as_json=options.json,
         badge=options.badge,
     ).exit_code
+
+
+def _docs(options: argparse.Namespace) -> int:
+    from isthmus_sdk.commands.docs import write_pages
+
+    pages = write_pages(options.connectors, options.output, options.folder, say=_say)
+    if options.output is None:
+        print(pages[None], end="")
+    return 0
 
 
 def _stix_check(options: argparse.Namespace) -> int:

@@ -25,4 +25,13 @@ def seconds(value: str | float, *, name: str = "duration") -> float:
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
-__all__ = ["seconds"]
+def shown(duration: float) -> str:
+    """Seconds as people write them: ``600`` is ``10m``."""
+    for unit in ("w", "d", "h", "m", "s"):
+        count = duration / _UNITS[unit]
+        if count >= 1 and count == int(count):
+            return f"{int(count)}{unit}"
+    return f"{duration:g}s"
+
+
+__all__ = ["seconds", "shown"]

@@ -10,7 +10,6 @@ import time
 import tracemalloc
 from collections import defaultdict
 from collections.abc import Iterator
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,7 +19,7 @@ from isthmus_sdk.engine import PageMapper
 from isthmus_sdk.page import Page
 from isthmus_sdk.reasons import contradicted, outermost
 from isthmus_sdk.records import screen
-from isthmus_sdk.testing._bench import OBSERVED, SOURCE, Bench
+from isthmus_sdk.testing._bench import OBSERVED, Bench
 from isthmus_sdk.testing._case import FILE
 from isthmus_sdk.testing._faults import sound
 from isthmus_sdk.testing._mapped import emitted_classes, mapped
@@ -89,7 +88,7 @@ def loss(bench: Bench) -> Iterator[str]:
         if stream.mapping is None:
             continue
         mapper = PageMapper(
-            stream, lambda _at: _builder(bench), tlp=bench.connector.manifest.tlp, settings=bench.settings
+            stream, lambda _at: bench.telling_builder(), tlp=bench.connector.manifest.tlp, settings=bench.settings
         )
         own = {key.partition(".")[0] for key in mapper.records.keys}
         raws = [raw for raw in dict.fromkeys(bench.recorded(stream)) if stream.unwrap is None][:40]
@@ -268,16 +267,6 @@ def _bare(mapper: PageMapper, raw: bytes, path: Path) -> bytes:
         if outcome.mapped:
             document = less
     return json.dumps(document).encode()
-
-
-def _builder(bench: Bench) -> Any:
-    """A builder whose address scopes show all that a mapping gives to find them."""
-    from isthmus_sdk.stix import Builder
-
-    def scope(*given: Any, **named: Any) -> str:
-        return "scope-" + blake2b(repr((given, sorted(named.items()))).encode(), digest_size=4).hexdigest()
-
-    return Builder(source_id=SOURCE, connector=bench.connector.name, observed_at=OBSERVED, scope=scope)
 
 
 def _signature(mapper: PageMapper, raw: bytes) -> Any:
