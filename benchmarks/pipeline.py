@@ -118,7 +118,7 @@ def _pipeline(url: str) -> _Watched:
     plan = Plan("alerts", "alerts", ENTRY, ("alerts",), "bench", configure)
 
     def start(entry: str, python: Path, **more: Any) -> WorkerProcess:
-        process = WorkerProcess(entry, python, path=[ROOT], **more)
+        process = WorkerProcess(entry, python, **{**more, "path": [ROOT]})
         watched.worker = process.pid
         return process
 

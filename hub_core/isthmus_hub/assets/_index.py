@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from isthmus_hub._collector import uncollected
 from isthmus_hub.assets._cluster import AT_ONCE, Cluster, pairs, relation, veto
 from isthmus_hub.assets._evidence import Evidence
 from isthmus_hub.assets._identity import AGENTS, Identifier, Observation
@@ -108,6 +109,10 @@ class IdentityIndex:
 
     def update(self, changed: Iterable[Observation]) -> set[str]:
         """Take new versions in; returns the ids whose device may be another, with all members of those devices."""
+        with uncollected():
+            return self._update(changed)
+
+    def _update(self, changed: Iterable[Observation]) -> set[str]:
         start, touched = self._take(changed)
         start |= self._judge(touched)
         devices = {id for id in start if not self.observations[id].endpoint}

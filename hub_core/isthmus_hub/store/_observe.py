@@ -6,13 +6,12 @@ of a block. Anything else is merged claim by claim.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import apsw
 
+from isthmus_hub._collector import uncollected
 from isthmus_hub.store import _former, _merge, _times
 from isthmus_hub.store._alone import CONFIRM, Alone, said
 from isthmus_hub.store._bodies import Bodies
@@ -60,7 +59,7 @@ class Observing:
         """Changes in the order of ``items``, and the unusable ones with the reason."""
         changes: list[Change] = []
         rejected: list[tuple[Incoming, str]] = []
-        with _uncollected():
+        with uncollected():
             for start in range(0, len(items), _AT_ONCE):
                 part = items[start : start + _AT_ONCE]
                 made: list[Change | None] = [None] * len(part)
@@ -284,19 +283,6 @@ class Observing:
         if body is None:
             body = self._writing.stored_body(entry)
         return _merge.effective(body, entry.created, best.modified, _merge.united_markings(entry.claims))
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """No garbage collection meanwhile: a batch is thousands of rows that all die with it, none of them in a cycle, and
-    looking at them again and again takes a fifth of the time."""
-    paused = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if paused:
-            gc.enable()
 
 
 def _created(text: str, modified: int) -> int:

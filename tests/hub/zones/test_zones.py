@@ -24,7 +24,7 @@ from isthmus_hub.zones import (
 )
 
 
-def zone(name: str, *subnets: str, level: str | None = None, owner: str | None = None, **when: list[str]) -> ZoneRule:
+def zone(name: str, *subnets: str, level: str | None = None, owner: str | None = None, **when: Any) -> ZoneRule:
     conditions = {**when, **({"subnet": list(subnets)} if subnets else {})}
     return ZoneRule(name, Conditions.parse(conditions), level=level, owner=owner)
 
