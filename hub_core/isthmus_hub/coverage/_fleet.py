@@ -22,7 +22,8 @@ from isthmus_hub.coverage._model import (
     told_by_others,
 )
 
-Meets = Callable[[Capability], bool]
+Meets = Callable[[Capability, str], bool]
+"""Whether a capability, exercised on a class, meets a need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Fleet:
             source
             for source in self.sources
             if any(
-                meets(item) and (asset_class == UNKNOWN or item.applies_to(asset_class, technology))
+                meets(item, asset_class) and (asset_class == UNKNOWN or item.applies_to(asset_class, technology))
                 for item in source.capabilities
             )
         ]

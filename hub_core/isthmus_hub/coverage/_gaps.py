@@ -94,9 +94,7 @@ def _needs(fleet: Fleet) -> Iterable[Gap]:
     needs = {need.kind: need for need in NEEDS}
     for (kind, cause, asset_class, also), group in by_group(unmet(fleet), able, fleet).items():
         need = needs[kind]
-        detail = (
-            f"{asset_class}: {also + ', ' if also else ''}{need.detail}{because(cause, need, asset_class, fleet.rules)}"
-        )
+        detail = f"{asset_class}: {also + ', ' if also else ''}{need.detail}{because(cause, need, fleet.rules)}"
         told = sorted(each.watched.id for each in group if each.hearsay)
         if told:
             detail += f" ({len(told)} watched by another tool, as a vendor says)"

@@ -86,7 +86,7 @@ def cells(fleet: Fleet) -> list[Cell]:
 
 def performs(function: str) -> Meets:
     """The need of a function alone."""
-    return lambda item: item.function == function
+    return lambda item, _: item.function == function
 
 
 def measure(fleet: Fleet, assets: Iterable[Watched], meets: Meets) -> Measure:
@@ -117,7 +117,7 @@ def measure(fleet: Fleet, assets: Iterable[Watched], meets: Meets) -> Measure:
         else:
             stale += bool(evidence)
             hearsay += any(
-                meets(item) and (each.asset_class == UNKNOWN or item.applies_to(*key))
+                meets(item, each.asset_class) and (each.asset_class == UNKNOWN or item.applies_to(*key))
                 for product in each.hearsay
                 for item in product.capabilities
             )

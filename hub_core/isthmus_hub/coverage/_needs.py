@@ -14,7 +14,6 @@ from isthmus_hub.coverage._model import (
     WEAKNESS_COMPONENTS,
     WIRE_COMPONENTS,
     Capability,
-    Product,
     Rules,
     Source,
 )
@@ -115,10 +114,8 @@ def _told(need: Need, watched: Watched) -> bool:
     )
 
 
-def because(cause: str, need: Need, asset_class: str, rules: Rules) -> str:
+def because(cause: str, need: Need, rules: Rules) -> str:
     """A cause in words."""
-    if cause == NOT_DECLARED and need.kind == "not_in_edr" and asset_class != UNKNOWN:
-        return "; no connector offers it for this class"
     return {
         NOT_DECLARED: "; no connector offers it for this class",
         NOT_DEPLOYED: "; a connector offers it, none is configured for them",
@@ -142,18 +139,4 @@ def by_group(found: Iterable[Unmet], able: Able, fleet: Fleet) -> dict[tuple[str
     return out
 
 
-def closers(product_sources: Iterable[Source], need: Need, watched: Watched, fleet: Fleet) -> Iterator[str]:
-    """Connectors that could meet the need and have no instance that reaches the asset."""
-    deployed = {
-        source.connector
-        for source in fleet.sources
-        if source.instance and (source.instance in watched.seen or fleet.reaches(source.instance, watched.site))
-    }
-    for source in product_sources:
-        if source.connector not in deployed and any(
-            need.met_by(item, watched.asset_class, watched.technology) for item in source.capabilities
-        ):
-            yield source.connector
-
-
-__all__ = ["NEEDS", "Able", "Need", "Product", "Unmet", "because", "by_group", "closers", "unmet"]
+__all__ = ["NEEDS", "Able", "Need", "Unmet", "because", "by_group", "unmet"]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from isthmus_hub.coverage._collect import EMBEDDED, PLATFORMS
 from isthmus_hub.coverage._fleet import Fleet, Watched
 from isthmus_hub.coverage._model import Source
 from isthmus_hub.coverage.attack import Attack, Seen, Technique
@@ -68,8 +69,6 @@ def techniques(fleet: Fleet, attack: Attack) -> list[Row]:
 
 
 def _only_ot(asset_class: str) -> bool:
-    from isthmus_hub.coverage._collect import EMBEDDED, PLATFORMS
-
     return PLATFORMS.get(asset_class) == frozenset({EMBEDDED})
 
 
@@ -100,7 +99,8 @@ def _observed(fleet: Fleet, attack: Attack, name: str, assets: Iterable[Watched]
     """On how many assets each technique is seen in part and in full, by instances with fresh evidence of them."""
     by_instance = {source.instance: source for source in fleet.sources if source.instance}
     groups: Counter[frozenset[str]] = Counter(
-        frozenset(name for name, when in each.seen.items() if fleet.fresh(when)) & by_instance.keys() for each in assets
+        frozenset(name for name, when in each.seen.items() if name in by_instance and fleet.fresh(when))
+        for each in assets
     )
     part: Counter[str] = Counter()
     full: Counter[str] = Counter()
