@@ -133,6 +133,7 @@ def _test_command(commands: Any) -> None:
     )
     command.add_argument("--only", action="append", default=[], metavar="RULE", help="this rule or fault alone")
     command.add_argument("--no-write", action="store_true", help="write no golden objects where there are none")
+    command.add_argument("--record", action="store_true", help="write into connector.toml which level was reached")
     how = command.add_mutually_exclusive_group()
     how.add_argument("--badge", action="store_true", help="print the one line for a README")
     how.add_argument("--json", action="store_true", help="one JSON document with every rule")
@@ -294,9 +295,11 @@ def _manifest(options: argparse.Namespace) -> int:
 
 
 def _test(options: argparse.Namespace) -> int:
-    from isthmus_sdk.commands.test import run_kit
+    from isthmus_sdk.commands.test import record, run_kit
 
-    return run_kit(
+    if options.record and options.only:
+        raise ConfigurationError("--record: with --only nothing is known of the levels; leave one of them out")
+    report = run_kit(
         options.connector,
         options.level,
         folder=options.folder,
@@ -304,7 +307,10 @@ def _test(options: argparse.Namespace) -> int:
         write=not options.no_write,
         as_json=options.json,
         badge=options.badge,
-    ).exit_code
+    )
+    if options.record:
+        _say(record(options.connector, report))
+    return report.exit_code
 
 
 def _docs(options: argparse.Namespace) -> int:

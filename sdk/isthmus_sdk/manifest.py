@@ -38,7 +38,13 @@
     default = true
     push = { kind = "webhook", signature = { scheme = "hmac", header = "X-Acme-Signature" } }    # where the vendor can send
 
-``isthmus-sdk manifest CONNECTOR --write`` generates ``settings``, ``secrets`` and ``stream`` from the code.
+    [conformance]                     # what the kit found: which version of the connector reached which level
+    level = "gold"
+    version = "1.2.0"
+    exempt = ["declared-classes"]
+
+``isthmus-sdk manifest CONNECTOR --write`` generates ``settings``, ``secrets`` and ``stream`` from the code, and
+``isthmus-sdk test CONNECTOR --level gold --record`` writes ``conformance``.
 """
 
 from __future__ import annotations
@@ -101,6 +107,16 @@ class BreakingChange(_Part):
     scope: str = ""
 
 
+class Conformance(_Part):
+    """What the conformance kit found."""
+
+    level: Literal["bronze", "silver", "gold"]
+    version: str
+    """Version of the connector that was looked at."""
+    exempt: tuple[str, ...] = ()
+    """Rules that the author exempted."""
+
+
 class Manifest(_Part):
     """The whole manifest, checked."""
 
@@ -125,12 +141,27 @@ class Manifest(_Part):
     capabilities: tuple[Capability, ...] = ()
     origins: dict[str, Any] = Field(default_factory=dict)
     breaking_changes: dict[str, BreakingChange] = Field(default_factory=dict)
+    conformance: Conformance | None = None
 
     @field_validator("sdk_api")
     @classmethod
     def _range(cls, value: str) -> str:
         accepts(value, "1.0")
         return value
+
+    @property
+    def functions(self) -> dict[str, int]:
+        """Data components of each function that a capability names, as ``{"detect": 3}``."""
+        found: dict[str, set[str]] = {}
+        for capability in self.capabilities:
+            found.setdefault(capability.function, set()).update(capability.data_components)
+        return {function: len(components) for function, components in sorted(found.items())}
+
+    @property
+    def conformance_level(self) -> str | None:
+        """The level that this version reached; ``None`` where another version was looked at, or none."""
+        known = self.conformance
+        return known.level if known is not None and known.version == self.version else None
 
     @property
     def settings_schema(self) -> dict[str, Any]:
@@ -192,6 +223,7 @@ def parse(text: str, where: str = "manifest") -> Manifest:
         "capabilities": document.pop("capability", []),
         "origins": document.pop("origins", {}),
         "breaking_changes": document.pop("breaking_changes", {}),
+        "conformance": document.pop("conformance", None),
     }
     if document:
         raise ManifestError(f"{where}: unknown table [{next(iter(document))}]")
@@ -255,7 +287,7 @@ def _secrets(written: Any) -> Any:
 
 def _place(kind: str, location: tuple[int | str, ...]) -> str:
     written = {"streams": "stream", "capabilities": "capability"}
-    tables = ("settings", "secrets", "origins", "breaking_changes", *written)
+    tables = ("settings", "secrets", "origins", "breaking_changes", "conformance", *written)
     head = str(location[0]) if location else kind
     names = [written.get(head, head), *location[1:]] if head in tables else [kind, *location]
     return ".".join(str(name) for name in names)
@@ -265,6 +297,7 @@ __all__ = [
     "FILES",
     "BreakingChange",
     "Capability",
+    "Conformance",
     "Kind",
     "Manifest",
     "SecretEntry",

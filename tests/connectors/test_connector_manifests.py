@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,15 @@ import pytest
 from isthmus_sdk import loader
 from isthmus_sdk.commands.manifest import drift
 from isthmus_sdk.stix import ASSET_CLASSES
+from isthmus_sdk.testing import read_case
 
 CONNECTORS = ["nozomi-guardian", "microsoft-defender"]
+CLAIMS = [
+    found
+    for found in loader.discover(kinds=["connector"])
+    if found.distribution == "isthmus" and found.manifest and found.manifest.conformance
+]
+GOLD = Path(__file__).resolve().parents[1] / "sdk" / "testing" / "test_reference_connectors.py"
 FUNCTIONS = {"identify", "protect", "detect", "respond", "recover"}
 
 
@@ -28,6 +36,16 @@ def test_capabilities_name_functions_classes_and_streams_that_exist(name: str) -
         assert capability.function in FUNCTIONS
         assert set(capability.asset_classes) <= set(ASSET_CLASSES)
         assert set(capability.streams) <= set(connector.streams)
+
+
+@pytest.mark.parametrize("found", CLAIMS, ids=lambda found: found.name)
+def test_a_level_that_a_manifest_claims_is_that_of_this_version_and_the_kit_looks_at_it(found: loader.Found) -> None:
+    assert found.manifest is not None
+    claim = found.manifest.conformance
+    assert claim is not None
+    assert claim.version == found.manifest.version, f"isthmus-sdk test {found.name} --level gold --record"
+    assert set(claim.exempt) == set(read_case(loader.load(found.value)).exempt)
+    assert re.search(rf'conformance_tests\("{found.name}"\)', GOLD.read_text()), f"{GOLD.name} has no test of it"
 
 
 @pytest.mark.samples

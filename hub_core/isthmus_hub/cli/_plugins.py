@@ -22,6 +22,10 @@ connector = typer.Typer(help="Installed connectors.", no_args_is_help=True)
 platform = typer.Typer(help="Installed platforms.", no_args_is_help=True)
 
 
+_OF_CONNECTORS = ("area", "functions", "conformance_level", "streams")
+"""Columns that platforms do not have."""
+
+
 def _entries(kind: str, state_dir: Path | None) -> list[dict[str, Any]]:
     from isthmus_hub.runtime.environments import AddedConnectors, Grant, installed
 
@@ -40,7 +44,10 @@ def _entries(kind: str, state_dir: Path | None) -> list[dict[str, Any]]:
                 "area": manifest.area if manifest else None,
                 "title": manifest.title if manifest else None,
                 "capabilities": [capability.model_dump() for capability in manifest.capabilities] if manifest else [],
+                "functions": manifest.functions if manifest else {},
                 "level": manifest.level if manifest else None,
+                "conformance": manifest.conformance.model_dump() if manifest and manifest.conformance else None,
+                "conformance_level": manifest.conformance_level if manifest else None,
                 "distribution": found.distribution,
                 "streams": [stream.name for stream in manifest.streams] if manifest else [],
                 "settings": dict(manifest.settings) if manifest else {},
@@ -63,13 +70,15 @@ def _list(kind: str, state_dir: Path | None, json: bool) -> int:
             ("name", kind.upper()),
             ("version", "VERSION"),
             ("area", "AREA"),
+            ("functions", "CAPABILITIES"),
+            ("conformance_level", "CONFORMANCE"),
             ("streams", "STREAMS"),
             ("distribution", "FROM"),
             ("error", "ERROR"),
         ]
         table(
             rows,
-            [column for column in columns if kind == "connector" or column[0] not in ("streams", "area")],
+            [column for column in columns if kind == "connector" or column[0] not in _OF_CONNECTORS],
             empty=f"No {kind} is installed.",
         )
     return 0
@@ -100,6 +109,10 @@ def _info(kind: str, name: str, state_dir: Path | None, json: bool) -> int:
                 print(f"granted {kind_}: {'; '.join(values)}")
     if row["streams"]:
         print(f"streams: {', '.join(row['streams'])}")
+    if row["conformance"]:
+        found = row["conformance"]
+        other = "" if found["version"] == row["version"] else f", of version {found['version']}"
+        print(f"conformance: {found['level']}{other}; exempt: {', '.join(found['exempt']) or 'nothing'}")
     print("settings:")
     for setting, schema in row["settings"].items():
         needed = "required" if schema.get("required") is True else f"default {schema.get('default')!r}"
@@ -117,7 +130,8 @@ NameArgument = Annotated[str, typer.Argument(help="Name as written after `use =`
 
 @connector.command("list")
 def connector_list(state_dir: StateOption = None, json: JsonOption = False) -> int:
-    """Connectors installed here and those added; none of their code is imported."""
+    """Connectors installed here and those added, with area, capabilities (data components by function) and the level of
+    conformance that this version reached; none of their code is imported."""
     return _list("connector", state_dir, json)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isthmus_sdk.errors import ManifestError
-from isthmus_sdk.manifest import Manifest, package_folder, parse, read
+from isthmus_sdk.manifest import Conformance, Manifest, package_folder, parse, read
 from isthmus_sdk.settings import is_secret
 
 if TYPE_CHECKING:
@@ -121,18 +121,29 @@ def regenerate(plugin: Plugin, path: Path) -> bool:
 
 def rewritten(text: str, tables: Mapping[str, Any], where: str = "manifest") -> str:
     """Manifest text with its generated tables replaced."""
-    parse(text, where)
-    kept = "".join(_own_chunks(text)).rstrip() + "\n"
     made = [_table(["settings", name], table) for name, table in tables["settings"].items()]
     made += [_table(["secrets", name], table) for name, table in tables["secrets"].items()]
     made += [_table(["stream"], stream, array=True) for stream in tables["stream"]]
+    return _replaced(text, GENERATED, made, where)
+
+
+def with_conformance(text: str, found: Conformance | None, where: str = "manifest") -> str:
+    """Manifest text with what the kit found; without it where it found no level."""
+    made = [] if found is None else [_table(["conformance"], found.model_dump(exclude_defaults=True))]
+    return _replaced(text, ("conformance",), made, where)
+
+
+def _replaced(text: str, names: Collection[str], made: Sequence[str], where: str) -> str:
+    """The text without the tables of these names, and with others in their place, at the end."""
+    parse(text, where)
+    kept = "".join(_own_chunks(text, names)).rstrip() + "\n"
     new = kept + "".join(f"\n{table}" for table in made)
-    before = {name: value for name, value in tomllib.loads(text).items() if name not in GENERATED}
+    before = {name: value for name, value in tomllib.loads(text).items() if name not in names}
     try:
         after = tomllib.loads(new)
     except tomllib.TOMLDecodeError:
         after = {}
-    if {name: value for name, value in after.items() if name not in GENERATED} != before:
+    if {name: value for name, value in after.items() if name not in names} != before:
         raise ManifestError(f"{where}: its tables cannot be told apart; put each [table] header on a line of its own")
     parse(new, where)
     return new
@@ -153,8 +164,8 @@ def _described(tables: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
     return tables
 
 
-def _own_chunks(text: str) -> list[str]:
-    """The author's part of the text: what stands before the first header, and every table that is not generated."""
+def _own_chunks(text: str, names: Collection[str]) -> list[str]:
+    """What stays of the text: what stands before the first header, and every table but those of these names."""
     chunks: list[tuple[str, str]] = [("", "")]
     for line in text.splitlines(keepends=True):
         header = _HEADER.match(line)
@@ -162,7 +173,7 @@ def _own_chunks(text: str) -> list[str]:
             chunks.append((header[1].strip("\"'"), line))
         else:
             chunks[-1] = (chunks[-1][0], chunks[-1][1] + line)
-    return [chunk for name, chunk in chunks if name not in GENERATED]
+    return [chunk for name, chunk in chunks if name not in names]
 
 
 def _complete(chunk: str) -> bool:
@@ -253,4 +264,5 @@ __all__ = [
     "rewritten",
     "secret_tables",
     "settings_tables",
+    "with_conformance",
 ]

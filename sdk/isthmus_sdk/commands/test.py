@@ -8,7 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from isthmus_sdk.testing import Level, Report, Result, conformance
+from isthmus_sdk.commands.connectors import load_connector
+from isthmus_sdk.commands.manifest import path_of, with_conformance
+from isthmus_sdk.manifest import Conformance
+from isthmus_sdk.testing import LEVELS, Level, Report, Result, conformance
 
 
 def run_kit(
@@ -35,4 +38,27 @@ def run_kit(
     return report
 
 
-__all__ = ["run_kit"]
+def record(connector: str, report: Report) -> str:
+    """Write into the manifest which level was reached, or that none was; gives the line to tell.
+
+    Levels above the one that was asked for were not looked at: what is known of them stays. The report must be of all rules.
+    """
+    plugin = load_connector(connector)
+    path, known = path_of(plugin), plugin.manifest.conformance
+    if (
+        known
+        and known.version == report.version
+        and report.level == report.asked
+        and LEVELS.index(known.level) > LEVELS.index(report.asked)
+    ):
+        return f"{path}: {known.level}, of which this run looked at {report.asked} alone, is what it says"
+    exempt = tuple(result.rule for result in report.results if result.status == "exempt")
+    found = Conformance(level=report.level, version=report.version, exempt=exempt) if report.level else None
+    text = path.read_text(encoding="utf-8")
+    new = with_conformance(text, found, str(path))
+    if new != text:
+        path.write_text(new, encoding="utf-8")
+    return f"{path}: {report.level or 'no level'} {'is what it says' if new == text else 'written'}"
+
+
+__all__ = ["record", "run_kit"]

@@ -52,6 +52,7 @@ def _head(connector: Connector[Any], at: Path | None) -> Iterator[str]:
         ("needs", _words(getattr(manifest, "minimum_product_version", ""))),
         ("area", manifest.area),
         ("level", manifest.level),
+        ("conformance", manifest.conformance_level or ""),
         ("SDK", manifest.sdk_api),
         ("marked, unless the source says more", f"TLP:{manifest.tlp.upper()}" if manifest.tlp else ""),
         ("isolation", manifest.isolation or ""),

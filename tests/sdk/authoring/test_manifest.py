@@ -13,10 +13,10 @@ import pytest
 from pydantic import Field
 
 from isthmus_sdk import Connector, Secret, Settings, Url
-from isthmus_sdk.commands.manifest import drift, generated, regenerate, rewritten
+from isthmus_sdk.commands.manifest import drift, generated, regenerate, rewritten, with_conformance
 from isthmus_sdk.errors import ConfigurationError, ManifestError
 from isthmus_sdk.loader import discover, find, load, manifest_path
-from isthmus_sdk.manifest import accepts, check_api, parse, read
+from isthmus_sdk.manifest import Conformance, accepts, check_api, parse, read
 
 from .hub import PACKAGES
 
@@ -51,6 +51,7 @@ def site(
         (HEAD + "[[stream]]\nnome = 'a'", "stream.0"),
         (HEAD + "[[capability]]\nasset_classes = ['a']", "capability.0.function"),
         (HEAD + "[settings]\nbase_url = 'https://x'", "settings.base_url"),
+        (HEAD + "[conformance]\nlevel = 'platinum'\nversion = '1'", "conformance.level"),
     ],
 )
 def test_a_wrong_manifest_is_refused_by_place(text: str, words: str) -> None:
@@ -274,3 +275,26 @@ def test_declarations_that_contradict_each_other_are_refused_at_import() -> None
         connector.streams["rows"].maps(lambda record, stix: None)
     with pytest.raises(ManifestError, match="package"):
         Connector(None, settings=Settings)
+
+
+def test_what_the_kit_found_is_written_beside_the_rest_and_taken_out_again() -> None:
+    text = HEAD + '\n[[stream]]\nname = "a"\n'
+    gold = with_conformance(text, Conformance(level="gold", version="1", exempt=("loss",)))
+    assert gold == text + '\n[conformance]\nlevel = "gold"\nversion = "1"\nexempt = ["loss"]\n'
+    assert with_conformance(gold, Conformance(level="silver", version="1")).count("[conformance]") == 1
+    assert with_conformance(gold, None) == text
+
+
+def test_a_level_that_another_version_reached_is_not_this_ones() -> None:
+    table = '[conformance]\nlevel = "gold"\nversion = "{}"\n'
+    assert parse(HEAD + table.format("1")).conformance_level == "gold"
+    assert parse(HEAD + table.format("0.9")).conformance_level is None
+    assert parse(HEAD).conformance_level is None
+
+
+def test_data_components_are_counted_once_for_each_function() -> None:
+    capabilities = "".join(
+        f"[[capability]]\nfunction = '{function}'\ndata_components = {components}\n"
+        for function, components in [("detect", ["a", "b"]), ("identify", ["a"]), ("detect", ["b", "c"])]
+    )
+    assert parse(HEAD + capabilities).functions == {"detect": 3, "identify": 1}
