@@ -7,6 +7,7 @@
     config.connectors["guardian-north"].every     # seconds
 """
 
+from isthmus_hub.config._coverage import CoverageConfig
 from isthmus_hub.config._endpoint import Endpoint
 from isthmus_hub.config._load import load
 from isthmus_hub.config._model import (
@@ -33,6 +34,7 @@ __all__ = [
     "ConduitConfig",
     "Config",
     "ConnectorConfig",
+    "CoverageConfig",
     "Endpoint",
     "HubConfig",
     "InvalidConfiguration",

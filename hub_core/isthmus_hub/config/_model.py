@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr
 
+from isthmus_hub.config._coverage import CoverageConfig
 from isthmus_hub.config._frozen import FrozenDict
 from isthmus_hub.config._kinds import (
     BusAddress,
@@ -246,6 +247,8 @@ class PlatformConfig(Section):
     """Most restrictive marking that may leave for this platform; what is above it is withheld and counted."""
     covers_by: str | None = None
     """The connector instance through which this platform is also a source."""
+    product: Text | None = None
+    """Which product it is, where `use` does not say: a name of `isthmus compare-primaries`, such as `"elastic-security"`."""
     tls: TlsConfig = TlsConfig()
     """TLS towards the platform."""
     proxy: ProxyAddress | None = None
@@ -326,6 +329,7 @@ class Config(Section):
     owners: tuple[OwnerConfig, ...] = Field(default=(), alias="owner")
     connectors: FrozenMap[Name, ConnectorConfig] = Field(default_factory=FrozenDict, alias="connector")
     platforms: FrozenMap[Name, PlatformConfig] = Field(default_factory=FrozenDict, alias="platform")
+    coverage: CoverageConfig = CoverageConfig()
     nats: NatsConfig = NatsConfig()
     vault: VaultConfig = VaultConfig()
     telemetry: TelemetryConfig = TelemetryConfig()

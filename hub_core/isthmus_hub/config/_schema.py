@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from isthmus_hub.config import _model, _zones
+from isthmus_hub.config import _coverage, _model, _zones
 from isthmus_hub.config._kinds import Section
 from isthmus_hub.config._model import Config
 
@@ -37,7 +37,7 @@ def schema() -> dict[str, Any]:
 def _meanings() -> dict[str, dict[str, str]]:
     """What stands below each key in the model's source, by section; read when asked for, to keep start-up short."""
     out: dict[str, dict[str, str]] = {}
-    files = [ast.parse(inspect.getsource(module)) for module in (_model, _zones)]
+    files = [ast.parse(inspect.getsource(module)) for module in (_model, _zones, _coverage)]
     for section in (node for file in files for node in file.body if isinstance(node, ast.ClassDef)):
         for key, below in pairwise(section.body):
             match key, below:
@@ -47,7 +47,7 @@ def _meanings() -> dict[str, dict[str, str]]:
 
 
 def _sections_by_name() -> dict[str, type[Section]]:
-    found = {**vars(_zones), **vars(_model)}
+    found = {**vars(_zones), **vars(_coverage), **vars(_model)}
     return {name: each for name, each in found.items() if isinstance(each, type) and issubclass(each, Section)}
 
 
@@ -95,6 +95,7 @@ _TITLES = {
     "ReceiveConfig": "[connector.NAME.receive.STREAM]",
     "PlatformConfig": "[platform.NAME]",
     "TlsConfig": "tls = { … } of a connector or platform",
+    "CoverageConfig": "[coverage]",
     "NatsConfig": "[nats]",
     "NatsTlsConfig": "tls = { … } of [nats]",
     "VaultConfig": "[vault]",
@@ -118,6 +119,8 @@ def _sections(whole: dict[str, Any]) -> Iterator[str]:
 _WRITTEN = {
     ("HubConfig", "quota"): '`"20GB"`',
     ("ConnectorConfig", "every"): '`"5m"`',
+    ("CoverageConfig", "stale_after"): '`"7d"`',
+    ("CoverageConfig", "unscanned_after"): '`"30d"`',
     ("ConnectorConfig", "settle"): '`"10s"`',
     ("ReceiveConfig", "quota"): '`"256MB"`',
     ("ReceiveConfig", "linger"): '`"5s"`',

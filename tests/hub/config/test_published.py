@@ -22,6 +22,7 @@ def test_the_public_names_are_these():
         "ConduitConfig",
         "Config",
         "ConnectorConfig",
+        "CoverageConfig",
         "Endpoint",
         "HubConfig",
         "InvalidConfiguration",
