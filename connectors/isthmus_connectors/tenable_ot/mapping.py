@@ -293,4 +293,4 @@ def _service(protocol: Protocol) -> Service:
     if not found:
         return Service(name)
     spoken = found["name"].strip() or ("unknown" if found["port"] else found["transport"])
-    return Service(spoken, found["transport"].lower(), int(found["port"]) if found["port"] else None)
+    return Service(spoken, found["transport"].lower(), says(normalise.port, found["port"]))
