@@ -23,6 +23,7 @@ from isthmus_hub import link, repair, views
 from isthmus_hub._sqlite import StorageDamaged
 from isthmus_hub.bus import EARLIEST, OBSERVED, RESOLVED, Start, Subscription
 from isthmus_hub.bus_operations import OperatesBus, offset_of
+from isthmus_hub.covering import Covers
 from isthmus_hub.decisions import Decides
 from isthmus_hub.delivery import Deliverer, DeliveryReport
 from isthmus_hub.explore import Explores
@@ -49,7 +50,7 @@ from isthmus_sdk.loader import load_platform
 PARALLEL_INSTANCES = 8
 
 
-class Hub(Parts, Explores, Decides, Places, OperatesBus):
+class Hub(Parts, Explores, Decides, Places, Covers, OperatesBus):
     """One hub. Use :meth:`open`; it is a context manager. Safe for several threads."""
 
     @cached_property
@@ -318,14 +319,6 @@ class Hub(Parts, Explores, Decides, Places, OperatesBus):
     def confirm_absence(self, instance: str, stream: str) -> dict[str, Any]:
         """Mark absent what a held snapshot lacked; the decision is durable, and `store rebuild` replays it."""
         return views.confirm_absence(self, instance, stream)
-
-    def coverage(self, primary: str | None = None) -> dict[str, Any]:
-        """Declared, reachable and observed coverage by asset class and function."""
-        return views.coverage(self, primary)
-
-    def gaps(self, primary: str | None = None) -> dict[str, Any]:
-        """The shape of ``gaps --json``; what is stale is measured against the clock."""
-        return views.gaps(self, primary)
 
     def report(self) -> str:
         """One self-contained HTML page: topology, coverage matrix, blind spots, deliveries."""

@@ -200,58 +200,17 @@ def platform_status(hub: Hub, name: str) -> dict[str, Any]:
     }
 
 
-def coverage(hub: Hub, primary: str | None) -> dict[str, Any]:
-    """Declared, reachable and observed coverage by asset class and function."""
-    own = [asset for asset in hub.placed_assets() if not asset["external"]]
-    cells = covering.matrix_json(covering.matrix(own, sources(hub, primary)))
-    return {"primary": primary or hub.config.primary, "cells": cells}
-
-
-def gaps(hub: Hub, primary: str | None) -> dict[str, Any]:
-    """The shape of ``gaps --json``; what is stale is measured against the clock."""
-    everything = hub.placed_assets()
-    links = assets.communications(hub.store)
-    found = covering.gaps(everything, links, sources(hub, primary), now=datetime.now(UTC))
-    return {"gaps": covering.gaps_json(found)}
-
-
-def sources(hub: Hub, primary: str | None = None) -> list[covering.Source]:
-    """Every installed connector, and each configured instance of it, with what the manifests declare.
-
-    Raises :class:`ConfigurationError` where ``primary`` names no platform of the configuration.
-    """
-    if primary is not None and primary not in hub.config.platforms:
-        known = ", ".join(sorted(hub.config.platforms)) or "none"
-        raise ConfigurationError(
-            f"--primary {primary}: there is no such platform in {hub.config.file}; configured: {known}"
-        )
-    chosen = hub.config.platforms.get(primary or hub.config.primary or "")
-    covers_by = chosen.covers_by if chosen else None
-    out = []
-    for name, found in hub.connectors.items():
-        if found.manifest is None:
-            continue
-        declared = tuple(covering.capability(item.model_dump()) for item in found.manifest.capabilities)
-        out.append(covering.Source(name, declared))
-        out += [
-            covering.Source(name, declared, instance, primary=instance == covers_by)
-            for instance, settings in hub.config.connectors.items()
-            if settings.use == name and settings.enabled
-        ]
-    return out
-
-
 def report(hub: Hub) -> str:
     """One self-contained HTML page: topology, coverage matrix, blind spots, deliveries."""
     everything = hub.placed_assets()
-    configured = sources(hub)
+    configured = hub.sources()
     return reporting.page(
         hub=hub.name,
         primary=hub.config.primary,
         assets=everything,
         communications=list(assets.communications(hub.store)),
-        cells=coverage(hub, None)["cells"],
-        gaps=gaps(hub, None)["gaps"],
+        cells=hub.coverage()["cells"],
+        gaps=hub.gaps()["gaps"],
         deliveries=[platform_status(hub, name) for name in hub.config.platforms],
         host=_sensing(configured, covering.HOST_COMPONENTS),
         wire=_sensing(configured, covering.WIRE_COMPONENTS),

@@ -109,6 +109,10 @@ class Primary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         head = self.primary
         return Product((head.name, head.title, *head.aliases, *head.sensors), self.capabilities)
 
+    def claims(self) -> list[dict[str, Any]]:
+        """What it can see and do, each with its source, as plain data."""
+        return [msgspec.to_builtins(claim) for claim in self.capability]
+
     def openness(self) -> dict[str, Any]:
         """Its ways in and out, as plain data."""
         return {
