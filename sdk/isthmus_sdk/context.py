@@ -51,6 +51,8 @@ class PagesRequest:
     known: Mapping[str, str] | None = None
     """Validators of the reply that is stored, where the call is conditional."""
     tables: Sequence[Any] = ()
+    withdrawn: str | None = None
+    mark: str | None = None
 
 
 class Transport(Protocol):
@@ -146,6 +148,8 @@ class Context(Generic[S]):
         then: Any = None,
         conditional: bool = False,
         tables: Sequence[Any] = (),
+        withdrawn: str | None = None,
+        mark: str | None = None,
     ) -> Iterator[Page]:
         """Pages of one endpoint, resumed where the last stored page ended.
 
@@ -157,10 +161,15 @@ class Context(Generic[S]):
         (:class:`isthmus_sdk.http.Entities`) is how their entities are asked for; or each record has a list of its own, which is
         put into it (:class:`isthmus_sdk.http.Sublist`). ``conditional``: a list that comes in one
         reply is asked for only if it changed since the run before (ETag, Last-Modified). ``tables``: over files, the tables
-        (:class:`isthmus_sdk.files.Table`) that the stream reads.
+        (:class:`isthmus_sdk.files.Table`) that the stream reads. ``withdrawn``: name of the id in the records of a conditional
+        list; an id that the reply before held and this one does not comes once more as a record with that id and
+        ``withdrawn: true`` alone. ``mark``: header of a reply that tells the cursor's value for those of its records that hold
+        none themselves (TAXII's ``X-TAXII-Date-Added-Last``).
         """
         if self._transport is None:
             raise ConfigurationError("this context has no transport: pages can be read only while a stream runs")
+        if withdrawn and not conditional:
+            raise ConfigurationError("withdrawn= compares whole replies: it needs conditional=True")
         request = PagesRequest(
             path=path,
             items=items if items is not None else self._items,
@@ -175,6 +184,8 @@ class Context(Generic[S]):
             conditional=conditional,
             known=self._known.get(str(self._calls)) if conditional else None,
             tables=tables,
+            withdrawn=withdrawn,
+            mark=mark,
         )
         call = self._calls
         self._calls += 1
@@ -220,8 +231,18 @@ class Walk(Iterator[Page]):
         page = next(self._pages)
         if self._context.files:
             return page
+        if self._request.withdrawn and not page.unchanged:
+            page = self._with_withdrawn(page, self._request.withdrawn)
         ended = page.after is None
         return replace(page, after=Position(self._call + 1, None) if ended else Position(self._call, page.after))
+
+    def _with_withdrawn(self, page: Page, key: str) -> Page:
+        from isthmus_sdk.withdrawn import HELD, compare
+
+        gone, held, why = compare(page.records, key, self._request.known)
+        if why:
+            self._context.log("nothing is said to be withdrawn", reason=why)
+        return replace(page, records=[*page.records, *gone], validators={**(page.validators or {}), HELD: held})
 
 
 def format_time(value: datetime, fmt: SinceFormat) -> Any:

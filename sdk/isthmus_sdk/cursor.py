@@ -136,8 +136,13 @@ class Cursor:
         return None if self._high is None else str(text_of(self._high))
 
     def known(self, version: str) -> Mapping[str, Mapping[str, str]]:
-        """What to ask with whether a reply has changed, by call. Nothing where another version mapped it."""
-        return {call: known for call, known in self._state.known.items() if known.get("by") == version}
+        """What to ask with whether a reply has changed, by call. Where another version mapped it, only what a list held."""
+        from isthmus_sdk.withdrawn import HELD
+
+        return {
+            call: known if known.get("by") == version else {name: text for name, text in known.items() if name == HELD}
+            for call, known in self._state.known.items()
+        }
 
     def learn(self, position: Any, validators: Mapping[str, str], version: str) -> None:
         """What the reply bore that the call before ``position`` brought."""

@@ -219,6 +219,8 @@ class PageMapper:
                 record = self._misfit(record, unwrapped[index])
             if not isinstance(record, Bad):
                 value = value_of(record) if value_of is not None else None
+                if value is None and value_of is not None:
+                    value = page.mark
                 if skip is not None and skip(value, raw):
                     out.ignored[ALREADY_READ] += 1
                     out.values.append(value)

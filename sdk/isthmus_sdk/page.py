@@ -40,6 +40,8 @@ class Page:
     They go to quarantine; of one that is too large, the record holds the beginning."""
     replayed: bool = False
     """The records were counted in an earlier run and are read again because their window is still open."""
+    room: int = 0
+    """Bytes that may be read again for the sake of open windows, where what was read waits for room elsewhere; 0: any number."""
     begins: bool = False
     """The first page of a file that is read from its beginning."""
     ends: bool = False
@@ -53,6 +55,8 @@ class Page:
     """There is no page: the vendor says that what is stored still holds."""
     no_content: bool = False
     """The vendor answered 204: it may mean an empty list, but it is no proof that nothing else is there."""
+    mark: str | None = None
+    """Value of the cursor for records that hold none themselves, where the vendor tells it beside them."""
     validators: Mapping[str, str] | None = None
     """What a later run asks with whether the reply has changed (``etag``, ``modified``)."""
 

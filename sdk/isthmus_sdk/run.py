@@ -207,7 +207,7 @@ class StreamRun:
             since=cursor.since,
             lookback=stream.lookback,
             position=cursor.position,
-            known={} if self._whole else cursor.known(stream.connector.manifest.version),
+            known=cursor.known("" if self._whole else stream.connector.manifest.version),
             items=stream.items,
             log=self._log,
         )
@@ -227,7 +227,9 @@ class StreamRun:
                 f"stream {self.stream.name}: declares no push=, so nothing can be received for it; regenerate the manifest"
             )
         position = self._positions().get("")
-        return SpoolTransport(Path(spool.directory), spool.spool, spool.until, self.stream.push, position)
+        return SpoolTransport(
+            Path(spool.directory), spool.spool, spool.until, self.stream.push, position, quota=spool.quota
+        )
 
     def _pages(self, made: Iterable[Page]) -> Iterator[Page]:
         for page in made:

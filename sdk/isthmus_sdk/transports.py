@@ -43,6 +43,7 @@ class HttpTransport:
             conditional=request.conditional,
             known=request.known,
             keep_raw=self._keep_raw,
+            mark=request.mark,
         )
 
 

@@ -42,6 +42,7 @@ def pages(
     conditional: bool = False,
     known: Mapping[str, str] | None = None,
     keep_raw: bool = False,
+    mark: str | None = None,
     deadline: float | None = None,
 ) -> Iterator[Page]:
     """Pages of raw records from ``path``, until the pager says that it was the last.
@@ -52,7 +53,7 @@ def pages(
     are repeated like a GET. ``resume``: ``Page.after`` of the last page that was stored. ``error_field``: dotted path
     at which the vendor reports an error under status 200. ``conditional``: ask only for what changed since ``known``,
     the ``Page.validators`` of an earlier reply; where nothing did, the one page is ``unchanged``. ``keep_raw``: give the body in
-    ``Page.raw``.
+    ``Page.raw``. ``mark``: header whose value goes to ``Page.mark``.
 
     Every page is yielded, also an empty one; the last has ``after=None``. Raises ``CursorExpired`` when the vendor no
     longer knows the position (400, 404, 410), ``PagingLoop`` for a cycle, repeated pages or endless empty ones,
@@ -71,7 +72,7 @@ def pages(
         )
     walk = _Walk(http, start, OnePage() if next is None else next, method, items, error_field)
     walk.limit, walk.deadline, walk.keep_raw = limit, deadline, keep_raw
-    walk.conditional, walk.known = conditional, known
+    walk.conditional, walk.known, walk.mark = conditional, known, mark
     if then is None:
         return walk.pages(resume)
     if isinstance(then, Sublist):
@@ -101,6 +102,7 @@ class _Walk:
     limit: int | None = None
     deadline: float | None = None
     keep_raw = False
+    mark: str | None = None
     conditional = False
     known: Mapping[str, str] | None = None
 
@@ -150,6 +152,7 @@ class _Walk:
                 raw=reply.body if self.keep_raw else None,
                 no_content=reader.no_content,
                 validators=validators(reply) if self.conditional else None,
+                mark=reply.headers.get(self.mark) if self.mark else None,
             )
             if loop:
                 raise PagingLoop(f"{what(reply)}: {loop}")

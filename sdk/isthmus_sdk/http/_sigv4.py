@@ -31,6 +31,7 @@ _WRONG_TIME: Final = (
 class AwsSignature(Auth):
     """Requests signed with an access key, for ``service`` in ``region`` (``securityhub``, ``eu-central-1``).
 
+    ``service`` may be a function of the URL, for a product behind several of them.
     ``session_token`` goes along with temporary keys. Where AWS refuses a signature because the clock here is wrong, its own
     time is taken and the request is signed once more.
     """
@@ -41,14 +42,15 @@ class AwsSignature(Auth):
         secret_key: Any,
         *,
         region: str,
-        service: str,
+        service: str | Callable[[Url], str],
         session_token: Any = None,
         clock: Callable[[], float] = time.time,
         origins: Iterable[str] | None = None,
     ) -> None:
         self._access_key, self._secret = reveal(access_key), reveal(secret_key)
         self._token = reveal(session_token) if session_token is not None else None
-        self._region, self._service, self._clock = region, service, clock
+        self._region, self._clock = region, clock
+        self._service_of = service if callable(service) else lambda _url: service
         self._offset = 0.0
         self.origins = None if origins is None else tuple(Url(origin) for origin in origins)
 
@@ -66,7 +68,8 @@ class AwsSignature(Auth):
         added = {"X-Amz-Date": at}
         if self._token is not None:
             added["X-Amz-Security-Token"] = self._token
-        if self._service in _BODY_IN_HEADER:
+        service = self._service_of(request.url)
+        if service in _BODY_IN_HEADER:
             added["X-Amz-Content-SHA256"] = digest
         request = request.with_headers(added)
         fields = {"host": request.url.origin.authority}
@@ -77,7 +80,7 @@ class AwsSignature(Auth):
         canonical = "\n".join(
             (
                 request.method,
-                self._path(request.url),
+                _path(request.url, service),
                 _query(request.url),
                 *(f"{name}:{fields[name]}" for name in sorted(fields)),
                 "",
@@ -85,23 +88,18 @@ class AwsSignature(Auth):
                 digest,
             )
         )
-        scope = f"{at[:8]}/{self._region}/{self._service}/aws4_request"
+        scope = f"{at[:8]}/{self._region}/{service}/aws4_request"
         text = "\n".join((_ALGORITHM, at, scope, hashlib.sha256(canonical.encode()).hexdigest()))
-        signature = hmac.new(self._key(at[:8]), text.encode(), "sha256").hexdigest()
+        signature = hmac.new(self._key(at[:8], service), text.encode(), "sha256").hexdigest()
         proof = f"{_ALGORITHM} Credential={self._access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
         return request.with_headers({"Authorization": proof})
 
     def secrets(self) -> Iterable[str]:
         return (self._secret,) if self._token is None else (self._secret, self._token)
 
-    def _path(self, url: Url) -> str:
-        """The path as sent for S3, encoded once more for all others."""
-        path = url.path or "/"
-        return path if self._service == "s3" else quote(path, safe="/~")
-
-    def _key(self, day: str) -> bytes:
+    def _key(self, day: str, service: str) -> bytes:
         key = b"AWS4" + self._secret.encode()
-        for part in (day, self._region, self._service, "aws4_request"):
+        for part in (day, self._region, service, "aws4_request"):
             key = hmac.digest(key, part.encode(), "sha256")
         return key
 
@@ -115,6 +113,12 @@ class AwsSignature(Auth):
             return None
         offset = theirs - self._clock()
         return offset if abs(offset - self._offset) > _ON_TIME else None
+
+
+def _path(url: Url, service: str) -> str:
+    """The path as sent for S3, encoded once more for all others."""
+    path = url.path or "/"
+    return path if service == "s3" else quote(path, safe="/~")
 
 
 def _query(url: Url) -> str:

@@ -169,3 +169,15 @@ def test_a_wrong_key_is_no_matter_of_the_clock(vendor: HostileServer, client: Ma
     with pytest.raises(PermissionDenied, match="does not match"):
         client(vendor.url, auth=AwsSignature(KEY, SECRET, region="r", service="s")).get("x")
     assert len(vendor.requests) == 1
+
+
+def test_one_credential_signs_for_the_service_behind_each_path():
+    auth = AwsSignature(
+        "AKIDEXAMPLE",
+        "secret",
+        region="eu-central-1",
+        service=lambda url: "guardduty" if url.path.startswith("/detector") else "securityhub",
+    )
+    for path, service in (("/detector", "guardduty"), ("/findings", "securityhub")):
+        signed = auth.signed(Request("POST", Url(f"https://aws.example{path}")), 1_700_000_000)
+        assert f"/eu-central-1/{service}/aws4_request" in signed.headers["authorization"]
