@@ -13,6 +13,12 @@
     settings_version = 2              # where the connector migrates settings of version 1 (default: 1)
     tlp = "amber"                     # default marking of unmarked objects
     isolation = "confined"            # the strictest level it works under, if that is not any: "confined", "process"
+    minimum_product_version = "4.2"   # the oldest release of the product that answers as the connector asks, and why
+
+    [[limit]]                         # what the vendor documents, so that nobody has to find it by 429
+    says = "60 requests a minute for a token"
+    source = "https://acme.example/docs/limits"
+    streams = ["alerts"]              # absent: the whole API
 
     [[capability]]                    # what of the environment this product can see
     function = "detect"
@@ -37,6 +43,9 @@
     description = "Alerts of the tenant"
     default = true
     push = { kind = "webhook", signature = { scheme = "hmac", header = "X-Acme-Signature" } }    # where the vendor can send
+
+    [breaking_changes."2.0.0"]        # what an operator must do when this version arrives
+    message = "The setting `host` is now `base_url`"
 
     [conformance]                     # what the kit found: which version of the connector reached which level
     level = "gold"
@@ -107,6 +116,16 @@ class BreakingChange(_Part):
     scope: str = ""
 
 
+class Limit(_Part):
+    """A limit of the product that its vendor documents."""
+
+    says: str = Field(min_length=1)
+    source: str = Field(min_length=1)
+    """Where the vendor says so: an address, or the name of a document."""
+    streams: tuple[str, ...] = ()
+    """Streams that it bounds; empty: all."""
+
+
 class Conformance(_Part):
     """What the conformance kit found."""
 
@@ -132,6 +151,8 @@ class Manifest(_Part):
     level: str = ""
     isolation: Literal["process", "confined"] | None = None
     """The strictest level of isolation that the connector works under; ``None``: any."""
+    minimum_product_version: str = ""
+    """The oldest release of the product that will do, in the vendor's words; a cloud service has none."""
     description: str = ""
     settings_version: int = Field(default=1, ge=1)
     """Version of the settings below: raised when older ones must be migrated."""
@@ -139,6 +160,7 @@ class Manifest(_Part):
     secrets: dict[str, SecretEntry] = Field(default_factory=dict)
     streams: tuple[StreamEntry, ...] = ()
     capabilities: tuple[Capability, ...] = ()
+    limits: tuple[Limit, ...] = ()
     origins: dict[str, Any] = Field(default_factory=dict)
     breaking_changes: dict[str, BreakingChange] = Field(default_factory=dict)
     conformance: Conformance | None = None
@@ -147,6 +169,14 @@ class Manifest(_Part):
     @classmethod
     def _range(cls, value: str) -> str:
         accepts(value, "1.0")
+        return value
+
+    @field_validator("breaking_changes")
+    @classmethod
+    def _versions(cls, value: dict[str, BreakingChange]) -> dict[str, BreakingChange]:
+        wrong = [version for version in value if re.fullmatch(r"\d+(\.\d+){0,2}", version) is None]
+        if wrong:
+            raise ValueError(f'{wrong[0]!r} is no version of the connector; write [breaking_changes."2.0.0"]')
         return value
 
     @property
@@ -221,6 +251,7 @@ def parse(text: str, where: str = "manifest") -> Manifest:
         "secrets": _secrets(document.pop("secrets", {})),
         "streams": document.pop("stream", []),
         "capabilities": document.pop("capability", []),
+        "limits": document.pop("limit", []),
         "origins": document.pop("origins", {}),
         "breaking_changes": document.pop("breaking_changes", {}),
         "conformance": document.pop("conformance", None),
@@ -286,7 +317,7 @@ def _secrets(written: Any) -> Any:
 
 
 def _place(kind: str, location: tuple[int | str, ...]) -> str:
-    written = {"streams": "stream", "capabilities": "capability"}
+    written = {"streams": "stream", "capabilities": "capability", "limits": "limit"}
     tables = ("settings", "secrets", "origins", "breaking_changes", "conformance", *written)
     head = str(location[0]) if location else kind
     names = [written.get(head, head), *location[1:]] if head in tables else [kind, *location]
@@ -299,6 +330,7 @@ __all__ = [
     "Capability",
     "Conformance",
     "Kind",
+    "Limit",
     "Manifest",
     "SecretEntry",
     "StreamEntry",

@@ -14,6 +14,7 @@ from isthmus_sdk.stix import ASSET_CLASSES
 from isthmus_sdk.testing import read_case
 
 CONNECTORS = ["nozomi-guardian", "microsoft-defender"]
+DESCRIBED = [*CONNECTORS, "zeek"]
 CLAIMS = [
     found
     for found in loader.discover(kinds=["connector"])
@@ -55,3 +56,18 @@ def test_data_components_are_those_of_attack_for_ics(name: str, samples: Path) -
     known = {obj["name"] for obj in bundle["objects"] if obj["type"] == "x-mitre-data-component"}
     connector = loader.load(loader.find(name).value)
     assert {component for each in connector.manifest.capabilities for component in each.data_components} <= known
+
+
+@pytest.mark.parametrize("found", CLAIMS, ids=lambda found: found.name)
+def test_limits_name_streams_that_exist(found: loader.Found) -> None:
+    assert found.manifest is not None
+    named = {name for limit in found.manifest.limits for name in limit.streams}
+    assert named <= {stream.name for stream in found.manifest.streams}
+
+
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_what_the_product_needs_and_allows_is_declared(name: str) -> None:
+    manifest = loader.find(name).manifest
+    assert manifest is not None
+    assert manifest.minimum_product_version
+    assert manifest.limits or not manifest.settings.get("base_url"), "an API has limits; files have none"

@@ -49,7 +49,7 @@ def _head(connector: Connector[Any], at: Path | None) -> Iterator[str]:
     rows = [
         ("connector", f"`{manifest.name}` {manifest.version}"),
         ("product", " ".join(word for word in (manifest.vendor, manifest.product) if word)),
-        ("needs", _words(getattr(manifest, "minimum_product_version", ""))),
+        ("needs", _cell(manifest.minimum_product_version)),
         ("area", manifest.area),
         ("level", manifest.level),
         ("conformance", manifest.conformance_level or ""),
@@ -97,9 +97,11 @@ def _access(bench: Bench) -> Iterator[str]:
     if rate is not None:
         at_once = f", {rate.concurrency} at once" if rate.concurrency else ""
         rows.append(("asks", f"at most {rate.requests:g} requests in {shown(rate.per)}{at_once}"))
-    limits = getattr(connector.manifest, "limits", None)
-    if limits:
-        rows.append(("limits of the product", _words(limits)))
+    for limit in connector.manifest.limits:
+        where = ", ".join(f"`{name}`" for name in limit.streams)
+        rows.append(
+            ("limit of the product", f"{f'{where}: ' if where else ''}{_cell(limit.says)} ({_cell(limit.source)})")
+        )
     origins = connector.manifest.origins
     if origins:
         rows.append(("goes also to", _cell("; ".join(f"{name}: {where}" for name, where in origins.items()))))
@@ -264,17 +266,6 @@ def index(pages: Iterable[tuple[str, Manifest]]) -> str:
             *_table(("area", "connector", "product", "streams"), rows),
         ]
     )
-
-
-def _words(value: Any) -> str:
-    """A value of the manifest in a line: text, a list of them, or a table."""
-    if hasattr(value, "model_dump"):
-        value = value.model_dump(exclude_defaults=True)
-    if isinstance(value, dict):
-        return _cell("; ".join(f"{name}: {_words(inner)}" for name, inner in value.items()))
-    if isinstance(value, list | tuple):
-        return "; ".join(_words(inner) for inner in value)
-    return _cell(str(value or ""))
 
 
 def _cell(text: str) -> str:

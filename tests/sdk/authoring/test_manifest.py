@@ -16,7 +16,7 @@ from isthmus_sdk import Connector, Secret, Settings, Url
 from isthmus_sdk.commands.manifest import drift, generated, regenerate, rewritten, with_conformance
 from isthmus_sdk.errors import ConfigurationError, ManifestError
 from isthmus_sdk.loader import discover, find, load, manifest_path
-from isthmus_sdk.manifest import Conformance, accepts, check_api, parse, read
+from isthmus_sdk.manifest import Conformance, Limit, accepts, check_api, parse, read
 
 from .hub import PACKAGES
 
@@ -51,6 +51,9 @@ def site(
         (HEAD + "[[stream]]\nnome = 'a'", "stream.0"),
         (HEAD + "[[capability]]\nasset_classes = ['a']", "capability.0.function"),
         (HEAD + "[settings]\nbase_url = 'https://x'", "settings.base_url"),
+        (HEAD + "[[limit]]\nsays = '60 a minute'", "limit.0.source"),
+        (HEAD + "[[limit]]\nsays = ''\nsource = 'docs'", "limit.0.says"),
+        (HEAD + "[breaking_changes.next]\nmessage = 'a'", "breaking_changes"),
         (HEAD + "[conformance]\nlevel = 'platinum'\nversion = '1'", "conformance.level"),
     ],
 )
@@ -298,3 +301,23 @@ def test_data_components_are_counted_once_for_each_function() -> None:
         for function, components in [("detect", ["a", "b"]), ("identify", ["a"]), ("detect", ["b", "c"])]
     )
     assert parse(HEAD + capabilities).functions == {"detect": 3, "identify": 1}
+
+
+def test_what_the_product_needs_and_allows_is_said_with_its_source() -> None:
+    manifest = parse(
+        HEAD
+        + """minimum_product_version = "4.2"
+        [[limit]]
+        says = "60 requests a minute"
+        source = "https://acme.example/docs/limits"
+        streams = ["alerts"]
+        [breaking_changes."2.0.0"]
+        message = "`host` is now `base_url`"
+        """
+    )
+    assert manifest.minimum_product_version == "4.2"
+    assert manifest.limits == (
+        Limit(says="60 requests a minute", source="https://acme.example/docs/limits", streams=("alerts",)),
+    )
+    assert manifest.breaking_changes["2.0.0"].message == "`host` is now `base_url`"
+    assert parse(HEAD).limits == () and parse(HEAD).minimum_product_version == ""
