@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-
 from isthmus_hub.cli import (
     _bus,
     _context,
+    _coverage,
     _decisions,
     _explore,
     _inventory,
@@ -79,8 +79,9 @@ _inventory.assets.command("split")(_decisions.split)
 _inventory.assets.command("undo")(_decisions.undo)
 _inventory.assets.command("decisions")(_decisions.decisions)
 app.command("zones")(_zones.zones)
-app.command("coverage")(_inventory.coverage)
-app.command("gaps")(_inventory.gaps)
+app.command("coverage")(_coverage.coverage)
+app.command("gaps")(_coverage.gaps)
+app.command("compare-primaries")(_coverage.compare_primaries)
 app.add_typer(_repair.quarantine, name="quarantine")
 app.add_typer(_repair.dead, name="dead")
 app.add_typer(_bus.bus, name="bus")

@@ -1,4 +1,4 @@
-"""Commands that read: assets, coverage, gaps, export."""
+"""Commands that read: assets, export."""
 
 from __future__ import annotations
 
@@ -7,15 +7,9 @@ from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import typer
-
 from isthmus_hub.cli import _context
 from isthmus_hub.cli._context import ConfigOption, JsonOption, StateOption, open_hub, print_json, read_hub, say, table
 from isthmus_hub.cli._zones import OwnerOption
-
-PrimaryOption = Annotated[
-    str | None, typer.Option("--primary", help="Compute against this platform instead of the configured primary.")
-]
-
 
 assets = typer.Typer(
     help="The one inventory: every asset, who sees it, what identifies it and since when it is absent."
@@ -143,57 +137,6 @@ def confirm_absence(
         print_json(found)
     else:
         print(f"{instance}/{stream}: {found['vanished']} marked absent since {found['observed_at']}")
-    return 0
-
-
-def coverage(
-    primary: PrimaryOption = None, config: ConfigOption = None, state_dir: StateOption = None, json: JsonOption = False
-) -> int:
-    """Who could watch each class of asset, who is configured, and what was really seen."""
-    with open_hub(config, state_dir) as access:
-        found = access.hub.coverage(primary=primary)
-    if json:
-        print_json(found)
-        return 0
-    rows = [
-        {
-            **cell,
-            "seen": f"{cell['observed']}/{cell['assets']}",
-            "state": "not declared"
-            if not cell["declared_by"]
-            else "not deployed"
-            if not cell["reachable_by"]
-            else f"{cell['share']:.0%} observed",
-        }
-        for cell in found["cells"]
-    ]
-    table(
-        rows,
-        [
-            ("asset_class", "ASSET CLASS"),
-            ("function", "FUNCTION"),
-            ("seen", "SEEN"),
-            ("state", "STATE"),
-            ("reachable_by", "BY"),
-        ],
-        empty="No assets yet: run `isthmus sync`.",
-    )
-    return 0
-
-
-def gaps(
-    primary: PrimaryOption = None, config: ConfigOption = None, state_dir: StateOption = None, json: JsonOption = False
-) -> int:
-    """What nobody is watching, and why."""
-    with open_hub(config, state_dir) as access:
-        found = access.hub.gaps(primary=primary)
-    if json:
-        print_json(found)
-        return 0
-    rows = [{**gap, "count": len(gap["assets"])} for gap in found["gaps"]]
-    table(
-        rows, [("kind", "GAP"), ("cause", "CAUSE"), ("count", "ASSETS"), ("detail", "DETAIL")], empty="No gaps found."
-    )
     return 0
 
 
