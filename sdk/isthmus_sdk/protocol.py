@@ -219,6 +219,8 @@ class Spooled(msgspec.Struct):
     """Id of the spool: positions of another one mean nothing here."""
     until: int
     """Offset up to which it is durable; the run reads no further."""
+    quota: int = 0
+    """Bytes that it may hold; 0: not said."""
 
 
 class Configure(Frame, tag="configure"):

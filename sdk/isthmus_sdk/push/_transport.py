@@ -21,6 +21,10 @@ SPAN = 60_000
 """Milliseconds between the first and the last message of a page: all are observed when the last one came."""
 
 
+ROOM = 16 << 20
+"""Bytes that stay in the spool, and are read again by each run, for the sake of windows that are open."""
+
+
 class SpoolTransport:
     """Pages of everything received and not yet read, up to what was durable when the run began.
 
@@ -28,7 +32,11 @@ class SpoolTransport:
     begins at its beginning. ``read`` is how far records were counted in an earlier run (see ``files.hold``).
     """
 
-    def __init__(self, directory: Path, spool: str, until: int, push: Push, position: Any = None) -> None:
+    def __init__(
+        self, directory: Path, spool: str, until: int, push: Push, position: Any = None, *, quota: int = 0
+    ) -> None:
+        # A spool that is full of what open windows need would take nothing more, and so no window would ever close.
+        self._room = min(ROOM, quota // 4) if quota else ROOM
         self._directory = directory
         self._spool = spool
         self._until = until
@@ -86,6 +94,7 @@ class SpoolTransport:
             positions=positions,
             unreadable=unreadable,
             replayed=held[-1].end <= self._counted,
+            room=self._room,
             source="what was received",
         )
 

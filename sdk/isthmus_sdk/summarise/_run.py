@@ -148,6 +148,8 @@ class _Partition:
             mark=Mark(state["high"], state["leapt"]) if "high" in state else None,
             closed=state.get("closed"),
         )
+        self._part: str = state.get("part") or name
+        """What tells counts of one window apart that must be added: the input file, and where counting was begun anew."""
         self._given_out = bool(state.get("given"))
         """Whether the open windows of the cursor have been given out as they were."""
         self._outcome = Outcome()
@@ -180,8 +182,11 @@ class _Partition:
             yield from self._give_out(list(self._windows.open.values()), whole=True)
 
     def finish(self) -> Iterator[Summary]:
-        """Give out the open windows with their counts so far."""
+        """Give out the open windows with their counts so far, for good where they hold back too much."""
         if self._last is None:
+            return
+        if self._is_full():
+            yield from self._give_out(list(self._windows.open.values()), whole=True, for_good=True)
             return
         fresh = any(cohort.is_fresh() for cohort in self._windows.open.values())
         if fresh or self._outcome.records or self._cursor(whole=True) != self._before:
@@ -283,13 +288,24 @@ class _Partition:
 
     # giving out
 
-    def _give_out(self, cohorts: list[Cohort], *, whole: bool) -> Iterator[Summary]:
+    def _is_full(self) -> bool:
+        """Whether records of open windows take more room than they may."""
+        earliest, last = self._windows.earliest(), self._last
+        if last is None or not last.room or earliest is None:
+            return False
+        return bool(last.after["off"] - earliest.position["off"] > last.room)
+
+    def _give_out(self, cohorts: list[Cohort], *, whole: bool, for_good: bool = False) -> Iterator[Summary]:
         """What has been counted, in parts; the last part carries the account and the cursor.
 
-        ``whole``: every open window is among them, so that a restart need not state them again.
+        ``whole``: every open window is among them, so that a restart need not state them again. ``for_good``: their records
+        are not read again; what still comes for their time is counted as a part of its own, to be added.
         """
         assert self._last is not None
         yield from self._parts(cohorts)
+        if for_good:
+            self._windows.open.clear()
+            self._part = f"{self.name}@{self._last.after['off']}"
         outcome, self._outcome = self._outcome, Outcome()
         self._given_out = whole
         yield Summary(outcome, self.name, self._last.observed_at, self._cursor(whole), self._last.number)
@@ -300,7 +316,7 @@ class _Partition:
         outcome = Outcome()
         for cohort in cohorts:
             for obj in objects_of(
-                cohort, seconds=shared.summary.window, part=self.name, make_builder=shared.make_builder
+                cohort, seconds=shared.summary.window, part=self._part, make_builder=shared.make_builder
             ):
                 shared.collector.add(outcome, obj)
                 if len(outcome.objects) >= OBJECTS:
@@ -319,6 +335,8 @@ class _Partition:
         if not whole:
             position.pop("seen", None)  # open windows are still to be given out, however little the file changes
         state: _State = {"closed": max(windows.horizon, windows.closed or windows.horizon), "given": whole}
+        if self._part != self.name:
+            state["part"] = self._part
         if mark.high > float("-inf"):
             state["high"], state["leapt"] = mark.high, mark.leapt
         return {**position, "windows": state}
