@@ -85,7 +85,7 @@ class Hub(Parts, Explores, Decides, Places, Covers, OperatesBus):
     def _spooled(self, instance: str, stream: str) -> protocol.Spooled:
         """What a run may read of what was received: all that is durable now."""
         spool = self.spool(instance, stream)
-        return protocol.Spooled(directory=str(spool.directory), spool=spool.id, until=spool.end)
+        return protocol.Spooled(directory=str(spool.directory), spool=spool.id, until=spool.end, quota=spool.quota)
 
     def run_instance(
         self,
