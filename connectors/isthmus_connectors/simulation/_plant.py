@@ -47,6 +47,26 @@ One JSON object. All times are ISO 8601 with a zone; every list may be absent; e
         "resolution": "", "product": {"vendor": "", "name": "", "version": "", "cpe": ""}, "fix": "KB3074683",
         "first_seen": "…", "last_seen": "…"
       }],
+      "people": [{
+        "id": "ann",                             required
+        "name": "Ann Example", "login": "ann@north.example", "email": "", "department": "", "title": "",
+        "status": "ACTIVE",                      in the identity provider's word
+        "created": "…", "updated": "…", "last_login": "…"
+      }],
+      "groups": [{
+        "id": "operators",                       required
+        "name": "Operators", "description": "", "members": ["ann"], "created": "…", "updated": "…"
+      }],
+      "events": [{
+        "id": "e1",                              required: one line of the identity provider's log
+        "type": "user.session.start", "title": "", "person": "ann", "ip": "198.51.100.7", "device": "office-1",
+        "severity": "INFO", "result": "SUCCESS", "reason": "", "at": "…", "stored": "…",
+        "targets": [{"person": "ann"}, {"group": "operators"}], "debug": {}
+      }],
+      "relations": [{
+        "id": "r1",                              required
+        "parent": "cell1-ews", "child": "cell1-plc-1", "type": "Controls::Controlled by", "updated": "…"
+      }],
       "native": {"nozomi-guardian": {"assets": [{…}]}}      rows served exactly as they are, after the derived ones
     }
 
@@ -67,7 +87,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-KINDS = ("devices", "links", "alerts", "vulnerabilities")
+KINDS = ("devices", "links", "alerts", "vulnerabilities", "people", "groups", "events", "relations")
 _NATIVE_IDS = uuid.UUID("0f2c8f5e-6f0e-5d0b-9c0a-4b5f5a3c9d11")
 
 
@@ -167,7 +187,7 @@ def _require(data: Any) -> None:
     needed["vulnerabilities"] = ("id", "device", "cve")
     for kind in KINDS:
         for index, record in enumerate(data.get(kind, ())):
-            missing = [name for name in needed[kind] if name not in record]
+            missing = [name for name in needed.get(kind, ("id",)) if name not in record]
             if missing:
                 raise PlantError(f"{kind}[{index}]: {', '.join(missing)} is required")
 

@@ -131,6 +131,7 @@ class _Walk:
                 self._http,
                 repeatable=self._repeatable,
                 promised=self._promised(position),
+                paged=not isinstance(self._pager, OnePage),
             )
             reply = self._ask(position, reader, resumed=number == 0)
             if reply.status == 304:

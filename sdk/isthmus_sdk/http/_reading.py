@@ -27,6 +27,7 @@ class PageReader:
 
     ``promised``: the vendor said that there is a page, so that no content (204) is asked for again and is then
     ``CursorExpired``; elsewhere it is a page without records, and ``no_content`` says so.
+    ``paged``: the reply is one of several pages, so that an object where a bare list is meant is no page but a word of the vendor.
     ``lines``: the body is JSON lines whatever type it claims. ``packed``: a file, which may be gzip and have any type.
     """
 
@@ -40,8 +41,10 @@ class PageReader:
         packed: bool = False,
         repeatable: bool = True,
         promised: bool = False,
+        paged: bool = False,
     ) -> None:
         self._items = items
+        self._paged = paged
         self._error_field = error_field
         self._http = http
         self._lines = lines
@@ -84,6 +87,11 @@ class PageReader:
                 raise Again(error) from None
             raise error from None
         self._refuse_error(reply)
+        if self._paged and self._items == "" and isinstance(self.document, dict):
+            words = vendor_words(reply, self._http.scrub)
+            raise UnexpectedReply(
+                f"{what(reply)}: an object where a bare list was expected" + (f" ({words})" if words else "")
+            )
 
     def _require_last_line(self, reply: Response, body: bytes) -> None:
         """A body that ends with its connection says nothing of being cut short, but its last line does."""

@@ -125,8 +125,15 @@ def _attached(
                 raise
             vanished += 1
             continue
-        made.append(msgspec.json.encode({**record, then.into: found}))
+        made.append(raw if record.get(then.into) == found else _with(raw, then.into, found))
     return made, vanished, observed_at, silent
+
+
+def _with(raw: bytes, name: str, value: Any) -> bytes:
+    """The record as the vendor wrote it, and one more field at its end; of a name that stands twice the last counts."""
+    inside = raw.strip()[1:-1].strip()
+    more = msgspec.json.encode({name: value})[1:-1]
+    return b"{" + inside + (b"," if inside else b"") + more + b"}"
 
 
 def _kept(raw: bytes, name: str | None) -> Any:

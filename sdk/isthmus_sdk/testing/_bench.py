@@ -322,7 +322,7 @@ class Bench:
 
         def send(block: Block) -> None:
             if not ran.blocks and not ran.ahead and not offline:
-                ran.ahead = sum(not asked_.login for asked_ in self.vendor.asked[before:])
+                ran.ahead = sum(not (each.login or each.beside) for each in self.vendor.asked[before:])
             if settle is None:
                 ran.blocks.append(block)
             else:

@@ -72,6 +72,8 @@ class Asked:
     at: float
     """Seconds on the clock that the client waits by."""
     login: bool = False
+    beside: bool = False
+    """It asked for the list of one record: for no page of the stream."""
 
 
 class Vendor:
@@ -175,7 +177,7 @@ class Vendor:
             return
         answer = self._sublist(exchange)
         if answer is not None:
-            self._note(exchange, answer.status)
+            self._note(exchange, answer.status, beside=True)
             exchange.reply(answer)
             return
         answer = self.honest(exchange)
@@ -313,8 +315,8 @@ class Vendor:
         live = [_token(number) for number in range(self._revoked + 1, self._tokens + 1)]
         return not any(token in value for token in live for value in exchange.headers.values())
 
-    def _note(self, exchange: Exchange, status: int, *, login: bool = False) -> None:
-        self.asked.append(Asked(exchange.method, exchange.path, status, self._now(), login))
+    def _note(self, exchange: Exchange, status: int, *, login: bool = False, beside: bool = False) -> None:
+        self.asked.append(Asked(exchange.method, exchange.path, status, self._now(), login, beside))
 
 
 def decoded(raw: bytes) -> Any:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from tests.sdk.http.server import Exchange, HostileServer, json_page, status
 
-from isthmus_sdk.errors import ConfigurationError, CursorExpired
-from isthmus_sdk.http import Cursor, Http, Sublist, pages
+from isthmus_sdk.errors import ConfigurationError, CursorExpired, UnexpectedReply
+from isthmus_sdk.http import Cursor, Http, LinkHeader, Sublist, pages
 from isthmus_sdk.page import Page
 
 Make = Callable[..., Http]
@@ -131,3 +131,18 @@ def test_a_position_of_another_pager_starts_anew(vendor: HostileServer, client: 
     Directory(vendor, ORG)
     with pytest.raises(CursorExpired):
         walk(client(vendor.url), resume={"ids": 1})
+
+
+def test_a_record_keeps_the_bytes_that_the_vendor_wrote(vendor: HostileServer, client: Make) -> None:
+    Directory(vendor, {"g1": ["u1"]})
+    odd = b'{ "id" : "g1", "n": 1.50 }'
+    vendor.on("/groups", status(200, b'{"rows": [' + odd + b"]}", {"Content-Type": "application/json"}))
+    (page,) = walk(client(vendor.url))
+    assert page.records == [b'{"id" : "g1", "n": 1.50,"members":["u1"]}']
+
+
+def test_an_object_in_place_of_a_page_of_a_bare_list_is_no_page(vendor: HostileServer, client: Make) -> None:
+    vendor.on("/x", json_page({"error": {"message": "later"}}))
+    with pytest.raises(UnexpectedReply, match=r"bare list.*later"):
+        list(pages(client(vendor.url), "x", items="", next=LinkHeader()))
+    assert [page.records for page in pages(client(vendor.url), "x", items="")] == [[b'{"error": {"message": "later"}}']]

@@ -1,0 +1,1 @@
+"""Connector for Okta; the object is ``isthmus_connectors.okta.connector:okta``."""
