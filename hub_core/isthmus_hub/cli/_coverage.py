@@ -266,7 +266,13 @@ def _line(word: str, text: str) -> None:
 
     from isthmus_hub.telemetry import escape
 
-    print("\n".join(textwrap.wrap(escape(word + text), WIDTH, initial_indent="  ", subsequent_indent="      ")))
+    print(
+        "\n".join(
+            textwrap.wrap(
+                escape(word + text), WIDTH, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False
+            )
+        )
+    )
 
 
 def _table(rows: Iterable[Mapping[str, Any]], columns: Sequence[tuple[str, str]], *, empty: str) -> None:
@@ -286,5 +292,5 @@ def _table(rows: Iterable[Mapping[str, Any]], columns: Sequence[tuple[str, str]]
     )
     for row in cells:
         head = "".join(text.ljust(width) + "  " for text, width in zip(row, widths, strict=False))
-        lines = textwrap.wrap(row[-1], max(30, WIDTH - left)) or [""]
+        lines = textwrap.wrap(row[-1], max(30, WIDTH - left), break_on_hyphens=False) or [""]
         print("\n".join([(head + lines[0]).rstrip(), *(" " * left + line for line in lines[1:])]))

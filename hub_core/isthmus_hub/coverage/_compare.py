@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from isthmus_hub.coverage._fleet import Fleet, Watched
-from isthmus_hub.coverage._model import FUNCTIONS, UNKNOWN, Capability, Source
+from isthmus_hub.coverage._model import FUNCTIONS, Capability, Source
 from isthmus_hub.coverage._techniques import attack_class, held
 from isthmus_hub.coverage.attack import Attack
 
@@ -87,10 +87,9 @@ def _by_class(fleet: Fleet) -> dict[tuple[str, str, str], frozenset[str]]:
 
 
 def _covers(capabilities: Iterable[Capability], function: str, each: Watched) -> bool:
+    """Of an unknown class nothing is credited but what is claimed for every class: it is a promise, no evidence."""
     return any(
-        item.function == function
-        and (each.asset_class == UNKNOWN or item.applies_to(each.asset_class, each.technology))
-        for item in capabilities
+        item.function == function and item.applies_to(each.asset_class, each.technology) for item in capabilities
     )
 
 

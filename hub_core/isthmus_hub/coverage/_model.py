@@ -34,12 +34,12 @@ HOST_COMPONENTS = (
     "module",
     "script",
     "file",
-    "logon session",
     "driver",
     "windows registry",
     "service",
 )
-"""Begin with what an endpoint sensor collects. ``Process History`` and ``Process/Event Alarm`` are of the plant, not of a host."""
+"""First words of what tells an endpoint sensor: something of it runs on the host. ``Process History`` and ``Process/Event Alarm``
+are of the plant, and who logged on is also told by directories and by logs."""
 WEAKNESS_COMPONENTS = ("software", "vulnerability")
 """What a source must enumerate to know an asset's weaknesses; ATT&CK has no component of its own for them."""
 
