@@ -6,6 +6,7 @@ comes twice and is recognised. How each stream finds what is new is said at the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,7 @@ from isthmus_sdk.http import Cursor, Login, Rate, Response
 
 RESULTS = "data.results"
 _PERMISSIONS = (("in:devices", "Device"), ("in:alerts", "Alert"), ("in:vulnerabilities", "Vulnerability"))
+_TIME_FRAME = re.compile(r'\s+timeFrame:"[^"]*"', re.IGNORECASE)
 _MOST_DAYS = 100
 """No relative time of the query language reaches further back."""
 
@@ -36,7 +38,7 @@ class ArmisSettings(Settings):
     )
     device_fields: str = Field("", description="Fields of a device to ask for, with commas; empty: what Armis gives")
     status_days: int = Field(
-        7, ge=1, le=_MOST_DAYS, description="Days back in which changes of an alert's status are looked for"
+        7, ge=0, le=_MOST_DAYS, description="Days back in which changes of an alert's status are looked for; 0: none"
     )
     page_size: int = Field(1000, ge=1, le=10_000, description="Rows per request; smaller where the tenant answers 502")
 
@@ -79,7 +81,8 @@ def devices(ctx: Context[ArmisSettings]) -> Iterable[Page]:
     query = ctx.settings.devices
     yield from _search(ctx, query, order="lastSeen", **wanted)
     if not ctx.files:
-        yield from _search(ctx, f'{query} timeFrame:"2 Hours"', order="lastSeen", **wanted)
+        lately = _TIME_FRAME.sub("", query) + ' timeFrame:"2 Hours"'
+        yield from _search(ctx, lately, order="lastSeen", **wanted)
 
 
 @armis.stream("alerts", model=Alert, key="id", cursor="time", lookback="10m", ordered=False)
@@ -91,7 +94,7 @@ def alerts(ctx: Context[ArmisSettings]) -> Iterable[Page]:
     """
     yield from _search(ctx, "in:alerts" + _after(ctx), order="time")
     since = ctx.since("datetime")
-    if since is not None and not ctx.files:
+    if since is not None and ctx.settings.status_days and not ctx.files:
         days = min(max(ctx.settings.status_days, (datetime.now(UTC) - since).days + 1), _MOST_DAYS)
         yield from _search(ctx, f'in:alerts statusChangeTime:"{days * 86_400} Seconds"', order="time")
 

@@ -20,6 +20,18 @@ def _named(value: Any) -> Any:
     return value if isinstance(value, dict) else {} if value is None else {"name": value}
 
 
+def _rows(name: str) -> BeforeValidator:
+    """Rows that exports write as their names alone, in a list or with commas between."""
+
+    def made(value: Any) -> Any:
+        listed = value.split(",") if isinstance(value, str) else value
+        return (
+            [{name: each} if isinstance(each, str) else each for each in listed] if isinstance(listed, list) else listed
+        )
+
+    return BeforeValidator(made)
+
+
 Labels = Annotated[list[Annotated[Text, BeforeValidator(_label)]], Many]
 
 
@@ -85,8 +97,8 @@ class Device(_Record):
     site: Annotated[Site, BeforeValidator(_named)] = Site()
     sensor: Annotated[Sensor, BeforeValidator(_named)] = Sensor()
     access_switch: Text = Field(None, alias="accessSwitch")
-    data_sources: Annotated[list[DataSource], Many] = Field(default_factory=list, alias="dataSources")
-    protections: Annotated[list[Protection], Many] = Field(default_factory=list)
+    data_sources: Annotated[list[DataSource], Many, _rows("name")] = Field(default_factory=list, alias="dataSources")
+    protections: Annotated[list[Protection], Many, _rows("protectionName")] = Field(default_factory=list)
     tags: Texts = ()
     visibility: Text = None
     imei: Text = None

@@ -28,7 +28,7 @@ class TenableOtSettings(Settings):
     base_url: Url = Field(description="Address of the appliance (ICP), as https://10.20.0.7")
     api_key: Secret = Field(description="API key: Local Settings > System Configuration > API Keys")
     resolved_days: int = Field(
-        30, ge=1, le=366, description="Days back in which events are asked for that were resolved since"
+        30, ge=0, le=366, description="Days back in which events are asked for that were resolved since; 0: none"
     )
     page_size: int = Field(200, ge=1, le=500, description="Rows per request")
 
@@ -56,7 +56,7 @@ def events(ctx: Context[TenableOtSettings]) -> Iterable[Page]:
     """
     yield from _walk(ctx, "events", queries.EVENTS, sort="time", filter=queries.since("time", ctx.since()))
     since: datetime | None = ctx.since("datetime")
-    if since is not None and not ctx.files:
+    if since is not None and ctx.settings.resolved_days and not ctx.files:
         back = format_time(since - timedelta(days=ctx.settings.resolved_days), "iso")
         recent = queries.both(queries.is_true("resolved"), {"field": "time", "op": "GreaterEqual", "values": back})
         yield from _walk(ctx, "events", queries.EVENTS, sort="time", filter=recent)
@@ -66,9 +66,9 @@ def events(ctx: Context[TenableOtSettings]) -> Iterable[Page]:
 def links(ctx: Context[TenableOtSettings]) -> Iterable[Page]:
     """Which assets talk with each other in which protocols; links active since the last run
 
-    They are walked by the time of their first conversation: the last one moves while the list is read.
+    They are walked by their ids: the time of the last conversation moves while the list is read.
     """
-    return _walk(ctx, "links", queries.LINKS, sort="firstConv", filter=queries.since("lastConv", ctx.since()))
+    return _walk(ctx, "links", queries.LINKS, sort="id", filter=queries.since("lastConv", ctx.since()))
 
 
 assets.maps(mapping.asset_to_stix)

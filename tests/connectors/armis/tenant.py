@@ -131,7 +131,15 @@ def running(tenant: Tenant) -> Iterator[Server]:
         yield server
 
 
-def run(server: Server, stream: str, *, secret: str = SECRET, page_size: int = 1000, **options: Any) -> Ran:
-    """One run of a stream."""
-    settings = {"base_url": server.url, "page_size": page_size}
-    return run_stream(armis, stream, settings, {"secret_key": secret}, **options)
+def run(
+    server: Server,
+    stream: str,
+    *,
+    secret: str = SECRET,
+    cursors: dict[str, bytes] | None = None,
+    pages: int | None = None,
+    **settings: Any,
+) -> Ran:
+    """One run of a stream; ``pages`` stops it early."""
+    given = {"base_url": server.url, **settings}
+    return run_stream(armis, stream, given, {"secret_key": secret}, cursors=cursors, pages=pages)

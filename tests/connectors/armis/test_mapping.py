@@ -66,6 +66,14 @@ def test_a_source_that_has_long_been_silent_watches_no_longer() -> None:
     assert "data-source:SPAN/TAP" in made["labels"]
 
 
+@pytest.mark.parametrize(
+    "written", ["AD, CrowdStrike", ["AD", "CrowdStrike"], [{"name": "AD"}, "CrowdStrike"], {"name": "AD"}]
+)
+def test_watchers_that_are_only_names_are_read(written: Any) -> None:
+    assert set(asset(dataSources=written)["monitored_by"]) <= {"AD", "CrowdStrike"}
+    assert "Agent" in asset(protections="Agent")["monitored_by"]
+
+
 def test_no_protection_and_no_source_is_nobody() -> None:
     assert "monitored_by" not in asset(dataSources=[], protections=[])
 

@@ -117,6 +117,23 @@ def test_a_device_that_talks_while_the_list_is_read_is_not_missed() -> None:
     assert len(set(native_ids(first.objects + second.objects))) == 30
 
 
+def test_a_narrowed_inventory_is_narrowed_in_both_looks_and_has_one_time_frame() -> None:
+    with running(Tenant(devices=[device(1)])) as server:
+        run(server, "devices", devices='in:devices boundary:"Cell 3" timeFrame:"30 Days"')
+    assert queries(server.asked) == [
+        'in:devices boundary:"Cell 3" timeFrame:"30 Days"',
+        'in:devices boundary:"Cell 3" timeFrame:"2 Hours"',
+    ]
+
+
+def test_an_operator_may_do_without_the_look_for_changes_of_status() -> None:
+    with running(Tenant(alerts=[alert(1)])) as server:
+        first = run(server, "alerts", status_days=0)
+        del server.asked[:]
+        run(server, "alerts", cursors=first.cursors, status_days=0)
+    assert queries(server.asked) == ["in:alerts after:2026-05-03T09:30:44"]
+
+
 def test_a_device_that_is_deleted_or_merged_is_missing_from_the_next_complete_run() -> None:
     tenant = Tenant(devices=[device(1), device(2)])
     with running(tenant) as server:
