@@ -225,9 +225,8 @@ def _techniques(rows: Sequence[Mapping[str, Any]]) -> None:
 def _additions(found: Mapping[str, Any], what: str) -> None:
     if not found["blind"]:
         return
-    print(
-        f"\n{found['blind']} {what}, asset by asset; {found['closable']} could be closed by connectors that are not there:"
-    )
+    print(f"\n{found['blind']} {what}, asset by asset.")
+    print(f"{found['closable']} could be closed by connectors that are not there:")
     best = {one["connector"]: one["closes"] for one in found["candidates"][:_SHOWN]}
     _line("each alone: ", _counted(best) or "none could")
     if found["shortest"]:

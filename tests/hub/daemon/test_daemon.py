@@ -30,7 +30,7 @@ def test_a_second_daemon_is_refused_and_told_who_holds_the_state(made):
 
 QUICK = [("status",), ("assets",), ("sync", "guardian"), ("check", "guardian"), ("bus", "check"), ("export",)]
 OTHERS = [
-    ("coverage",), ("gaps",), ("deliver", "soc"), ("check", "soc"), ("preview", "guardian", "assets", "--limit", "1"),
+    ("coverage",), ("gaps",), ("compare-primaries",), ("deliver", "soc"), ("check", "soc"), ("preview", "guardian", "assets", "--limit", "1"),
     ("quarantine", "list"), ("quarantine", "retry", "--all"), ("dead", "list"), ("dead", "retry", "--all"),
     ("bus", "groups"), ("bus", "tail", "--limit", "3"), ("store", "check"), ("secret", "list"),
 ]  # fmt: skip
