@@ -150,6 +150,10 @@ class AlertShapes(GeneralShapes):
             return Shape(main, gather(along, [main], edges), notes)
         return Shape(main, (*along, main, self.edge("related-to", main["id"], seen_by, began, changed)))
 
+    def incident_id(self, native_id: object) -> str:
+        """Id of the incident that `alert` makes of an alert without a rule: for sources that relate it elsewhere."""
+        return self._incident_ids(self.native_key(native_id, "alert"))
+
     @cached_property
     def _incident_ids(self) -> NativeIds:
         return NativeIds("incident", self.connector, self.source_id)
