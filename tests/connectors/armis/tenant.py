@@ -26,7 +26,7 @@ NOW = "2026-05-04T00:00:00"
 
 @dataclass
 class Tenant:
-    """What the tenant holds. ``most``: rows in a page, whatever is asked for."""
+    """What the tenant holds. ``most``: rows in a page, whatever is asked for. ``lives``: requests that a token is good for."""
 
     devices: list[dict[str, Any]] = field(default_factory=list)
     alerts: list[dict[str, Any]] = field(default_factory=list)
@@ -34,7 +34,9 @@ class Tenant:
     matches: list[dict[str, Any]] = field(default_factory=list)
     activities: list[dict[str, Any]] = field(default_factory=list)
     most: int = 1000
+    lives: int = 1000
     signed_in: int = 0
+    used: dict[str, int] = field(default_factory=dict)
     dead: set[str] = field(default_factory=set)
     refusal: Says = field(default_factory=lambda: Says(401, {"message": "Invalid access token.", "success": False}))
     forbidden: set[str] = field(default_factory=set)
@@ -44,7 +46,8 @@ class Tenant:
         if asked.path == "/api/v1/access_token/":
             return self._sign_in(asked)
         token = asked.headers.get("Authorization", "")
-        if not token.startswith("token-") or token in self.dead:
+        self.used[token] = self.used.get(token, 0) + 1
+        if not token.startswith("token-") or token in self.dead or self.used[token] > self.lives:
             return self.refusal
         query = {name: values[0] for name, values in asked.query.items()}
         if asked.path == "/api/v1/search/":
@@ -52,10 +55,6 @@ class Tenant:
         if asked.path == "/api/v1/vulnerability-match/":
             return self._match(query)
         return Says(404, {"success": False})
-
-    def expire(self) -> None:
-        """No token handed out so far is taken any more."""
-        self.dead |= {f"token-{number}" for number in range(1, self.signed_in + 1)}
 
     def _sign_in(self, asked: Asked) -> Says:
         if asked.json() != {"secret_key": SECRET}:
