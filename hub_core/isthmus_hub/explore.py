@@ -31,6 +31,9 @@ class Explores:
         @property
         def bus(self) -> Bus: ...
 
+        @property
+        def orders(self) -> assets.Orders: ...
+
         def placed_assets(self, owner: str | None = None) -> list[dict[str, Any]]: ...
 
     def store_find(self, value: str, limit: int = 1_000) -> dict[str, Any]:
@@ -56,11 +59,14 @@ class Explores:
         }
 
     def asset_show(self, asset: str) -> dict[str, Any]:
-        """One asset in the shape of ``assets --json``, named by its id or by a value that it alone carries."""
+        """One asset in the shape of ``assets --json``, named by its id or by a value that it alone carries.
+
+        ``attributes``: every value that a source gives, and why one of them is believed.
+        """
         wanted = self.store.asset_of(found := self._one(asset)) or found
         for entry in self.placed_assets():
             if entry["id"] == wanted:
-                return entry
+                return {**entry, "attributes": assets.believed(self.store, wanted, self.orders)}
         raise ConfigurationError(f"{asset!r}: is no asset; see `isthmus assets` and `isthmus store find`")
 
     def assets_why(self, one: str, two: str) -> dict[str, Any]:

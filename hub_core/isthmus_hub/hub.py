@@ -391,10 +391,12 @@ class Hub(Parts, Explores, Decides, Places, Covers, OperatesBus):
         path, damage = self.state.store, ""
         with self._resolve_turn:
             try:
-                entries = repair.build_store(path, self.store, self.bus, self.name, base)
+                entries = repair.build_store(path, self.store, self.bus, self.name, base, orders=self.orders)
             except StorageDamaged as error:
                 damage = str(error)
-                entries = repair.build_store(path, None, self.bus, self.name, base, by_object=self.by_object)
+                entries = repair.build_store(
+                    path, None, self.bus, self.name, base, by_object=self.by_object, orders=self.orders
+                )
             if "store" in self.__dict__:
                 self.store.close()
             for part in ("store", "resolver"):

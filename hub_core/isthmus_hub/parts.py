@@ -274,7 +274,14 @@ class Parts:
     @cached_property
     def resolver(self) -> assets.Resolver:
         """From ``observed`` to the store."""
-        return assets.Resolver(self.store, self.bus, hub=self.name)
+        return assets.Resolver(self.store, self.bus, hub=self.name, orders=self.orders)
+
+    @property
+    def orders(self) -> assets.Orders:
+        """Which source is believed about which attribute."""
+        areas = {name: found.manifest.area for name, found in self.connectors.items() if found.manifest}
+        written = self._config.attributes.model_dump(exclude_none=True) if self._config else {}
+        return assets.Orders({**assets.ORDERS, **written}, areas)
 
     def check_configuration(self) -> None:
         """Raise ``InvalidSettings`` where settings do not fit the manifests of what they configure."""
@@ -299,6 +306,8 @@ class Parts:
         except ConfigurationError:
             self._config = before
             raise
+        if "resolver" in self.__dict__:
+            self.resolver.believe(self.orders)
 
 
 def _lasting(config: Config) -> tuple[object, ...]:

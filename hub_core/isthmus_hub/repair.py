@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from isthmus_hub._sqlite import StorageDamaged, sync_directory
-from isthmus_hub.assets import Resolver
+from isthmus_hub.assets import Orders, Resolver
 from isthmus_hub.bus import OBSERVED, RESOLVE_GROUP, Bus, StreamCutShort
 from isthmus_hub.delivery import DeadLetter, Ledger
 from isthmus_hub.runtime import Quarantine, Quarantined, StateDirectory
@@ -62,7 +62,14 @@ def dead_show(ledger: Ledger, number: int) -> dict[str, Any]:
 
 
 def build_store(
-    path: Path, former: Store | None, bus: Bus, hub: str, base: Path | None = None, *, by_object: bool | None = None
+    path: Path,
+    former: Store | None,
+    bus: Bus,
+    hub: str,
+    base: Path | None = None,
+    *,
+    by_object: bool | None = None,
+    orders: Orders | None = None,
 ) -> int:
     """Resolve ``observed`` into a new file beside ``path``, which begins empty or as a copy of ``base``.
 
@@ -77,10 +84,10 @@ def build_store(
         fresh.chmod(0o600)
     with Store.open(fresh, hub=hub, by_object=by_object) as store:
         if former is None:
-            return Resolver(store, bus, hub=hub).run()
+            return Resolver(store, bus, hub=hub, orders=orders or Orders()).run()
         with store.transaction() as tx:
             tx.adopt(former)
-        entries = Resolver(store, bus, hub=hub).run()
+        entries = Resolver(store, bus, hub=hub, orders=orders or Orders()).run()
         with store.transaction() as tx:
             tx.settle(former)
         return entries

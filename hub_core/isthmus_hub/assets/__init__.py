@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from isthmus_hub.assets._attributes import ORDERS, Orders
+from isthmus_hub.assets._believed import believed
 from isthmus_hub.assets._evidence import Evidence
 from isthmus_hub.assets._identity import Identifier, Observation, Strength, observation
 from isthmus_hub.assets._index import IdentityIndex
@@ -12,15 +14,18 @@ from isthmus_hub.assets._rulings import Rulings, in_force, rulings
 from isthmus_hub.assets._why import why
 
 __all__ = [
+    "ORDERS",
     "Evidence",
     "Identifier",
     "IdentityIndex",
     "Observation",
+    "Orders",
     "Partition",
     "ResolveTotals",
     "Resolver",
     "Rulings",
     "Strength",
+    "believed",
     "communications",
     "in_force",
     "inventory",

@@ -1,8 +1,8 @@
 """One resolved asset from the observed ones that are members of it.
 
-Pure and independent of the order of members. Per attribute the statement that its vendor changed last wins, a device's own
-record before an address merely seen talking; when somebody looked decides nothing, so the same input gives the same asset
-whoever answers first. Lists are united; all native ids stay as external references.
+Pure and independent of the order of members. Which source is believed about an attribute: `_attributes`; when somebody
+looked decides nothing, so the same input gives the same asset whoever answers first. Lists are united; all native ids stay
+as external references.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from isthmus_hub.assets._identity import GENERIC_CLASSES
+from isthmus_hub.assets._attributes import TOGETHER, Orders, Said, attributes
 from isthmus_sdk import stix
 
 UNITED = ("interfaces", "identifiers", "roles", "monitored_by")
 OLDEST, NEWEST = "first_seen", "last_seen"
-_PER_SOURCE = frozenset({"absent_since", "native_id", "source_id", "connector", "kind", *UNITED, OLDEST, NEWEST})
+_PER_SOURCE = frozenset(
+    {"absent_since", "native_id", "source_id", "connector", "kind", "extension_type", *UNITED, OLDEST, NEWEST}
+    | {name for names in TOGETHER.values() for name in names}
+)
+ALONE = Orders()
 
 Body = Mapping[str, Any]
 
@@ -31,6 +35,13 @@ class Member:
     """Since when no inventory holds it that held it; empty: it is present."""
     observed: str = ""
     """When somebody last spoke of it."""
+    instances: tuple[str, ...] = ()
+    """Who speaks of it."""
+
+    @property
+    def said(self) -> Said:
+        """What it says, for those who choose."""
+        return Said(self.body["id"], stix.facts(self.body, stix.ASSET) or {}, self.changed, self.instances)
 
 
 def mint(anchor: str, generation: int = 0) -> str:
@@ -41,7 +52,7 @@ def mint(anchor: str, generation: int = 0) -> str:
     return stix.sdo_id("infrastructure", key)
 
 
-def resolved_asset(id: str, members: Iterable[Member], *, hub: str) -> dict[str, Any]:
+def resolved_asset(id: str, members: Iterable[Member], *, hub: str, orders: Orders = ALONE) -> dict[str, Any]:
     """The resolved infrastructure object. ``members`` are observed infrastructure objects with asset facts; at least one.
 
     ``created`` is the earliest of the members', ``modified`` the latest; the store makes the latter strictly increase.
@@ -49,7 +60,7 @@ def resolved_asset(id: str, members: Iterable[Member], *, hub: str) -> dict[str,
     ordered = sorted(members, key=_precedence)
     bodies = [member.body for member in ordered]
     best = bodies[-1]
-    facts = merged_facts([stix.facts(body, stix.ASSET) or {} for body in bodies])
+    facts = merged_facts([member.said for member in ordered], orders)
     facts |= {"connector": "isthmus", "source_id": hub, "native_id": id.partition("--")[2]}
     if since := absent_since(ordered):
         facts["absent_since"] = since
@@ -99,34 +110,22 @@ def _endpoint(body: Body) -> bool:
     return (stix.facts(body, stix.ASSET) or {}).get("kind") == "endpoint"
 
 
-def merged_facts(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Asset facts of all members as one; later members win single values."""
-    out: dict[str, Any] = {}
-    for facts in members:
-        out |= {
-            name: value
-            for name, value in facts.items()
-            if name not in _PER_SOURCE and name != "extension_type" and _says(value)
-        }
-    classes = [facts["asset_class"] for facts in members if facts.get("asset_class")]
-    if telling := [name for name in classes if name not in GENERIC_CLASSES]:
-        out["asset_class"] = telling[-1]
-    out["kind"] = "asset" if any(facts.get("kind") != "endpoint" for facts in members) else "endpoint"
+def merged_facts(records: Sequence[Said], orders: Orders = ALONE) -> dict[str, Any]:
+    """Asset facts of all records as one."""
+    told = [said.facts for said in records]
+    out = attributes(records, sorted({name for facts in told for name in facts} - _PER_SOURCE), orders)
+    out["kind"] = "asset" if any(facts.get("kind") != "endpoint" for facts in told) else "endpoint"
     for name in UNITED:
-        if values := _union(value for facts in members for value in facts.get(name, ())):
+        if values := _union(value for facts in told for value in facts.get(name, ())):
             out[name] = values
     for name, choose in ((OLDEST, min), (NEWEST, max)):
-        if times := [facts[name] for facts in members if facts.get(name)]:
+        if times := [facts[name] for facts in told if facts.get(name)]:
             out[name] = choose(times)
     return out
 
 
 def _precedence(member: Member) -> tuple[bool, str, str]:
     return not _endpoint(member.body), member.changed, member.body["id"]
-
-
-def _says(value: Any) -> bool:
-    return value not in (None, "", [], {})
 
 
 def _union(values: Iterable[Any]) -> list[Any]:

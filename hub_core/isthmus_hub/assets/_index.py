@@ -45,6 +45,7 @@ class IdentityIndex:
         self._attached: dict[str, str] = {}
         self._guests: dict[str, set[str]] = defaultdict(set)
         self._rulings = Rulings()
+        self._counted: dict[Identifier, int] = {}
         self._around = Surroundings(self._changed_hands, self._devices, self._poisoned)
 
     # -- assets ----------------------------------------------------------------------------------------------------
@@ -212,6 +213,7 @@ class IdentityIndex:
 
     def _regroup(self, gone: set[str], roots: set[str], touched: set[Identifier]) -> set[str]:
         """Level 2: compare what changed with what it shares a value with; returns the clusters decided on again."""
+        self._counted.clear()
         concerned = set(roots)
         for root in gone | roots:
             for other in self._alike.pop(root, {}):
@@ -369,7 +371,12 @@ class IdentityIndex:
         return bool(mine) and bool(theirs) and not mine & theirs
 
     def _devices(self, value: Identifier) -> int:
-        """How many clusters of one source have a value, at most."""
+        """How many clusters of one source have a value, at most. Counted once per regrouping: some have very many."""
+        if (count := self._counted.get(value)) is None:
+            count = self._counted[value] = self._count_devices(value)
+        return count
+
+    def _count_devices(self, value: Identifier) -> int:
         known: dict[str, set[str]] = defaultdict(set)
         for id in self._holders[value]:
             if root := self._root.get(id):

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import structlog
 
-from isthmus_hub.assets._asset import Member, duplicate_of, mint, resolved_asset
+from isthmus_hub.assets._asset import ALONE, Member, duplicate_of, mint, resolved_asset
 from isthmus_hub.assets._assign import Assignment, assign
+from isthmus_hub.assets._attributes import Orders
 from isthmus_hub.assets._communication import merge_edge, split_windows, worth_telling
 from isthmus_hub.assets._identity import Observation, observation
 from isthmus_hub.assets._index import IdentityIndex
@@ -26,6 +27,7 @@ from isthmus_hub.store import (
     Decision,
     Incoming,
     Mark,
+    Reads,
     Store,
     Transaction,
     decode_decision,
@@ -41,6 +43,8 @@ MOST_POISON = 20
 """Entries in a row that may fail to resolve before the resolver itself is taken to be at fault, and stops."""
 _NOT_OF_AN_ENTRY = (RetriableError, StorageDamaged, ConfigurationError, OSError, MemoryError)
 """What goes wrong around an entry: trying it again, or somebody's help, mends it."""
+_ORDERS = "attribute orders"
+"""What the store keeps the orders under by which its assets were made: after a change, all are made anew."""
 _NOT_COUNTERS = frozenset({"start", "seconds", "part"})
 _RANK = {
     "marking-definition": 0,
@@ -85,14 +89,21 @@ class Resolver:
     Single-threaded: one resolver per store. ``step`` may be called again after any error; nothing of a failed step stays.
     """
 
-    def __init__(self, store: Store, bus: Bus, *, hub: str) -> None:
+    def __init__(self, store: Store, bus: Bus, *, hub: str, orders: Orders = ALONE) -> None:
         self._store = store
         self._bus = bus
         self._hub = hub
+        self._orders = orders
         self._index: IdentityIndex | None = None
         self.totals: dict[tuple[str, str], ResolveTotals] = {}
         self._poisoned = 0
         """Entries in a row that could not be resolved."""
+
+    def believe(self, orders: Orders) -> None:
+        """From the next step on, choose by these; assets that this changes are told anew. For any thread."""
+        if orders.fingerprint != self._orders.fingerprint:
+            self._orders = orders
+            self._index = None
 
     def position(self) -> int:
         """Last offset of ``observed`` whose effect is in the store."""
@@ -172,7 +183,18 @@ class Resolver:
         return chosen
 
     def _load(self) -> IdentityIndex:
-        return identities(self._store)
+        index = identities(self._store)
+        believed = self._orders.fingerprint
+        if self._store.noted(_ORDERS) != believed:
+            with self._store.transaction() as tx:
+                for asset in sorted(set(index.assigned.values())):
+                    members = sorted(index.members(asset))
+                    if not index.observations.keys() >= set(members):
+                        continue  # a store that is being made anew: they will come
+                    if _tell(tx, body := self._asset(tx, asset, members)):
+                        tx.emit(body)
+                tx.note(_ORDERS, believed)
+        return index
 
     def _apply(self, tx: Transaction, blocks: Sequence[StoredBlock], index: IdentityIndex) -> None:
         step = self._decode(tx, blocks)
@@ -287,7 +309,7 @@ class Resolver:
         moved = self._assign(tx, decision, index)
         for asset, members in decision.assets.items():
             if moved.intersection(members) or changed.intersection(members):
-                body = resolved_asset(asset, (_member(tx, id) for id in members), hub=self._hub)
+                body = self._asset(tx, asset, members)
                 if moved.intersection(members) or _tell(tx, body):
                     tx.emit(body)
         for retired in decision.retired:
@@ -303,9 +325,12 @@ class Resolver:
         if met:
             touched |= met & tx.absent_assets()
         for asset in sorted(touched):
-            body = resolved_asset(asset, (_member(tx, id) for id in sorted(index.members(asset))), hub=self._hub)
+            body = self._asset(tx, asset, sorted(index.members(asset)))
             if _tell(tx, body):
                 tx.emit(body)
+
+    def _asset(self, tx: Transaction, asset: str, members: Iterable[str]) -> dict[str, Any]:
+        return resolved_asset(asset, (member_of(tx, id) for id in members), hub=self._hub, orders=self._orders)
 
     def _assign(self, tx: Transaction, decision: Assignment, index: IdentityIndex) -> set[str]:
         """Write assignments and aliases; returns the observed ids that belong to another asset than before."""
@@ -344,16 +369,18 @@ def _current(tx: Transaction, id: str) -> Mapping[str, Any] | None:
     return stored.body if stored else None
 
 
-def _member(tx: Transaction, id: str) -> Member:
-    stored = tx.get(id)
+def member_of(store: Reads, id: str) -> Member:
+    """An observed asset as a member. Raises ``LookupError`` for one that is not in the store."""
+    stored = store.get(id)
     if stored is None:
         raise LookupError(f"observed asset {id} is assigned but not in the store: run `isthmus store check`")
     claim = stored.provenance[0]
     return Member(
         stored.body,
         "" if claim.modified == claim.observed_at else claim.modified or "",
-        tx.absent_since(id) or "",
+        store.absent_since(id) or "",
         max(claim.last_observed for claim in stored.provenance),
+        tuple(claim.instance for claim in stored.provenance),
     )
 
 

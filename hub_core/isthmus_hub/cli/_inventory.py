@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
 from isthmus_hub.cli import _context
 from isthmus_hub.cli._context import ConfigOption, JsonOption, StateOption, open_hub, print_json, read_hub, say, table
 from isthmus_hub.cli._zones import OwnerOption
@@ -77,9 +78,14 @@ def show_asset(
         print_json(found)
         return 0
     print(f"{found['name']}  {found['id']}")
-    for name in ("class", "technology", "level", "zone", "site", "vendor", "model", "serial", "firmware", "hostname"):
+    for name in ("class", "technology", "level", "zone", "site", "owner"):
         if found.get(name):
             print(f"  {name:12} {found[name]}")
+    table(
+        [{**each, "why": _WHY[each["why"]], "others": _others(each["others"])} for each in found["attributes"]],
+        [("name", "ATTRIBUTE"), ("value", "VALUE"), ("source", "FROM"), ("why", "BELIEVED"), ("others", "OTHERS SAY")],
+        empty="No source says anything of it.",
+    )
     table(found["bindings"], [("scope", "SCOPE"), ("address", "ADDRESS")], empty="No address.")
     table(
         [{**each, "poisoned": "poisoned: links nothing" if each["poisoned"] else ""} for each in found["identifiers"]],
@@ -92,6 +98,19 @@ def show_asset(
         empty="Nobody sees it.",
     )  # fmt: skip
     return 0
+
+
+_WHY = {
+    "only": "nobody differs",
+    "device": "its own record",
+    "telling": "says more",
+    "order": "by the order of sources",
+    "newest": "newest",
+}
+
+
+def _others(others: list[dict[str, Any]]) -> str:
+    return "; ".join(f"{each['value']} ({', '.join(each['source'])})" for each in others)
 
 
 @assets.command("why")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from isthmus_hub.config import _coverage, _model, _zones
+from isthmus_hub.config import _attributes, _coverage, _model, _zones
 from isthmus_hub.config._kinds import Section
 from isthmus_hub.config._model import Config
 
@@ -37,7 +37,7 @@ def schema() -> dict[str, Any]:
 def _meanings() -> dict[str, dict[str, str]]:
     """What stands below each key in the model's source, by section; read when asked for, to keep start-up short."""
     out: dict[str, dict[str, str]] = {}
-    files = [ast.parse(inspect.getsource(module)) for module in (_model, _zones, _coverage)]
+    files = [ast.parse(inspect.getsource(module)) for module in (_model, _zones, _attributes, _coverage)]
     for section in (node for file in files for node in file.body if isinstance(node, ast.ClassDef)):
         for key, below in pairwise(section.body):
             match key, below:
@@ -47,7 +47,7 @@ def _meanings() -> dict[str, dict[str, str]]:
 
 
 def _sections_by_name() -> dict[str, type[Section]]:
-    found = {**vars(_zones), **vars(_coverage), **vars(_model)}
+    found = {**vars(_attributes), **vars(_zones), **vars(_coverage), **vars(_model)}
     return {name: each for name, each in found.items() if isinstance(each, type) and issubclass(each, Section)}
 
 
@@ -91,6 +91,7 @@ _TITLES = {
     "ConduitConfig": "[[conduit]]",
     "OwnerConfig": "[[owner]]",
     "PlaceConditions": "when = { … } of a zone or an owner",
+    "AttributesConfig": "[attributes]",
     "ConnectorConfig": "[connector.NAME]",
     "ReceiveConfig": "[connector.NAME.receive.STREAM]",
     "PlatformConfig": "[platform.NAME]",

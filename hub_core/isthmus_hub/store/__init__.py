@@ -6,6 +6,7 @@ from isthmus_hub.store._decision import DECISION, Decision, decide
 from isthmus_hub.store._decision import decode as decode_decision
 from isthmus_hub.store._decision import encode as encode_decision
 from isthmus_hub.store._paths import Path, Paths
+from isthmus_hub.store._reads import Reads
 from isthmus_hub.store._relay import relay
 from isthmus_hub.store._search import Hit, SearchIndex
 from isthmus_hub.store._snapshot import SNAPSHOT, Mark, Verdict, judge
@@ -42,6 +43,7 @@ __all__ = [
     "Path",
     "Paths",
     "Provenance",
+    "Reads",
     "Rejected",
     "RetiredError",
     "SearchIndex",

@@ -276,6 +276,12 @@ class Reads(ABC):
             ).fetchall()
         yield from rows
 
+    def noted(self, name: str) -> str | None:
+        """A word kept by `Transaction.note`."""
+        with self._reading() as connection:
+            value: str | None = connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).get
+        return value
+
     def decisions(self) -> list[Decision]:
         """What people decided about devices, in the order in which later ones prevail.
 

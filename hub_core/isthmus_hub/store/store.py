@@ -177,6 +177,10 @@ class Transaction(Explores):
         )
         self._store._by_object = self._resolving.by_object = bool(former._by_object)
 
+    def note(self, name: str, value: str) -> None:
+        """Keep a word for later, `noted` gives it back."""
+        self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
     def settle(self, former: Store) -> None:
         """After `adopt` and the replay: only what differs from ``former`` waits to be told, beside what waited there."""
         self._resolving.queue(settle(self._connection, self._bodies, self, former))

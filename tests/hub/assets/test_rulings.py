@@ -81,7 +81,12 @@ def test_a_person_overrules_what_forbids_two_records_to_be_one_device() -> None:
 
 
 def test_a_person_keeps_apart_what_shares_a_serial_and_everything_alike() -> None:
-    facts: dict[str, Any] = {"serial": "SN4711X", "hostname": "press-1", "vendor": "Siemens", "interfaces": [{"ips": ["10.0.0.1"]}]}
+    facts: dict[str, Any] = {
+        "serial": "SN4711X",
+        "hostname": "press-1",
+        "vendor": "Siemens",
+        "interfaces": [{"ips": ["10.0.0.1"]}],
+    }
     devices = [seen("1", **facts), seen("a", "ot", **facts)]
     assert decided(about=devices) == [{"edr-1", "ot-a"}]
     assert decided(decision(1, "apart", "edr-1", "ot-a"), about=devices) == [{"edr-1"}, {"ot-a"}]

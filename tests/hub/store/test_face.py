@@ -18,6 +18,7 @@ def test_the_public_names_of_the_store() -> None:
         "Path",
         "Paths",
         "Provenance",
+        "Reads",
         "Rejected",
         "RetiredError",
         "SNAPSHOT",

@@ -1,0 +1,40 @@
+"""Which source is believed about which attribute of an asset."""
+
+from __future__ import annotations
+
+from isthmus_hub.config._kinds import Section, Text
+
+Sources = tuple[Text, ...]
+
+
+class AttributesConfig(Section):
+    """``[attributes]``: whom to believe about an attribute, the most believed first: instances, connectors, areas of
+    connectors (`"ot"`, `"endpoint"`, …). Without it: what looks at the device itself, before what is told of it."""
+
+    vendor: Sources | None = None
+    """Maker."""
+    model: Sources | None = None
+    """Product name."""
+    serial: Sources | None = None
+    """Serial number."""
+    firmware: Sources | None = None
+    """Version of the firmware."""
+    operating_system: Sources | None = None
+    """Name and version of the operating system."""
+    hostname: Sources | None = None
+    """Host name."""
+    asset_class: Sources | None = None
+    """Class; a telling one stands before a generic one whoever gives it."""
+    technology: Sources | None = None
+    """`ot`, `it`, `iot` or `iomt`."""
+    purdue_level: Sources | None = None
+    """Purdue level, with who says it; a declared one stands before an inferred one."""
+    zone: Sources | None = None
+    """Zone, where none is declared."""
+    site: Sources | None = None
+    """Site."""
+    criticality: Sources | None = None
+    """How much depends on it."""
+
+
+__all__ = ["AttributesConfig"]
