@@ -135,7 +135,8 @@ class Keyset:
 
     ``key`` names the field, or the fields, by which the list is sorted; ``render(last, limit)`` gives the parameters,
     with ``last`` the values of those fields in the last record of the page before (a tuple), or ``None`` at the
-    beginning. A filter that includes the border (``>=``) works as well: the walk ends when a page brings nothing
+    beginning. A record whose values are neither texts nor numbers, or longer than a query can hold, is passed over: the walk goes on
+    after the one before it. A filter that includes the border (``>=``) works as well: the walk ends when a page brings nothing
     beyond it.
     """
 
@@ -151,7 +152,7 @@ class Keyset:
         if ends(reply, limit, self.short_ends):
             return None
         names = (self.key,) if isinstance(self.key, str) else tuple(self.key)
-        last = next(keys_backwards(reply.records, names), None)
+        last = next((key for key in keys_backwards(reply.records, names) if all(map(_leads_on, key))), None)
         if last is None:
             if limit is not None and len(reply.records) < limit:
                 return None
@@ -170,6 +171,18 @@ class Keyset:
             f"a whole page shares the same {' and '.join(names)}; raise the page size "
             "or add a field to the key that tells records apart"
         )
+
+
+_LONGEST_KEY = 1024
+
+
+def _leads_on(value: Any) -> bool:
+    """Whether a query can go on after a value: a text, a number, or a list of them (``search_after``)."""
+    if isinstance(value, list):
+        return 0 < len(value) <= 16 and all(each is None or _leads_on(each) for each in value)
+    if isinstance(value, str):
+        return 0 < len(value) <= _LONGEST_KEY
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**40
 
 
 _LINK = re.compile(r"<([^<>]*)>([^<]*)")

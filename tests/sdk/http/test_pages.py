@@ -405,6 +405,20 @@ def test_more_ties_than_a_page_holds_is_a_named_error(vendor: HostileServer, cli
         list(pages(client(vendor.url), "x", items="result", next=pager, limit=4))
 
 
+@pytest.mark.parametrize("odd", [[{"a": 1}, None], {"a": 1}, True, "", "x" * 5000, 10**41, None])
+def test_a_last_record_whose_key_leads_nowhere_does_not_stop_a_keyset(
+    vendor: HostileServer, client: Make, odd: object
+) -> None:
+    def answer(exchange: Exchange) -> None:
+        after = int(exchange.query["after"])
+        json_page({"result": [{"id": n} for n in range(after + 1, 4)] + [{"id": odd}]})(exchange)
+
+    vendor.on("/x", answer)
+    pager = Keyset(lambda last, limit: {"after": last[0] if last else 0})
+    found = list(pages(client(vendor.url), "x", items="result", next=pager, limit=5))
+    assert [len(page.records) for page in found] == [4, 1]
+
+
 def test_a_broken_last_record_does_not_stop_a_keyset(vendor: HostileServer, client: Make) -> None:
     vendor.on(
         "/x",
