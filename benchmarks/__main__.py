@@ -15,6 +15,7 @@ NAMES = (
     "stix",
     "pipeline",
     "six_faults",
+    "connectors",
     "bus",
     "bus_readers",
     "bus_jetstream",

@@ -19,8 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from platformdirs import user_cache_dir
-
+from benchmarks._environments import environment
 from benchmarks._report import Row
 from benchmarks.faulty.server import PAGES, PER_PAGE, POISON
 
@@ -30,7 +29,6 @@ PEERS = {"dlt": "dlt==1.31.0", "airbyte": "airbyte-cdk==7.39.1", "singer": "sing
 """What is installed for each; the name is that of its source, ``faulty/NAME_source.py``."""
 LIMIT = 40.0
 """Seconds after which a run counts as endless."""
-INSTALL = 900
 ALL = PAGES * PER_PAGE
 _POISONED = {f"A-{number:06d}" for number in POISON}
 
@@ -89,7 +87,7 @@ def run(_rounds: int) -> Iterator[Row]:
     """How many of the six each survives; what it did with each stands in the note."""
     yield _row("isthmus", "isthmus", Path(sys.executable))
     for name, requirement in PEERS.items():
-        python, problem = _installed(name, requirement)
+        python, problem = environment(requirement.replace("==", "-"), [requirement])
         if python is None:
             yield Row(f"{name}: skipped, {requirement} does not install", 0, "of 6 faults", note=problem)
         else:
@@ -167,24 +165,3 @@ def _serving(fault: str) -> Iterator[str]:
         process.stdin.close()
         process.kill()
         process.wait()
-
-
-def _installed(name: str, requirement: str) -> tuple[Path | None, str]:
-    """The interpreter of a peer's environment, made where there is none; else why there is none."""
-    folder = Path(user_cache_dir("isthmus")) / "peers" / requirement.replace("==", "-")
-    python = folder / "bin" / "python"
-    if (folder / "complete").exists():
-        return python, ""
-    commands = (
-        [sys.executable, "-m", "venv", "--clear", str(folder)],
-        [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement],
-    )
-    try:
-        for command in commands:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL, check=False)
-            if done.returncode:
-                return None, (done.stderr.strip().splitlines() or ["no word"])[-1][:200]
-    except subprocess.TimeoutExpired:
-        return None, f"not within {INSTALL} s"
-    (folder / "complete").touch()
-    return python, ""
