@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from isthmus_connectors.servicenow_cmdb.query import ITEM_FIELDS
 from isthmus_connectors.simulation import Plant, Reply, Request, epoch_ms, run
 
 PRODUCT = "servicenow-cmdb"
@@ -37,6 +38,8 @@ _CLASSES = {
     "workstation": "cmdb_ci_computer", "laptop": "cmdb_ci_computer",
 }  # fmt: skip
 Row = dict[str, Any]
+_BLANK: Row = {name: "" for name in ITEM_FIELDS if not name.startswith("u_") and name != "purdue_level"}
+"""Columns of every class, empty where nobody filled them."""
 _CONDITION = re.compile(r"([a-z_.]+)(INSTANCEOF|>=|<=|!=|=|>|<)(.*)", re.DOTALL)
 
 
@@ -116,6 +119,7 @@ class Instance:
         interfaces = device.get("interfaces", ())
         is_ot = device.get("technology") == "ot"
         return {
+            **_BLANK,
             "sys_id": self.sys_id("devices", device["id"]),
             "name": str(device.get("name") or device["id"]),
             "sys_class_name": _CLASSES.get(str(device.get("class")), "cmdb_ci_ot" if is_ot else "cmdb_ci_computer"),
