@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import re
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -123,13 +124,19 @@ def _of_cef(record: dict[str, Any]) -> dict[str, Any]:
     }
     fields: dict[str, str] = record["extension"]
     for key, value in fields.items():
-        label = fields.get(f"{key}Label")
-        name = _OF_LABEL.get(_LETTERS.sub("", label.lower())) if label else _OF_KEY.get(key)
+        name = _OF_KEY.get(key)
+        if name is None and (label := fields.get(f"{key}Label")):
+            name = _of_label(label)
         if name:
             made[name] = _unquoted(value)
     if "cat" in fields:
         made["threatid" if kind == "THREAT" else "action_source"] = _unquoted(fields["cat"])
     return made
+
+
+@lru_cache(maxsize=256)
+def _of_label(label: str) -> str | None:
+    return _OF_LABEL.get(_LETTERS.sub("", label.lower()))
 
 
 def _unquoted(value: str) -> str:

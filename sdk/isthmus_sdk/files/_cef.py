@@ -19,7 +19,7 @@ from isthmus_sdk.errors import RecordError
 
 _HEADER = ("version", "device_vendor", "device_product", "device_version", "signature_id", "name", "severity")
 _FIELD_END = re.compile(r"(?<!\\)(?:\\\\)*\|")
-_KEY = re.compile(r"(?:^|(?<=\s))([A-Za-z_][\w.\[\]-]*)=")
+_KEY = re.compile(r"(?:^|\s)([A-Za-z_][\w.\[\]-]*)=")
 _EXTENSION_ESCAPE = re.compile(r"\\([=\\nr|])")
 _MEANS = {"n": "\n", "r": "\r"}
 
@@ -65,8 +65,14 @@ def _extension(text: str) -> dict[str, str]:
     for number, found in enumerate(keys, 1):
         end = keys[number].start() if number < len(keys) else len(text)
         value = text[found.end() : end].strip()
-        values.setdefault(found[1], _EXTENSION_ESCAPE.sub(lambda e: _MEANS.get(e[1], e[1]), value))
+        if "\\" in value:
+            value = _EXTENSION_ESCAPE.sub(_meant, value)
+        values.setdefault(found[1], value)
     return values
+
+
+def _meant(escape: re.Match[str]) -> str:
+    return _MEANS.get(escape[1], escape[1])
 
 
 __all__ = ["to_json"]
