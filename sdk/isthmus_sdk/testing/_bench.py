@@ -190,6 +190,12 @@ class Bench:
         return [stream for stream in self.streams if stream.name in self.vendor.tables]
 
     @cached_property
+    def one_reply(self) -> bool:
+        """Whether every list of the connector comes in one reply."""
+        found = [request for stream in self.network_streams for request in asked(stream, self.settings)]
+        return bool(found) and all(request.next is None and request.then is None for request in found)
+
+    @cached_property
     def by_hand(self) -> list[str]:
         """Streams whose way of asking the vendor cannot play: pages made by hand, ids before entities, exports."""
         names = []

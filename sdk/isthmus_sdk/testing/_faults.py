@@ -170,13 +170,21 @@ def _peak() -> int:
 
 
 def at(number: int, do: Callable[[Exchange, Answer], Answer | None], times: int = 1) -> Callable[[Bench], Twist]:
-    """Do it to the n-th page and, with ``times``, to those after it; 0: to all after it."""
+    """Do it to the n-th page and, with ``times``, to those after it; 0: to all after it.
 
-    def twist(exchange: Exchange, answer: Answer, asked: int) -> Answer | None:
-        struck = asked >= number and (times == 0 or asked < number + times)
-        return do(exchange, answer) if struck else answer
+    Where every list comes in one reply there is no further page: then it is the first.
+    """
 
-    return lambda _bench: twist
+    def make(bench: Bench) -> Twist:
+        first = 0 if bench.one_reply else number
+
+        def twist(exchange: Exchange, answer: Answer, asked: int) -> Answer | None:
+            struck = asked >= first and (times == 0 or asked < first + times)
+            return do(exchange, answer) if struck else answer
+
+        return twist
+
+    return make
 
 
 def instead(status: int, body: bytes = b"", **headers: str) -> Callable[[Exchange, Answer], Answer]:

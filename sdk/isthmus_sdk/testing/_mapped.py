@@ -188,7 +188,8 @@ def ids(bench: Bench) -> Iterator[str]:
         if stream.mapping is None:
             continue
         mapper = bench.mapper(stream)
-        for raw in bench.recorded(stream)[:50]:
+        for recorded in bench.recorded(stream)[:50]:
+            raw = _object(recorded)
             before = mapper.map(Page(records=[raw], observed_at=OBSERVED))
             if not before.mapped:
                 continue
@@ -207,6 +208,14 @@ def ids(bench: Bench) -> Iterator[str]:
                         "take its id from the vendor's own id"
                     )
                     return
+
+
+def _object(raw: bytes) -> bytes:
+    """A record that is an object in a JSON text, as some services write their rows, without the text around it."""
+    if not raw.lstrip().startswith(b'"'):
+        return raw
+    inner = json.loads(raw)
+    return inner.encode() if inner.lstrip().startswith("{") else raw
 
 
 @book.rule("classes", "bronze", "asset classes of the objects are declared in the manifest")

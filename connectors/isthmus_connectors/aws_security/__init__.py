@@ -1,0 +1,1 @@
+"""AWS Security Hub, GuardDuty, and EC2 through AWS Config."""

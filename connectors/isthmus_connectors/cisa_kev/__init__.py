@@ -1,0 +1,1 @@
+"""CISA's catalogue of Known Exploited Vulnerabilities."""

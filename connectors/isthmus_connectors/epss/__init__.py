@@ -1,0 +1,1 @@
+"""EPSS: how likely a vulnerability is to be exploited, by FIRST."""

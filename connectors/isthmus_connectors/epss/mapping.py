@@ -1,0 +1,22 @@
+"""Scores as facts of the vulnerability that every other source names by the same CVE. Pure."""
+
+from __future__ import annotations
+
+from isthmus_connectors.epss.models import Score
+from isthmus_sdk.errors import Ignored, RecordError
+from isthmus_sdk.stix import Builder, Shape, normalise
+
+
+def score_to_stix(score: Score, stix: Builder) -> Shape:
+    """The vulnerability with its score, rounded: a change that nobody would act on is none, and gives no new version."""
+    cve = normalise.cve(score.cve)
+    if cve is None:
+        raise RecordError("the row names no CVE", path="cve")
+    if score.epss is None:
+        raise Ignored("no score")
+    return stix.vulnerability(cve, epss=rounded(score.epss), modified=score.date)
+
+
+def rounded(score: float) -> float:
+    """To hundredths; below one hundredth to thousandths, where a score of 0.004 is not the same as none."""
+    return round(score, 2 if score >= 0.01 else 3)
