@@ -14,7 +14,7 @@ from isthmus_sdk.stix import ASSET_CLASSES
 from isthmus_sdk.testing import read_case
 
 CONNECTORS = ["nozomi-guardian", "microsoft-defender"]
-DESCRIBED = [*CONNECTORS, "zeek"]
+DESCRIBED = [*CONNECTORS, "claroty-xdome", "zeek"]
 CLAIMS = [
     found
     for found in loader.discover(kinds=["connector"])

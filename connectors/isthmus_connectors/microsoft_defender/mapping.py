@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
 
-from isthmus_connectors.microsoft_defender.models import Alert, Evidence, Machine, MachineVulnerability, NetworkAddress
+from isthmus_connectors.microsoft_defender.models import (
+    Alert,
+    Evidence,
+    Machine,
+    MachineSoftware,
+    MachineVulnerability,
+    NetworkAddress,
+)
 from isthmus_sdk import stix as core
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.fields import says
@@ -89,6 +96,23 @@ def vulnerability_to_stix(finding: MachineVulnerability, stix: Builder) -> Itera
         state="open",
         likelihood="confirmed",
         fix=f"KB{finding.fixing_kb}" if finding.fixing_kb and finding.fixing_kb.isdecimal() else finding.fixing_kb,
+    )
+
+
+def software_to_stix(row: MachineSoftware, stix: Builder) -> Iterator[Any]:
+    """A product on a machine, which is known by its id alone; since when it is there, and how long it is supported."""
+    if row.product is None:
+        raise RecordError("the row names no product", path="softwareName")
+    product = stix.software(row.product, vendor=row.vendor, version=row.version)
+    yield product
+    status = row.support if row.support and row.support.lower() != "none" else None
+    told = (status, f"supported until {row.support_ends[:10]}" if row.support_ends else None)
+    yield stix.relationship(
+        "consists-of",
+        stix.asset_id(row.machine_id),
+        product.id,
+        start_time=row.first_seen,
+        description="; ".join(text for text in told if text) or None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from isthmus_sdk.fields import Flag, Many, Moment, NativeId, Text, Texts, Whole
 
@@ -98,6 +98,20 @@ class Alert(_Record):
     techniques: Texts = Field(default=(), alias="mitreTechniques")
     user: RelatedUser | None = Field(default=None, alias="relatedUser")
     evidence: Annotated[list[Evidence], Many] = Field(default_factory=list)
+
+
+class MachineSoftware(_Record):
+    """A row of ``/api/machines/SoftwareInventoryByMachine``: one version of a product on one machine."""
+
+    machine_id: NativeId = Field(validation_alias=AliasChoices("deviceId", "DeviceId"))
+    vendor: Text = Field(default=None, validation_alias=AliasChoices("softwareVendor", "SoftwareVendor"))
+    product: Text = Field(default=None, validation_alias=AliasChoices("softwareName", "SoftwareName"))
+    version: Text = Field(default=None, validation_alias=AliasChoices("softwareVersion", "SoftwareVersion"))
+    first_seen: Moment = Field(
+        default=None, validation_alias=AliasChoices("softwareFirstSeenTimestamp", "SoftwareFirstSeenTimestamp")
+    )
+    support: Text = Field(default=None, validation_alias=AliasChoices("endOfSupportStatus", "EndOfSupportStatus"))
+    support_ends: Moment = Field(default=None, validation_alias=AliasChoices("endOfSupportDate", "EndOfSupportDate"))
 
 
 class MachineVulnerability(_Record):

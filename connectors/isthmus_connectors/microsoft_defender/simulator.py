@@ -7,7 +7,7 @@
 and ``@odata.nextLink``; 401 for expired tokens, 400 for a bad filter, 429 with ``Retry-After`` above ``--rate`` calls a
 minute. One server plays both the sign-in host and the API. The data file is described in
 :mod:`isthmus_connectors.simulation._plant`; the product name in ``seen_by`` is ``microsoft-defender``. Tables for
-``native`` rows: ``machines``, ``alerts``, ``vulnerabilities``.
+``native`` rows: ``machines``, ``alerts``, ``vulnerabilities``, ``software``.
 
 Rows have the service's habits: seven fraction digits, MAC addresses without separators, loopback interfaces with an
 all-zero or absent MAC, nulls everywhere, alerts newest first, evidence only when it is asked for.
@@ -33,6 +33,8 @@ _PLATFORMS = {
     "Windows 10": "Windows10", "Windows 11": "Windows11", "Windows Server 2019": "WindowsServer2019",
     "Windows Server 2022": "WindowsServer2022", "Ubuntu": "Ubuntu", "Red Hat Enterprise Linux": "RedHatEnterpriseLinux",
 }  # fmt: skip
+SOFTWARE = "/api/machines/SoftwareInventoryByMachine"
+"""Paged by ``pageSize`` and the link to the next page; with ``$top`` there is no link."""
 _STATUS = {"open": "New", "in_progress": "InProgress", "acknowledged": "InProgress", "closed": "Resolved"}
 _CLAUSE = re.compile(r"\s*(\w+)\s+(eq|ne|ge|gt|le|lt)\s+('(?:[^']|'')*'|\S+)\s*")
 _FILTERS = {
@@ -90,6 +92,7 @@ class DefenderTenant:
             "/api/machines": lambda _: self._machines(),
             "/api/alerts": self._alerts,
             "/api/vulnerabilities/machinesVulnerabilities": lambda _: self._vulnerabilities(),
+            SOFTWARE: lambda _: self._software(),
         }
         if request.path not in tables:
             return _error(404, "ResourceNotFound", f"{request.path} does not exist")
@@ -137,6 +140,8 @@ class DefenderTenant:
         if top is not None and top > 10_000:
             raise BadRequest("$top: the maximum is 10000")
         size = min(self.page_size, top) if top else self.page_size
+        if request.path == SOFTWARE and top is None:
+            size = min(size, _count(request, "pageSize") or size)
         entity = request.path.rsplit("/", 1)[-1].capitalize()
         host = request.headers.get("host", "localhost")
         body: dict[str, Any] = {
@@ -259,6 +264,24 @@ class DefenderTenant:
             if finding.get("state", "open") == "open"  # the service lists only what is still there
         ]
         return rows + self.plant.native("vulnerabilities")
+
+    def _software(self) -> list[dict[str, Any]]:
+        """The products that vulnerabilities were found in: what the plant knows of software."""
+        rows = {}
+        for finding, _ in self.plant.visible("vulnerabilities"):
+            product = finding.get("product") or {}
+            if product.get("name"):
+                row = {
+                    "deviceId": self.machine_id(finding["device"]),
+                    "softwareVendor": product.get("vendor"),
+                    "softwareName": product["name"],
+                    "softwareVersion": product.get("version"),
+                    "softwareFirstSeenTimestamp": iso(finding.get("first_seen")),
+                    "endOfSupportStatus": "None",
+                    "endOfSupportDate": None,
+                }
+                rows[tuple(map(str, row.values()))] = row
+        return [*rows.values(), *self.plant.native("software")]
 
     def _vulnerability(self, finding: Mapping[str, Any], view: Mapping[str, Any]) -> dict[str, Any]:
         product = finding.get("product") or {}

@@ -246,3 +246,20 @@ def test_no_time_comes_from_a_clock() -> None:
         for at in ("2026-06-01T00:00:00.000Z", "2027-01-01T00:00:00.000Z")
     )
     assert early == late
+
+
+def test_software_of_a_machine_says_since_when_it_is_there_and_how_long_it_is_supported() -> None:
+    row = {
+        "deviceId": "a" * 40, "softwareVendor": "example", "softwareName": "designer", "softwareVersion": "8.1",
+        "softwareFirstSeenTimestamp": "2026-04-07 02:06:47", "endOfSupportStatus": "EOS Version",
+        "endOfSupportDate": "2026-01-31",
+    }  # fmt: skip
+    objects = objects_of(map_records(defender, "software", [row]))
+    (edge,) = (obj for obj in objects if obj["type"] == "relationship")
+    assert edge["start_time"] == "2026-04-07T02:06:47.000Z"
+    assert edge["description"] == "EOS Version; supported until 2026-01-31"
+
+
+def test_software_without_a_name_is_quarantined() -> None:
+    (bad,) = map_records(defender, "software", [{"deviceId": "a" * 40}]).quarantined
+    assert bad.path == "softwareName"

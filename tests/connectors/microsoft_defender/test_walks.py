@@ -207,3 +207,14 @@ def test_a_vulnerability_names_the_machine_of_the_other_stream() -> None:
         found, known = run(api, "vulnerabilities"), run(api, "machines")
     (exposure,) = edges(found.objects, "has")
     assert exposure["source_ref"] in {obj["id"] for obj in known.of("infrastructure")}
+
+
+def test_software_is_read_by_links_to_the_next_page() -> None:
+    rows = [{"deviceId": "a" * 40, "softwareName": f"product-{n}", "softwareVersion": "1"} for n in range(25)]
+    data = plant(native={"microsoft-defender": {"software": rows}})
+    held = DefenderTenant(Plant(data, "microsoft-defender"), page_size=10)
+    with Server(held.answer) as api:
+        ran = run(api, "software")
+    assert ran.error is None
+    assert {f"product-{n}" for n in range(25)} <= {obj["name"] for obj in ran.of("software")}
+    assert all("$top" not in asked.query for asked in api.asked("/api/machines/SoftwareInventoryByMachine"))
