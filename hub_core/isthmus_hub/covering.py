@@ -32,6 +32,14 @@ class Choice:
     """Connectors that read its own sensors."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Assets that are asked about, and all there are: the others tell what instances reach."""
+
+    chosen: list[dict[str, Any]]
+    everything: list[dict[str, Any]]
+
+
 class Covers:
     """These methods of :class:`~isthmus_hub.hub.Hub`."""
 
@@ -66,7 +74,7 @@ class Covers:
         ``site``, ``zone`` and ``owner`` ask about some assets only. ``techniques`` adds a row for each technique and class.
         """
         choice = self._choice(primary)
-        fleet = self._fleet(choice, site, zone, owner)
+        fleet = self._fleet(choice, self._asked(site, zone, owner))
         rows = {attack.domain: covering.techniques(fleet, attack) for attack in self._attack(enterprise)}
         found = {
             "primary": choice.name,
@@ -85,11 +93,10 @@ class Covers:
         self, primary: str | None = None, site: str | None = None, zone: str | None = None, owner: str | None = None
     ) -> dict[str, Any]:
         """The shape of ``gaps --json``; what is stale is measured against the clock."""
-        choice = self._choice(primary)
-        everything = self.placed_assets()
-        fleet = self._fleet(choice, site, zone, owner)
+        choice, asked = self._choice(primary), self._asked(site, zone, owner)
+        fleet = self._fleet(choice, asked)
         found = covering.gaps(
-            everything,
+            asked.everything,
             assets.communications(self.store),
             fleet.sources,
             now=datetime.now(UTC),
@@ -111,10 +118,10 @@ class Covers:
         self, names: Sequence[str] = (), site: str | None = None, zone: str | None = None, owner: str | None = None
     ) -> dict[str, Any]:
         """The shape of ``compare-primaries --json``: each platform on the assets there are; without names all with a manifest."""
-        found = []
+        found, asked = [], self._asked(site, zone, owner)
         for name in list(dict.fromkeys(names)) or list(self._catalogue()):
             choice = self._choice(name)
-            fleet = self._fleet(choice, site, zone, owner)
+            fleet = self._fleet(choice, asked)
             manifest = choice.manifest
             found.append(
                 {
@@ -147,22 +154,29 @@ class Covers:
                 if settings.use == name and settings.enabled:
                     yield covering.Source(name, declared, instance, primary=instance in choice.own)
 
-    def _fleet(self, choice: Choice, site: str | None, zone: str | None, owner: str | None) -> covering.Fleet:
+    def _asked(self, site: str | None, zone: str | None, owner: str | None) -> Asked:
+        """The assets that are asked about. Raises :class:`ConfigurationError` for a place or team that is not there."""
         everything = self.placed_assets()
-        chosen = everything if owner is None else self.placed_assets(owner)
+        chosen = everything
+        if owner is not None:
+            mine = {asset["id"] for asset in self.placed_assets(owner)}
+            chosen = [asset for asset in everything if asset["id"] in mine]
         for key, wanted in (("site", site), ("zone", zone)):
             if wanted is not None:
                 chosen = [asset for asset in chosen if asset.get(key) == wanted]
                 if not chosen and all(asset.get(key) != wanted for asset in everything):
                     known = ", ".join(sorted({str(asset[key]) for asset in everything if asset.get(key)})) or "none"
                     raise ConfigurationError(f"--{key} {wanted}: no asset has it; known: {known}")
+        return Asked(chosen, everything)
+
+    def _fleet(self, choice: Choice, asked: Asked) -> covering.Fleet:
         return covering.Fleet(
-            chosen,
+            asked.chosen,
             list(self._sources(choice)),
             now=datetime.now(UTC),
             rules=self._rules,
             products=self._products(),
-            elsewhere=everything,
+            elsewhere=asked.everything,
         )
 
     def _choice(self, name: str | None) -> Choice:

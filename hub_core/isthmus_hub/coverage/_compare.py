@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from isthmus_hub.coverage._fleet import Fleet, Watched
+from isthmus_hub.coverage._fleet import Fleet
 from isthmus_hub.coverage._model import FUNCTIONS, Capability, Source
 from isthmus_hub.coverage._techniques import attack_class, held
 from isthmus_hub.coverage.attack import Attack
@@ -54,11 +54,16 @@ def standing(fleet: Fleet, capabilities: Sequence[Capability], attack: Attack, *
     counts: dict[str, Counter[str]] = {function: Counter() for function in FUNCTIONS}
     remains: Counter[tuple[str, str]] = Counter()
     by_class = _by_class(fleet)
+    covered = {
+        (*kind, function): any(item.function == function and item.applies_to(*kind) for item in capabilities)
+        for kind in {(each.asset_class, each.technology) for each in fleet.assets}
+        for function in FUNCTIONS
+    }  # of an unknown class nothing is credited but what is claimed for every class: it is a promise, no evidence
     for each in fleet.assets:
         fresh = {name for name, when in each.seen.items() if fleet.fresh(when)}
         for function in FUNCTIONS:
-            could = _covers(capabilities, function, each)
-            seeing = fresh & by_class[each.asset_class, each.technology, function]
+            key = (each.asset_class, each.technology, function)
+            could, seeing = covered[key], fresh & by_class[key]
             count = counts[function]
             count["assets"] += 1
             count["own"] += could
@@ -84,13 +89,6 @@ def _by_class(fleet: Fleet) -> dict[tuple[str, str, str], frozenset[str]]:
             able = fleet.able(lambda item, _, wanted=function: item.function == wanted, *kind)  # type: ignore[misc]
             out[*kind, function] = frozenset(source.instance for source in able if source.instance)
     return out
-
-
-def _covers(capabilities: Iterable[Capability], function: str, each: Watched) -> bool:
-    """Of an unknown class nothing is credited but what is claimed for every class: it is a promise, no evidence."""
-    return any(
-        item.function == function and item.applies_to(each.asset_class, each.technology) for item in capabilities
-    )
 
 
 def _techniques(fleet: Fleet, capabilities: Sequence[Capability], attack: Attack) -> dict[str, int]:

@@ -60,6 +60,7 @@ class Fleet:
         """
         self.sources = tuple(sources)
         self.now, self.rules = now, rules
+        self._ages: dict[str, float] = {}
         own = [asset for asset in assets if not asset.get("external")]
         self.reach = reach_of([*own, *elsewhere])
         self.assets = [_watched(asset, products, rules) for asset in own]
@@ -90,9 +91,16 @@ class Fleet:
 
     def fresh(self, when: str, within: timedelta | None = None) -> bool:
         """Whether evidence of a time is not stale; evidence without a time is taken for present."""
+        age = self.age(when)
+        return age is None or age <= (within or self.rules.stale_after).total_seconds()
+
+    def age(self, when: str) -> float | None:
+        """Seconds since a time; ``None`` where there is no time, or no present to measure it against."""
         if not when or self.now is None:
-            return True
-        return self.now - datetime.fromisoformat(when) <= (within or self.rules.stale_after)
+            return None
+        if when not in self._ages:
+            self._ages[when] = (self.now - datetime.fromisoformat(when)).total_seconds()
+        return self._ages[when]
 
 
 def reach_of(assets: Iterable[Mapping[str, Any]]) -> dict[str, frozenset[str]]:

@@ -91,36 +91,29 @@ def performs(function: str) -> Meets:
 
 def measure(fleet: Fleet, assets: Iterable[Watched], meets: Meets) -> Measure:
     """One need, measured over assets of any classes."""
-    able: dict[tuple[str, str], _Able] = {}
-    declared: set[str] = set()
-    reaching: set[str] = set()
+    able: dict[tuple[str, str, str], _Able] = {}
     total = reachable = observed = by_primary = stale = hearsay = 0
     oldest, ages = "", []
     for each in assets:
         total += 1
-        key = (each.asset_class, each.technology)
-        if key not in able:
-            able[key] = _Able(fleet, meets, *key)
-            declared |= able[key].connectors
-        here = {name for name in able[key].instances if fleet.reaches(name, each.site)}
-        reaching |= here
-        evidence = {name: when for name, when in each.seen.items() if name in able[key].instances}
-        reachable += bool(here)
-        latest = max(evidence.values(), default="")
+        key = (each.asset_class, each.technology, each.site)
+        if (who := able.get(key)) is None:
+            who = able[key] = _Able(fleet, meets, *key)
+        reachable += bool(who.here)
+        evidence = [(name, when) for name, when in each.seen.items() if name in who.instances]
+        latest = max((when for _, when in evidence), default="")
         if evidence:
             oldest = min(oldest or latest, latest)
         if evidence and fleet.fresh(latest):
             observed += 1
-            by_primary += any(name in able[key].primaries and fleet.fresh(when) for name, when in evidence.items())
-            if latest and fleet.now:
-                ages.append((fleet.now - datetime.fromisoformat(latest)).total_seconds() / 3600)
+            by_primary += any(name in who.primaries and fleet.fresh(when) for name, when in evidence)
+            if (age := fleet.age(latest)) is not None:
+                ages.append(age / 3600)
         else:
             stale += bool(evidence)
-            hearsay += any(
-                meets(item, each.asset_class) and (each.asset_class == UNKNOWN or item.applies_to(*key))
-                for product in each.hearsay
-                for item in product.capabilities
-            )
+            hearsay += bool(each.hearsay) and _told(each, meets)
+    declared = frozenset[str]().union(*(who.connectors for who in able.values()))
+    reaching = frozenset[str]().union(*(who.here for who in able.values()))
     return Measure(
         total, tuple(sorted(declared)), tuple(sorted(reaching)), reachable, observed, by_primary, stale, hearsay,
         oldest, round(max(0.0, median(ages)), 1) if ages else None,
@@ -128,13 +121,24 @@ def measure(fleet: Fleet, assets: Iterable[Watched], meets: Meets) -> Measure:
 
 
 class _Able:
-    """Who could do something on a class."""
+    """Who could do something on a class, and who of them reaches a site."""
 
-    def __init__(self, fleet: Fleet, meets: Meets, asset_class: str, technology: str) -> None:
+    def __init__(self, fleet: Fleet, meets: Meets, asset_class: str, technology: str, site: str) -> None:
         sources = fleet.able(meets, asset_class, technology)
         self.connectors = {source.connector for source in sources}
         self.instances = {source.instance for source in sources if source.instance}
         self.primaries = {source.instance for source in sources if source.instance and source.primary}
+        self.here = {name for name in self.instances if fleet.reaches(name, site)}
+
+
+def _told(each: Watched, meets: Meets) -> bool:
+    """Whether a vendor says that a product watches the asset that could do it."""
+    return any(
+        meets(item, each.asset_class)
+        and (each.asset_class == UNKNOWN or item.applies_to(each.asset_class, each.technology))
+        for product in each.hearsay
+        for item in product.capabilities
+    )
 
 
 def _fields(found: Measure) -> dict[str, Any]:

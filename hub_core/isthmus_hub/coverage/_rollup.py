@@ -7,7 +7,7 @@ that anybody can disagree with it. A row says what could be known or done by too
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,10 +44,6 @@ class Line:
         return item.function in self.functions and (
             not self.components or item.collects_on(asset_class, self.components)
         )
-
-    def about(self, watched: Watched) -> bool:
-        """Whether an asset is one that it is about."""
-        return not self.devices or kind_of(watched) == self.devices
 
 
 def kind_of(watched: Watched) -> str:
@@ -101,19 +97,18 @@ LINES: Final = (
 
 def rollups(fleet: Fleet) -> dict[str, list[dict[str, Any]]]:
     """Each framework's rows with the three values, over the assets each row is about; rows about none are left out."""
+    kinds: dict[str, list[Watched]] = defaultdict(list)
+    for each in fleet.assets:
+        kinds[kind_of(each)].append(each)
+    industrial = [each for each in fleet.assets if _industrial(each)]
     out: dict[str, list[dict[str, Any]]] = {name: [] for name in TITLES}
     for line in LINES:
-        if found := row(fleet, line, fleet.assets):
-            out[line.framework].append(found)
+        about = kinds[line.devices] if line.devices else industrial if line.framework == IEC else fleet.assets
+        if about:
+            out[line.framework].append(
+                {"id": line.id, "title": line.title, **measure(fleet, about, line.meets).as_json()}
+            )
     return out
-
-
-def row(fleet: Fleet, line: Line, assets: Iterable[Watched]) -> dict[str, Any] | None:
-    """One row; ``None`` where the fleet has nothing that it is about."""
-    about = [each for each in assets if line.about(each) and (line.framework != IEC or _industrial(each))]
-    if not about:
-        return None
-    return {"id": line.id, "title": line.title, **measure(fleet, about, line.meets).as_json()}
 
 
 def _industrial(watched: Watched) -> bool:
