@@ -25,6 +25,9 @@ _INSTANCE = re.compile(r"^(?:arn:aws[a-z-]*:ec2:([a-z0-9-]*):([0-9]*):instance/)
 _TECHNIQUE = re.compile(r"\bT[0-9]{4}(?:\.[0-9]{3})?\b")
 _PLAIN = re.compile(r"[^A-Za-z]+")
 
+_PUBLIC = "public"
+"""Where public addresses are unique: not in the VPC, whose zone they would else have."""
+
 
 def finding_to_stix(finding: Finding, stix: Builder) -> Iterator[Any]:
     """A finding of either service. GuardDuty's in Security Hub has its ARN as its id, so both give the same alert."""
@@ -150,7 +153,7 @@ def _machine(
         interfaces=[
             *cards,
             *([Interface(ips=alone, site=site, zone=vpc)] if alone else []),
-            *([Interface(ips=public, site=site)] if public else []),
+            *([Interface(ips=public, site=site, zone=_PUBLIC)] if public else []),
         ],
         site=site,
         zone=vpc,
@@ -168,7 +171,7 @@ def _card(card: NetworkInterface, site: str | None) -> Iterator[Interface]:
     if inside or card.mac_address:
         yield Interface(card.mac_address, inside, card.network_interface_id, site=site, zone=card.vpc_id)
     if outside := card.association.public_ip or card.public_ip:
-        yield Interface(ips=[outside], name=card.network_interface_id, site=site)
+        yield Interface(ips=[outside], name=card.network_interface_id, site=site, zone=_PUBLIC)
 
 
 def _resource(resource: Resource, finding: Finding, stix: Builder) -> Shape | None:
