@@ -24,7 +24,15 @@ ORDERS: Final[Mapping[str, tuple[str, ...]]] = {
     "serial": ("endpoint", "ot", "iot", "vulnerability", "cmdb"),
     "operating_system": _HOST,
     "hostname": _HOST,
-    "asset_class": _FIELD,
+    "asset_class": (
+        "endpoint",
+        "ot",
+        "iot",
+        "network",
+        "cloud",
+        "vulnerability",
+        "cmdb",
+    ),  # of generic ones, who runs on it
     "technology": ("ot", "iot", "cmdb"),
     "purdue_level": ("ot", "iot", "cmdb"),
     "zone": ("ot", "iot", "cmdb"),
