@@ -37,7 +37,7 @@ class XdomeSettings(Settings):
         Url("https://api.medigate.io"), description="API address of the region, as https://api.claroty.com"
     )
     api_token: Secret = Field(description="Token of an API user with the role Read-Only User")
-    page_size: int = Field(1000, ge=1, le=5000, description="Rows per request")
+    page_size: int = Field(1000, ge=10, le=5000, description="Rows per request")
     device_fields: str = Field(
         "", description="Fields of a device to ask for, with commas; empty: those that the mapping uses"
     )
@@ -178,6 +178,7 @@ def _list(
         f"{API}/{path}",
         method="POST",
         json=body,
-        next=Offset("offset", "limit", total="count"),
+        # A device that talks meanwhile changes its row: of three rows that come again one that is as before is enough.
+        next=Offset("offset", "limit", total="count", overlap=3),
         limit=ctx.settings.page_size,
     )

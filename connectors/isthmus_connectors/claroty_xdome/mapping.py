@@ -86,7 +86,7 @@ def vulnerability_to_stix(flaw: Vulnerability, stix: Builder) -> Iterator[Any]:
     labels = [
         f"{name}:{value.lower()}" for name, value in (("type", flaw.vulnerability_type), ("level", flaw.level)) if value
     ]
-    names = _cves(flaw.cve_ids, flaw.name or flaw.id)
+    names = _cves(flaw.cve_ids, flaw.name)
     if not names:
         raise RecordError("the vulnerability has neither a CVE nor a name", path="name")
     for name in names:
@@ -343,6 +343,7 @@ def _end(
     address = says(normalise.ip, ip)
     if address is None:
         return None
-    hostname = None if name is None or says(normalise.ip, name) else says(normalise.hostname, name)
+    is_address = says(normalise.ip, name) is not None
+    hostname = None if is_address else says(normalise.hostname, name)
     vantage = "/".join(part for part in (site, network, asset) if part)
     return stix.endpoint(address, vantage=vantage, site=site, hostname=hostname)

@@ -145,7 +145,6 @@ class Vulnerability(_Record):
     """A row of ``/vulnerabilities/``: a CVE, or an advisory with several, or one that has none yet."""
 
     name: Text = None
-    id: Text = None
     cve_ids: Texts = ()
     vulnerability_type: Text = None
     description: Text = None

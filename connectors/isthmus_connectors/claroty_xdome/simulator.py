@@ -17,6 +17,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class Tenant:
             return problem
         listed = [row for row in [*rows(self.plant), *self.plant.native(stream)] if _holds(row, body.get("filter_by"))]
         for clause in reversed(body.get("sort_by") or []):
-            listed.sort(key=lambda row, name=clause["field"]: str(row.get(name)), reverse=clause.get("order") == "desc")
+            listed.sort(key=partial(_rank, str(clause["field"])), reverse=clause.get("order") == "desc")
         start = int(body.get("offset", 0))
         shown = listed[start : start + min(int(body.get("limit", 1000)), _MOST)]
         wanted = {*body["fields"], "id"} if stream in ("alerts", "vulnerabilities", "sites") else set(body["fields"])
@@ -86,6 +87,10 @@ class Tenant:
                 return False
             self._times.append(now)
             return True
+
+
+def _rank(name: str, row: Mapping[str, Any]) -> str:
+    return str(row.get(name))
 
 
 def _refused(place: str, message: str) -> Reply:
