@@ -176,7 +176,7 @@ def at(number: int, do: Callable[[Exchange, Answer], Answer | None], times: int 
     """
 
     def make(bench: Bench) -> Twist:
-        first = 0 if bench.one_reply else number
+        first = 1 if bench.one_reply else number
 
         def twist(exchange: Exchange, answer: Answer, asked: int) -> Answer | None:
             struck = asked >= first and (times == 0 or asked < first + times)
