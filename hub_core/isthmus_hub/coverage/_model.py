@@ -170,6 +170,15 @@ def _collects(have: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
     return any(each.lower().startswith(wanted) for each in have)
 
 
+_SAYS_NOTHING = frozenset(
+    {
+        "the", "for", "and", "of", "agent", "client", "cloud", "edr", "endpoint", "enterprise", "network", "networks", "platform",
+        "security", "sensor", "server", "siem", "system", "xdr", "google", "ibm", "microsoft",
+    }
+)  # fmt: skip
+"""Words that many products share, and makers of so many that their name alone means none of them."""
+
+
 @lru_cache(maxsize=16_384)
 def _words(text: str) -> frozenset[str]:
-    return frozenset(re.findall(r"[a-z0-9]+", text.lower())) - {"the", "for", "and", "of"}
+    return frozenset(re.findall(r"[a-z0-9]+", text.lower())) - _SAYS_NOTHING

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.hub.coverage.builders import EDR, NOW, SOURCES, WIRE, asset, table
 
-from isthmus_hub.coverage import Cell, Fleet, Product, Rules, Source, gaps, matrix
+from isthmus_hub.coverage import Cell, Fleet, Product, Rules, Source, catalogue, gaps, matrix
 
 FALCON = Product(("crowdstrike-falcon", "CrowdStrike Falcon"), EDR)
 OWN = Product(("edr", "Acme EDR"), EDR)
@@ -38,6 +38,12 @@ def test_hearsay_of_a_tool_that_cannot_run_there_is_none() -> None:
 )
 def test_a_tool_is_meant_where_one_has_all_words_of_the_other(word: str, meant: bool) -> None:
     assert FALCON.is_meant(word) is meant
+
+
+@pytest.mark.parametrize("word", ["Security", "Microsoft", "network sensor", "XDR"])
+def test_words_that_many_products_share_mean_none_of_them(word: str) -> None:
+    assert not any(one.product.is_meant(word) for one in catalogue().values())
+    assert catalogue()["microsoft-defender-xdr"].product.is_meant("Microsoft Defender for Endpoint")
 
 
 def test_a_vendor_that_says_a_configured_tool_watches_what_that_tool_does_not_know_is_a_contradiction() -> None:
