@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import json
 import random
@@ -235,7 +236,7 @@ def _changed(chance: random.Random, raw: bytes) -> bytes:
         if chance.random() < 0.3:
             _drop(document, path)
         else:
-            put(document, path, chance.choice(_ODD))
+            put(document, path, copy.deepcopy(chance.choice(_ODD)))  # a later change must not reach into ours
     return json.dumps(document).encode()
 
 
