@@ -348,3 +348,7 @@ def test_no_two_parts_of_the_builder_define_the_same_name() -> None:
     """They share one namespace: of two definitions the second would silently never be called."""
     names = [name for part in Builder.__mro__[:-1] for name in vars(part) if not name.startswith("__")]
     assert [name for name, count in Counter(names).items() if count > 1] == []
+
+
+def test_an_alert_is_known_by_its_id_before_it_comes() -> None:
+    assert builder().alert("al-3", title="Odd", first_seen=1_700_000_000).id == builder().incident_id("al-3")
