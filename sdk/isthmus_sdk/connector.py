@@ -17,6 +17,7 @@ Decorated names keep their callables: ``alerts.fn`` is the stream function, ``al
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -77,6 +78,17 @@ class Summary:
         self.max_edges = max_edges
 
 
+def _check_cursor(stream: str, model: type[Any], cursor: str) -> None:
+    """A cursor that no record has would leave no mark, and each run would read everything again without a word."""
+    known = [*getattr(model, "model_fields", ()), *getattr(model, "__struct_fields__", ())]
+    first = cursor.partition(".")[0]
+    if not known or first in known or hasattr(model, first):
+        return
+    near = difflib.get_close_matches(first, known, n=1)
+    meant = f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(sorted(known)[:12])}"
+    raise ManifestError(f"stream {stream}: cursor={cursor!r}: {model.__name__} has no {first!r}{meant}")
+
+
 class Stream(Generic[R, F]):
     """One kind of record of a connector. Made by ``@connector.stream``; calling it calls the stream function."""
 
@@ -112,6 +124,8 @@ class Stream(Generic[R, F]):
             raise ManifestError(f"stream {name}: what is pushed is never a complete set, so a snapshot has no push=")
         if lookback and not cursor:
             raise ManifestError(f"stream {name}: lookback needs cursor=, the field it looks back from")
+        if cursor:
+            _check_cursor(name, model, cursor)
         self.connector = connector
         self.name = name
         self.fn: F = fn

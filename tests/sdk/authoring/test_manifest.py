@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from isthmus_sdk import Connector, Secret, Settings, Url
 from isthmus_sdk.commands.manifest import drift, generated, regenerate, rewritten, with_conformance
@@ -102,6 +102,13 @@ def test_the_configuration_gets_a_json_schema_without_secrets() -> None:
     assert given["settings"]["required"] == ["base_url"]
     assert given["settings"]["additionalProperties"] is False
     assert given["secrets"]["token"]["required"] is True
+
+
+class Row(BaseModel):
+    """A record."""
+
+    id: str
+    changed_at: str = ""
 
 
 class Everything(Settings):
@@ -268,6 +275,8 @@ def test_declarations_that_contradict_each_other_are_refused_at_import() -> None
     ):
         with pytest.raises(ManifestError):
             declare("rows", model=dict, **options)(lambda ctx: ctx.pages())
+    with pytest.raises(ManifestError, match="Row has no 'changed'; did you mean 'changed_at'"):
+        declare("rows", model=Row, cursor="changed")(lambda ctx: ctx.pages())
     with pytest.raises(ConfigurationError, match="lookback"):
         declare("rows", model=dict, cursor="at", lookback="ten minutes")(lambda ctx: ctx.pages())
     declare("rows", model=dict)(lambda ctx: ctx.pages())
