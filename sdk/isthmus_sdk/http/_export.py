@@ -181,6 +181,8 @@ class _Work:
         while True:
             document = self._look(at)
             state = str(lookup(document, export.state) or "").upper()
+            if not state and not self.no_content:
+                raise UnexpectedReply(f"{self.source}: the vendor says nothing of the export at {export.state!r}")
             if state in {word.upper() for word in export.finished}:
                 return self._chunks(document)
             told = tidy(state or "no state", self._http.scrub, longest=40)
@@ -237,7 +239,7 @@ class _Work:
             check=reader,
             deadline=self._deadline,
         )
-        self.observed_at = moment(reply)
+        self.observed_at, self.no_content = moment(reply), reader.no_content
         if not reply.ok:
             raise CursorExpired(
                 f"{what(reply)}: the vendor no longer knows the export ({reply.status}); the walk starts anew"

@@ -73,10 +73,10 @@ def asked(stream: Stream[Any, Any], settings: Any, since: Mark | None = None) ->
 
 def playable(request: PagesRequest) -> bool:
     """Whether pages can be played from the declaration alone: what its pager asks for depends on the replies it reads."""
-    from isthmus_sdk.http import Sublist
+    from isthmus_sdk.http import Entities, Export, Sublist
 
-    return (request.then is None or isinstance(request.then, Sublist)) and (
-        request.next is None or hasattr(request.next, "ask")
+    return (request.then is None or isinstance(request.then, Sublist | Entities)) and (
+        request.next is None or isinstance(request.next, Export) or hasattr(request.next, "ask")
     )
 
 

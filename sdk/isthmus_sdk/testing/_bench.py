@@ -197,7 +197,7 @@ class Bench:
 
     @cached_property
     def by_hand(self) -> list[str]:
-        """Streams whose way of asking the vendor cannot play: pages made by hand, ids before entities, exports."""
+        """Streams whose way of asking the vendor cannot play: pages made by hand, pagers that say nothing beforehand."""
         names = []
         for stream in self.streams:
             if stream.name in self._without_api:
@@ -428,7 +428,10 @@ class Bench:
         author = self.case.stream(stream.name)
         copies = Copies(stream, good, lambda raw: self._accepts(stream, raw), author.cursor_fields)
         first = asked(stream, self.settings)[0]
-        envelope, items = self._envelope(stream, first.items)
+        from isthmus_sdk.http import Entities
+
+        then = first.then
+        envelope, items = self._envelope(stream, then.items if isinstance(then, Entities) else first.items)
         places: list[Place] = [tuple(path.split(".")) for path in author.sorted_by]
         return Table(stream, copies, envelope, items, since_inclusive=author.since == "inclusive", sorted_by=places)
 

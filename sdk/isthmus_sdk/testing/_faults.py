@@ -6,6 +6,7 @@ is well again the next run brings what is missing.
 
 from __future__ import annotations
 
+import itertools
 import resource
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -51,8 +52,6 @@ class Fault:
     limits: dict[str, Any] = field(default_factory=dict)
     """Put over the connector's own, so that what is slow is found quickly."""
     attempts: int | None = None
-    ends_lists: bool = False
-    """Some vendors end a list so, and nobody can tell the two apart."""
     all_positions: bool = False
     """The fault answers requests for positions that no page led to."""
     lost: Callable[[Bench, str], set[str]] = lambda _bench, _stream: set()
@@ -77,8 +76,9 @@ class Fault:
         seen = set()
         for stream in sound(bench):
             plan = next(plan for plan in bench.vendor.plans if plan.stream == stream.name)
-            if self.applies(bench, stream) and (self.every_stream or type(plan.request.next) not in seen):
-                seen.add(type(plan.request.next))
+            way = (type(plan.request.next), type(plan.request.then))
+            if self.applies(bench, stream) and (self.every_stream or way not in seen):
+                seen.add(way)
                 yield stream
 
 
@@ -113,7 +113,7 @@ def survive(bench: Bench, stream: Stream[Any, Any], fault: Fault) -> Iterator[st
         lost -= bench.run(name, cursors=after.cursors).objects.keys()
     bench.renew(name)
     yield from _verdict(fault, ran, len(missing))
-    if missing and ran.totals.snapshots and not fault.ends_lists:
+    if missing and ran.totals.snapshots:
         yield f"{len(missing)} objects were not read, and the run says that its inventory is complete"
     if after.problem:
         yield f"the next run, without the fault, fails: {after.problem}"
@@ -187,10 +187,27 @@ def at(number: int, do: Callable[[Exchange, Answer], Answer | None], times: int 
     return make
 
 
+def at_position(number: int, do: Callable[[Exchange, Answer], Answer | None]) -> Callable[[Bench], Twist]:
+    """Do it to the n-th request for a place in a list; what is asked for by id has no position that could expire."""
+
+    def make(bench: Bench) -> Twist:
+        numbers = itertools.count(1)
+        first = 1 if bench.one_reply else number
+
+        def twist(exchange: Exchange, answer: Answer, _number: int) -> Answer | None:
+            if bench.vendor.asks_for_entities(exchange):
+                return answer
+            return do(exchange, answer) if next(numbers) == first else answer
+
+        return twist
+
+    return make
+
+
 def instead(status: int, body: bytes = b"", **headers: str) -> Callable[[Exchange, Answer], Answer]:
     """This reply in place of the page; names of header fields with ``_`` for ``-``."""
     fields = {"Content-Type": "application/json", **{name.replace("_", "-"): value for name, value in headers.items()}}
     return lambda _exchange, _answer: Answer(status, body, fields)
 
 
-__all__ = ["Fault", "at", "instead", "sound", "survive"]
+__all__ = ["Fault", "at", "at_position", "instead", "sound", "survive"]

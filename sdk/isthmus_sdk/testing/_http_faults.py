@@ -23,7 +23,7 @@ from isthmus_sdk.errors import (
     Unreachable,
 )
 from isthmus_sdk.testing._bench import Bench
-from isthmus_sdk.testing._faults import Fault, at, instead
+from isthmus_sdk.testing._faults import Fault, at, at_position, instead
 from isthmus_sdk.testing._server import Answer, Exchange, head
 from isthmus_sdk.testing._vendor import Twist
 
@@ -218,10 +218,10 @@ _REFUSALS = [
     Fault(name="404-vanished", title="the next page has vanished (404), once", expects="either",
           twist=at(2, instead(404, b"{}"))),
     Fault(name="410-cursor-expired", title="the position has expired (410), once", level="silver", expects="whole",
-          twist=at(3, instead(410, b"{}"))),
+          twist=at_position(3, instead(410, b"{}"))),
     Fault(name="400-cursor-expired", title="the position is refused (400), once", expects="whole",
-          twist=at(3, instead(400, b'{"error":"invalid cursor"}'))),
-    Fault(name="204", title="204 without a body in place of a page", expects="either", ends_lists=True,
+          twist=at_position(3, instead(400, b'{"error":"invalid cursor"}'))),
+    Fault(name="204", title="204 without a body in place of a page", expects="either",
           twist=at(2, instead(204))),
     Fault(name="304", title="304 although nothing was asked conditionally", expects="either", twist=at(2, instead(304))),
 ]  # fmt: skip

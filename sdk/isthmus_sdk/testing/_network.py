@@ -53,7 +53,7 @@ def reads(bench: Bench) -> Iterator[str]:
         return
     for name in bench.by_hand:
         yield (
-            f"stream {name}: its pages cannot be played (made by hand, ids before entities, or an export); "
+            f"stream {name}: its pages cannot be played (they are made by hand); "
             "use ctx.pages with a pager, or exempt the rule with the tests that stand in for it"
         )
     for stream in bench.network_streams:

@@ -18,6 +18,7 @@ from isthmus_sdk.testing._server import Answer
 if TYPE_CHECKING:
     from isthmus_sdk.context import PagesRequest
     from isthmus_sdk.http import Http, PageRequest
+    from isthmus_sdk.testing._jobs import Jobs
 
 MOST_PAGES = 5000
 TOKEN = "kit-page"  # noqa: S105 - the name of a query parameter
@@ -43,10 +44,13 @@ class Plan:
     first: Key | None = None
     unfiltered: bool = True
     """The walk of a first run, which asks for everything."""
+    jobs: Jobs | None = None
+    """The vendor's exports, where the walk is one."""
 
     def __post_init__(self) -> None:
-        pager = self.request.next
-        if pager is not None and self._wants_whole_pages():
+        if self.exports:
+            pass  # the vendor cuts chunks as it likes
+        elif self.request.next is not None and self._wants_whole_pages():
             self.size = self.request.limit or self.size
         elif self.request.limit is not None:
             self.size = min(self.size, self.request.limit)
@@ -57,22 +61,32 @@ class Plan:
         begin = self.begins.get(key)
         if begin is None:
             begin = self._counted_key(key)
+        if begin is not None and self.exports and self.jobs is not None:
+            return self.jobs.start(self, self.request.next)
         return None if begin is None else self.page(begin)
 
     def page(self, begin: int, records: list[bytes] | None = None) -> Answer:
         """The page that begins at a record, with the records it has or others in their place."""
         shown = self.records[begin : begin + self.size] if records is None else records
         document, headers = self._dressed(begin)
-        body = msgspec.json.encode(document) if document is not None else b""
-        joined = b"[" + b",".join(shown) + b"]"
-        body = joined if document is None else body.replace(msgspec.json.encode(_PLACE), joined, 1)
-        return Answer(200, body, {"Content-Type": "application/json", **headers})
+        return _filled(document, shown, headers)
+
+    def lines(self, begin: int) -> Answer:
+        """The same as JSON lines; a line end inside a record is white space."""
+        shown = (raw.replace(b"\r", b" ").replace(b"\n", b" ") for raw in self.records[begin : begin + self.size])
+        return Answer(200, b"".join(raw + b"\n" for raw in shown), {"Content-Type": "application/x-ndjson"})
 
     def empty(self, number: int) -> Answer:
         """A page without a record that leads to yet another one."""
         document, headers = self._dressed(-self.size * (number + 2))
-        body = b"[]" if document is None else msgspec.json.encode(document).replace(msgspec.json.encode(_PLACE), b"[]")
-        return Answer(200, body, {"Content-Type": "application/json", **headers})
+        return _filled(document, [], headers)
+
+    @property
+    def exports(self) -> bool:
+        """Whether the list is prepared by the vendor and fetched in chunks."""
+        from isthmus_sdk import http
+
+        return isinstance(self.request.next, http.Export)
 
     @property
     def tells_the_next(self) -> bool:
@@ -99,7 +113,7 @@ class Plan:
         from isthmus_sdk.http import Headers, Reply
         from isthmus_sdk.http._paging import OnePage
 
-        pager = self.request.next or OnePage()
+        pager = OnePage() if self.exports else self.request.next or OnePage()
         if self.request.next is None:
             self.size = max(len(self.records), 1)
         start, position, begin = start_of(self.request), None, 0
@@ -198,6 +212,21 @@ class Plan:
         return str(self.http.resolve(start.url, {**start.params, TOKEN: str(begin)}))
 
 
+def reply(envelope: Any, items: str, records: list[bytes]) -> Answer:
+    """Records in an envelope of the recorded replies (``None``: a bare list)."""
+    document = None if envelope is None else msgspec.json.decode(msgspec.json.encode(envelope))
+    if document is not None:
+        place(document, items, _PLACE)
+    return _filled(document, records, {})
+
+
+def _filled(document: Any, records: list[bytes], headers: Mapping[str, str]) -> Answer:
+    """The document with records, as they are, where its place for them is."""
+    joined = b"[" + b",".join(records) + b"]"
+    body = joined if document is None else msgspec.json.encode(document).replace(msgspec.json.encode(_PLACE), joined, 1)
+    return Answer(200, body, {"Content-Type": "application/json", **headers})
+
+
 def place(document: Any, path: str, value: Any) -> None:
     """Set the value at a dotted path; a name that holds dots itself is found before a path is."""
     if path in document or "." not in path:
@@ -222,4 +251,4 @@ def _range_begin(text: str) -> int | None:
     return int(number) if number.isdecimal() else None
 
 
-__all__ = ["MOST_PAGES", "TOKEN", "Plan", "place"]
+__all__ = ["MOST_PAGES", "TOKEN", "Plan", "place", "reply"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +31,8 @@ def _plan(bench: Bench, stream: str) -> Plan:
 
 
 def _pages(bench: Bench, stream: Stream[Any, Any]) -> bool:
-    return _plan(bench, stream.name).request.next is not None
+    plan = _plan(bench, stream.name)
+    return plan.request.next is not None and not plan.exports
 
 
 def _tells_the_next(bench: Bench, stream: Stream[Any, Any]) -> bool:
@@ -49,36 +52,40 @@ def _total_told(bench: Bench, stream: Stream[Any, Any]) -> bool:
     return isinstance(getattr(_plan(bench, stream.name).request.next, "total", None), str)
 
 
-def _answered_as(order: tuple[int, ...]) -> Any:
-    """Each page after the first is answered with one of these pages, in turn."""
+def _of_lists(do: Callable[[Plan, Exchange, Answer, int], Answer]) -> Callable[[Bench], Twist]:
+    """Do it to pages of a list, counted from one; what is asked for between them, entities, stays as it is."""
 
     def make(bench: Bench) -> Twist:
-        def twist(exchange: Exchange, answer: Answer, number: int) -> Answer:
+        numbers = itertools.count(1)
+
+        def twist(exchange: Exchange, answer: Answer, _number: int) -> Answer:
             plan = bench.vendor.plan_at(exchange)
-            if number == 1 or plan is None:
-                return answer
-            return plan.page(order[(number - 2) % len(order)] * plan.size)
+            return answer if plan is None else do(plan, exchange, answer, next(numbers))
 
         return twist
 
     return make
 
 
-def _empty(bench: Bench) -> Twist:
-    def twist(exchange: Exchange, answer: Answer, number: int) -> Answer:
-        plan = bench.vendor.plan_at(exchange)
-        return answer if number == 1 or plan is None else plan.empty(number)
+def _answered_as(order: tuple[int, ...]) -> Callable[[Bench], Twist]:
+    """Each page after the first is answered with one of these pages, in turn."""
 
-    return twist
+    def do(plan: Plan, _exchange: Exchange, answer: Answer, number: int) -> Answer:
+        return answer if number == 1 else plan.page(order[(number - 2) % len(order)] * plan.size)
+
+    return _of_lists(do)
 
 
-def _moved(*, inserted: bool) -> Any:
+def _empty(plan: Plan, _exchange: Exchange, answer: Answer, number: int) -> Answer:
+    return answer if number == 1 else plan.empty(number)
+
+
+def _moved(*, inserted: bool) -> Callable[[Bench], Twist]:
     """The list changes at its beginning, once the first page was read."""
 
     def make(bench: Bench) -> Twist:
-        def twist(exchange: Exchange, answer: Answer, number: int) -> Answer:
-            plan = bench.vendor.plan_at(exchange)
-            if plan is None or number != 2:
+        def do(plan: Plan, exchange: Exchange, answer: Answer, number: int) -> Answer:
+            if number != 2:
                 return answer
             for held in bench.vendor.plans:
                 if held.stream == plan.stream and held.records:
@@ -88,7 +95,7 @@ def _moved(*, inserted: bool) -> Any:
                         del held.records[0]
             return bench.vendor.honest(exchange) or answer
 
-        return twist
+        return _of_lists(do)(bench)
 
     return make
 
@@ -165,7 +172,7 @@ FAULTS = [
     Fault(name="paging-cycle", title="pages that lead back: A, B, A, B", level="silver", expects="error", errors=(PagingLoop,),
           applies=_tells_the_next, twist=_answered_as((1, 0))),
     Fault(name="always-new-but-empty", title="ever new positions without a record", expects="error", errors=(PagingLoop,),
-          applies=_tells_the_next, twist=_empty, all_positions=True),
+          applies=_tells_the_next, twist=_of_lists(_empty), all_positions=True),
     Fault(name="duplicate-page", title="a page that comes twice under two positions", expects="whole", applies=_pages,
           held=_doubled),
     Fault(name="overlap-after-insert", title="a record is inserted at the front while the list is read", expects="whole",

@@ -10,12 +10,14 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from isthmus_sdk.http import Http, Keyset, SessionCookie, Sublist, TokenAuth
+from isthmus_sdk.http import Entities, Http, Keyset, SessionCookie, Sublist, TokenAuth
 from isthmus_sdk.marks import Mark
 from isthmus_sdk.testing._asking import Border, ByHand, Key, asked, border_in, canonical
 from isthmus_sdk.testing._case import FixedReply
+from isthmus_sdk.testing._details import held, listed, wanted
+from isthmus_sdk.testing._jobs import Jobs
 from isthmus_sdk.testing._material import Path, found
-from isthmus_sdk.testing._paging import Plan, place
+from isthmus_sdk.testing._paging import Plan, place, reply
 from isthmus_sdk.testing._server import Answer, Exchange
 
 if TYPE_CHECKING:
@@ -107,6 +109,7 @@ class Vendor:
         self.refusing = False
         """Every sign-in and every credential is refused."""
         self.plans: list[Plan] = []
+        self._jobs = Jobs(http)
         self._replies = replies
         self._now = now
         self._auth = http.auth
@@ -153,8 +156,8 @@ class Vendor:
                 border = border_in(
                     base.first, probe.first, like=mark, unit=table.stream.cursor_unit, inclusive=table.since_inclusive
                 )
-            held = [raw for raw in table.records if _beyond(table, raw, border)]
-            made = self._plan(table, number, request, held)
+            given = [raw for raw in table.records if _beyond(table, raw, border)]
+            made = self._plan(table, number, request, given)
             made.unfiltered = False
             self.plans.insert(0, made)
 
@@ -162,7 +165,11 @@ class Vendor:
         mine = (
             table.in_order(records, request.next) if call == 0 else []
         )  # recorded pages belong to the first call of a stream
-        return Plan(table.stream.name, call, request, self.http, table.envelope, table.items, mine, PAGE)
+        envelope, items = table.envelope, table.items
+        if isinstance(request.then, Entities):  # the recorded pages hold the entities; what lists them is plain
+            mine, items = listed(mine, request.then), (request.items or "").partition("|")[0]
+            envelope = {} if items else None
+        return Plan(table.stream.name, call, request, self.http, envelope, items, mine, PAGE, jobs=self._jobs)
 
     def serve(self, exchange: Exchange) -> None:
         """Answer one request."""
@@ -198,7 +205,10 @@ class Vendor:
         exchange.reply(answer)
 
     def honest(self, exchange: Exchange) -> Answer | None:
-        """The page that a request asks for; ``None`` where it asks for none."""
+        """The page, entities or part of an export that a request asks for; ``None`` where it asks for none."""
+        beyond = self._jobs.answer(exchange) or self._entities(exchange)
+        if beyond is not None:
+            return beyond
         key: Key = (
             exchange.method,
             exchange.path,
@@ -208,6 +218,19 @@ class Vendor:
         )
         answer = next((found for plan in self.plans if (found := plan.answer(key)) is not None), None)
         return answer if answer is not None or self.twists_all else self._from_another_mark(exchange, key)
+
+    def asks_for_entities(self, exchange: Exchange) -> bool:
+        """Whether a request names ids, and no position in a list."""
+        return self._entities(exchange) is not None
+
+    def _entities(self, exchange: Exchange) -> Answer | None:
+        """The entities of the ids that a request names."""
+        for plan in self.plans:
+            then = plan.request.then
+            if isinstance(then, Entities) and (ids := wanted(exchange, then, self.http)) is not None:
+                table = self.tables[plan.stream]
+                return reply(table.envelope, table.items, held(table.records, then, ids))
+        return None
 
     def _sublist(self, exchange: Exchange) -> Answer | None:
         """The list of one record, which recorded records hold whole; it is one page, and no fault befalls it."""
@@ -310,7 +333,7 @@ class Vendor:
     def _refused(self, exchange: Exchange) -> bool:
         if self.refusing:
             return True
-        if not isinstance(self._auth, TokenAuth) or not self._auth.logins:
+        if not isinstance(self._auth, TokenAuth) or not self._auth.logins or self._jobs.bears_its_proof(exchange):
             return False
         live = [_token(number) for number in range(self._revoked + 1, self._tokens + 1)]
         return not any(token in value for token in live for value in exchange.headers.values())
