@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Any
 
 from isthmus_connectors.armis.classes import asset_class, technology
@@ -182,15 +181,9 @@ def _own_address(text: str) -> str | None:
     What is broken stays as it is, so that the asset tells of it.
     """
     try:
-        address = normalise.ip(text)
+        return normalise.own_ip(text)
     except RecordError:
         return text
-    if address is None:
-        return None
-    parsed = ip_address(address)
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    parsed = mapped or parsed
-    return None if parsed.is_loopback or parsed.is_link_local or parsed.is_multicast else str(parsed)
 
 
 def _watches(source: DataSource, device: Device) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_address
 from typing import Any
 
 from isthmus_connectors.claroty_xdome.classes import asset_class, runs_software, technology
@@ -272,13 +271,9 @@ def _own_address(text: str | None) -> str | None:
     if told.strip() and "last known" not in told.lower():
         return None
     try:
-        found = normalise.ip(address.strip())
+        return normalise.own_ip(address.strip())
     except RecordError:
         return text
-    if found is None:
-        return None
-    parsed = ip_address(found)
-    return None if parsed.is_loopback or parsed.is_link_local or parsed.is_multicast else found
 
 
 def _level_source(device: Any) -> str | None:

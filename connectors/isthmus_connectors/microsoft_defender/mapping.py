@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from ipaddress import ip_address
 from typing import Any
 
 from isthmus_connectors.microsoft_defender.models import (
@@ -129,11 +128,11 @@ def _interfaces(machine: Machine) -> list[Interface]:
     """Adapters by MAC, each with its addresses; the last address where no adapter lists it."""
     adapters: dict[str, list[str]] = {}
     for row in machine.addresses:
-        mac, ip = _mac(row), _own_address(row.address)
+        mac, ip = _mac(row), says(normalise.own_ip, row.address)
         if mac or ip:
             adapters.setdefault(mac or "", []).extend([ip] if ip else [])
     listed = {ip for ips in adapters.values() for ip in ips}
-    last = _own_address(machine.last_address)
+    last = says(normalise.own_ip, machine.last_address)
     if last and last not in listed:
         adapters.setdefault("", []).append(last)
     return [
@@ -144,15 +143,6 @@ def _interfaces(machine: Machine) -> list[Interface]:
 def _mac(row: NetworkAddress) -> str | None:
     mac = says(normalise.mac, row.mac)
     return None if mac is None or mac.startswith(_GROUP_MACS) else mac
-
-
-def _own_address(text: str | None) -> str | None:
-    """An address by which the machine can be met in its network."""
-    address = says(normalise.ip, text)
-    if address is None:
-        return None
-    parsed = ip_address(address)
-    return None if parsed.is_loopback or parsed.is_link_local or parsed.is_multicast else address
 
 
 def _identifiers(machine: Machine) -> list[tuple[str, str | None]]:

@@ -7,7 +7,7 @@ again. Times are read by `isthmus_sdk.stix.timestamp`.
 
 from __future__ import annotations
 
-from isthmus_sdk.stix._normal.addresses import GROUP_MACS, adapter_mac, ip, ip_and_port, is_public, mac, port
+from isthmus_sdk.stix._normal.addresses import GROUP_MACS, adapter_mac, ip, ip_and_port, is_public, mac, own_ip, port
 from isthmus_sdk.stix._normal.names import domain, email, hostname, url
 from isthmus_sdk.stix._normal.platforms import cpe, cve, cves
 from isthmus_sdk.stix._normal.protocols import protocol
@@ -29,6 +29,7 @@ __all__ = [
     "ip_and_port",
     "is_public",
     "mac",
+    "own_ip",
     "port",
     "protocol",
     "purdue_level",

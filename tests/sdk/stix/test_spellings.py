@@ -100,6 +100,21 @@ def test_long_texts_are_refused_or_read_in_passing(name: str, piece: str) -> Non
         assert len(str(refused)) < 250
 
 
+@pytest.mark.parametrize(
+    "nobodys",
+    ["127.0.0.1", "::1", "169.254.7.9", "fe80::1%eth0", "224.0.0.251", "ff02::1", "255.255.255.255", "0.0.0.0", ""],
+)
+def test_an_address_by_which_no_device_can_be_met_is_not_its_own(nobodys: str) -> None:
+    assert normalise.own_ip(nobodys) is None
+
+
+def test_a_devices_own_address_is_normalised_and_a_broken_one_is_refused() -> None:
+    assert normalise.own_ip("::ffff:10.1.0.7") == "10.1.0.7"
+    assert normalise.own_ip("2001:DB8::7") == "2001:db8::7"
+    with pytest.raises(RecordError):
+        normalise.own_ip("10.1.0.777")
+
+
 def test_an_adapters_own_address_is_never_a_group() -> None:
     assert normalise.adapter_mac("00-1B-1B-AA-BB-CC") == "00:1b:1b:aa:bb:cc"
     assert normalise.adapter_mac("02:00:00:00:00:00") is None

@@ -146,6 +146,21 @@ def ip(value: object) -> str | None:
     return _ip(_address_text(value))
 
 
+def own_ip(value: object) -> str | None:
+    """`ip` by which a device can be met in its network; ``None`` for loopback, link-local, multicast and broadcast ones.
+
+    Raises `RecordError` as `ip` does.
+    """
+    address = ip(value)
+    return None if address is None or not _meets(address) else address
+
+
+@lru_cache(maxsize=8_192)
+def _meets(address: str) -> bool:
+    parsed = ipaddress.ip_address(address)
+    return not (parsed.is_loopback or parsed.is_link_local or parsed.is_multicast) and address != "255.255.255.255"
+
+
 def ip_and_port(value: object) -> tuple[str | None, int | None]:
     """`ip` and the port behind it: ``10.0.0.5:502``, ``[2001:db8::1]:443``; ``None`` for a part that is not given."""
     if value is None:
