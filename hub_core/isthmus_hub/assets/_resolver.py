@@ -380,7 +380,7 @@ def member_of(store: Reads, id: str) -> Member:
         "" if claim.modified == claim.observed_at else claim.modified or "",
         store.absent_since(id) or "",
         max(claim.last_observed for claim in stored.provenance),
-        tuple(claim.instance for claim in stored.provenance),
+        tuple(dict.fromkeys(claim.instance for claim in stored.provenance)),
     )
 
 
