@@ -71,6 +71,7 @@ def digest(works: Scene) -> str:
         return hub.store.digest()
 
 
+@pytest.mark.faults
 def test_a_device_disappears_is_told_to_platforms_and_comes_back(works: Scene) -> None:
     assert sync(works)["snapshot"] == {
         "complete": True, "present": 10, "absent": 0, "vanished": 0, "held": None, "reason": None,
@@ -101,6 +102,7 @@ def test_a_device_disappears_is_told_to_platforms_and_comes_back(works: Scene) -
     assert "absent_since" not in stix.facts(last, stix.ASSET)
 
 
+@pytest.mark.faults
 def test_thirty_percent_at_once_are_held_until_they_are_confirmed(works: Scene) -> None:
     sync(works)
     works.grow(devices(range(7)))
@@ -126,6 +128,7 @@ def test_thirty_percent_at_once_are_held_until_they_are_confirmed(works: Scene) 
     assert absent(works) == names
 
 
+@pytest.mark.faults
 def test_a_held_snapshot_is_forgotten_once_the_devices_are_back(works: Scene) -> None:
     sync(works)
     works.grow(devices(range(5)))
@@ -136,6 +139,7 @@ def test_a_held_snapshot_is_forgotten_once_the_devices_are_back(works: Scene) ->
     assert absent(works) == {}
 
 
+@pytest.mark.faults
 def test_a_confirmation_reaches_a_running_daemon(works: Scene) -> None:
     sync(works)
     works.grow(devices(range(7)))
@@ -146,6 +150,7 @@ def test_a_confirmation_reaches_a_running_daemon(works: Scene) -> None:
     assert len(absent(works)) == 3
 
 
+@pytest.mark.faults
 def test_a_page_that_failed_marks_nothing(works: Scene) -> None:
     sync(works)
     works.grow(devices(range(9)))
@@ -163,6 +168,7 @@ def test_a_page_that_failed_marks_nothing(works: Scene) -> None:
     assert len(absent(works)) == 1
 
 
+@pytest.mark.faults
 def test_a_device_whose_record_is_in_quarantine_is_not_absent(works: Scene) -> None:
     described = devices(range(10))
     sync(works)
@@ -178,6 +184,7 @@ def test_a_device_whose_record_is_in_quarantine_is_not_absent(works: Scene) -> N
     assert absent(works) == {}
 
 
+@pytest.mark.faults
 def test_a_quarantined_record_without_a_key_could_be_any_device(works: Scene) -> None:
     sync(works)
     described = devices(range(9))
@@ -202,6 +209,7 @@ def test_killed_between_the_last_page_and_the_mark_nothing_is_wrong(works: Scene
     assert set(absent(works)) == {"device-009"}
 
 
+@pytest.mark.faults
 def test_an_asset_that_one_source_still_knows_stays_present(works: Scene) -> None:
     works.grow(devices(range(10), both=True))
     sync(works, None, "guardian", "defender")

@@ -51,7 +51,7 @@ def left_behind(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_it_is_served_from_the_store_by_itself_and_nothing_is_skipped(left_behind: Path, capsys) -> None:
+def test_it_is_served_from_the_store_by_itself_and_nothing_is_skipped(left_behind: Path, capsys, caplog) -> None:
     with Hub.open(left_behind / "state", left_behind / "isthmus.toml") as hub:
         (row,) = hub.deliver_all()
         assert (row["error"], row["pending"], row["rejected"]) == (None, 0, 0)
@@ -60,7 +60,7 @@ def test_it_is_served_from_the_store_by_itself_and_nothing_is_skipped(left_behin
         assert {id: held.get(id) for id in store(hub)} == store(hub)
         assert hub.ledger.intake("out") == hub.bus.end(RESOLVED)
         said = capsys.readouterr()
-        assert "delivery goes on from the store" in said.out + said.err
+        assert "delivery goes on from the store" in said.out + said.err + caplog.text  # wherever the log goes
 
 
 def test_it_follows_the_stream_from_then_on(left_behind: Path) -> None:
