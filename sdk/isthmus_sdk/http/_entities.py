@@ -179,15 +179,21 @@ class _Asker:
 
     def _found(self, records: Sequence[bytes]) -> tuple[set[str], int]:
         """Ids of what came, and how many records do not tell theirs."""
-        found, strange = set(), 0
+        found, strange, nameless = set(), 0, 0
         for raw in records:
             try:
-                value = lookup(msgspec.json.decode(raw), self._then.key)
+                record = msgspec.json.decode(raw)
+                value = lookup(record, self._then.key)
             except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, Unsplittable):
+                record = value = None
+            if value is not None:
+                found.add(str(value))
+            elif isinstance(record, dict):
+                nameless += 1
+            else:
                 strange += 1
-                continue
-            found.add(str(value))
-        return found, strange
+        # Where no record at all tells its id, it is looked for in the wrong place.
+        return found, strange + (nameless if found else 0)
 
 
 def _joined(records: list[bytes], more: tuple[list[bytes], int]) -> tuple[list[bytes], int]:

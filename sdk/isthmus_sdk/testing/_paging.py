@@ -202,9 +202,9 @@ class Plan:
     def _set(self, document: Any, path: str, value: Any) -> None:
         if document is None:
             return
-        if value is None and path in document:
-            del document[path]
-        elif value is not None:
+        if value is None:
+            _drop(document, path)
+        else:
             place(document, path, value)
 
     def _link(self, begin: int) -> str:
@@ -236,6 +236,17 @@ def place(document: Any, path: str, value: Any) -> None:
     if not isinstance(document.get(name), dict):
         document[name] = {}
     place(document[name], rest, value)
+
+
+def _drop(document: Any, path: str) -> None:
+    """Take out the value at a dotted path, which the recorded reply may have had."""
+    if not isinstance(document, dict):
+        return
+    if path in document:
+        del document[path]
+    else:
+        name, _, rest = path.partition(".")
+        _drop(document.get(name), rest)
 
 
 def _at(values: Mapping[str, Any], path: str) -> Any:

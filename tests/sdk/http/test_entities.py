@@ -182,6 +182,15 @@ def test_entities_of_another_kind_are_a_named_error(vendor: HostileServer, clien
         walk(client(vendor.url), Entities("entities", items="resources", key="uid"))
 
 
+@pytest.mark.parametrize("odd", ["null", "[]", "7", "{}", '{"device": {"id": null}}'])
+def test_an_entity_that_says_no_id_is_kept_once(vendor: HostileServer, client: Make, odd: str) -> None:
+    Fleet(vendor, ["d0", "d1", "d2"])
+    rows = f'{{"device": {{"id": "d0"}}}}, {odd}, {{"device": {{"id": "d2"}}}}'
+    vendor.on("/entities", json_page(f'{{"resources": [{rows}]}}'.encode()))
+    [page] = walk(client(vendor.url))
+    assert (len(page.records), page.vanished) == (3, 0)
+
+
 @pytest.mark.parametrize("token", ["x", 5, ["a"], {}, {"ids": None}, {"ids": None, "done": "1", "of": ""}])
 def test_a_position_of_another_kind_starts_anew(vendor: HostileServer, client: Make, token: Any) -> None:
     Fleet(vendor, ["d0"])
