@@ -210,4 +210,4 @@ def iso(text: str | None, digits: int = 7) -> str | None:
     if not text:
         return None
     moment = _moment(text).astimezone(UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond * 10:07d}"[: 20 + digits] + "Z"
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond * 10:07d}"[: 20 + digits if digits else 19] + "Z"
