@@ -13,10 +13,10 @@ demo: install
 	$(BIN)/isthmus demo $(DEMO)
 
 test: install
-	$(BIN)/python -m pytest -m "not faults" -n 2 $(TEST)
+	$(BIN)/python -m pytest -m "not faults" -n 2 --dist worksteal $(TEST)
 
 faults: install
-	$(BIN)/python -m pytest -m faults -n 2 $(TEST)
+	$(BIN)/python -m pytest -m faults -n 2 --dist worksteal $(TEST)
 
 check: install
 	$(BIN)/ruff check .
