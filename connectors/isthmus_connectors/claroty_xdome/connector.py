@@ -178,7 +178,7 @@ def _list(
         f"{API}/{path}",
         method="POST",
         json=body,
-        # A device that talks meanwhile changes its row: of three rows that come again one that is as before is enough.
-        next=Offset("offset", "limit", total="count", overlap=3),
+        # One row comes again with each page: whether it is as before shows whether the list moved.
+        next=Offset("offset", "limit", total="count", overlap=1),
         limit=ctx.settings.page_size,
     )
