@@ -44,13 +44,16 @@ class Bad:
 
 
 class Records:
-    """Validates the raw records of one stream against its model."""
+    """Validates the raw records of one stream against its model.
 
-    def __init__(self, model: Any, key: str | Sequence[str] | None = None) -> None:
+    With ``of_text`` a struct takes numbers that are given as text, as rows of a table give them.
+    """
+
+    def __init__(self, model: Any, key: str | Sequence[str] | None = None, *, of_text: bool = False) -> None:
         self.model = model
         self._struct = isinstance(model, type) and issubclass(model, msgspec.Struct)
         if self._struct:
-            self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(model).decode
+            self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(model, strict=not of_text).decode
         else:
             try:
                 # Values of different records seldom repeat: remembering them costs more than it saves.

@@ -32,6 +32,7 @@ class PageDecoder:
         self._unwrap = unwrap
         self._list: Callable[[bytes], list[Any]] = msgspec.json.Decoder(list[model]).decode
         self._records = Records(model)
+        self._rows = Records(model, of_text=True)  # as the fast road reads them
         self._tables: dict[tuple[str, ...], Callable[[bytes], list[Any]] | None] = {}
 
     def decode(self, page: Page) -> tuple[list[Any], dict[int, Bad]]:
@@ -121,7 +122,7 @@ class PageDecoder:
             return Bad(error.path, str(error))
         except (Exception, RecursionError) as error:  # an unwrap function is the author's
             return Bad("", f"{type(error).__name__}: {error}")
-        return self._records.validate([data])[0]
+        return (self._rows if table else self._records).validate([data])[0]
 
 
 def _narrowed(annotation: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from isthmus_sdk.errors import ConfigurationError, RecordError
@@ -42,6 +42,9 @@ WORDS = st.sampled_from(
         "'",
         " ",
         "1_0",
+        "0.0",
+        "1e3",
+        "Null",
     ]
 )
 CELL = WORDS | st.integers(0, 2**40).map(str) | st.floats(0, 1e9).map(repr)
@@ -63,6 +66,8 @@ def plain(record: Any) -> dict[str, Any]:
 
 
 @given(st.lists(st.lists(CELL, min_size=5, max_size=9), min_size=1, max_size=6))
+@example([["0", "-", "-", "-", "-", "0.0"]])
+@example([["0", "-", "-", "-", "-", "null"]])
 def test_rows_on_the_fast_road_equal_rows_one_by_one(rows: list[list[str]]) -> None:
     lines = [
         "\t".join([*cells[:2], "10.0.0.1", cells[2] if cells[2].isdigit() else "502", *cells[3:]]).encode()
