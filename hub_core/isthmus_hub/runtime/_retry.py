@@ -85,8 +85,10 @@ class _as_file:
         path = Path(self._folder.name, "records.ndjson")
         path.write_bytes(b"".join(record.raw.replace(b"\n", b" ") + b"\n" for record in self._records))
         if self._observed_at:
-            moment = datetime.fromisoformat(self._observed_at).timestamp()
-            os.utime(path, (moment, moment))
+            moment = datetime.fromisoformat(self._observed_at)
+            # In whole numbers: as a float of seconds it would now and then be read back a millisecond earlier.
+            written = int(moment.replace(microsecond=0).timestamp()) * 1_000_000_000 + moment.microsecond * 1_000
+            os.utime(path, ns=(written, written))
         return str(path)
 
     def __exit__(self, *_: object) -> None:
