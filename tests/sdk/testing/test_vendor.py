@@ -122,6 +122,7 @@ def test_an_export_is_started_waited_for_and_fetched_in_chunks(bench, way):
     assert ran.totals.pages >= 5
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize(
     "changes",
     [
