@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
 
@@ -56,7 +56,7 @@ def asset_to_stix(asset: Asset, stix: Builder) -> Iterator[Any]:
         firmware=asset.firmware_version,
         interfaces=_interfaces(asset, own, zone=zone, sensor=sensor),
         purdue_level=_level(asset.level),
-        level_source=_level_source(asset),
+        level_source=_level_source(asset.level, asset.level_info),
         zone=zone,
         roles=asset.roles,
         identifiers=[(f"mac_{level}", mac) for mac, level in doubtful],
@@ -106,7 +106,7 @@ def alert_to_stix(alert: Alert, stix: Builder) -> Iterator[Any]:
         sensor=stix.system(alert.appliance_host or "Nozomi Guardian"),
         subjects=[Subject(end, role) for role, end in ends if end is not None],
         observables=_traffic(alert, stix),
-        techniques=alert.mitre_attack_techniques,
+        techniques=_techniques(alert),
     )
     yield from _of_known_indicator(shape, rule.id) if rule and _INDICATOR.fullmatch(rule.id) else shape
 
@@ -131,9 +131,12 @@ def link_to_stix(link: Link, stix: Builder) -> Iterator[Any]:
 
 
 def node_cve_to_stix(finding: NodeCve, stix: Builder) -> Iterator[Any]:
-    """A CVE on an asset, which is known by its id alone: the asset comes with its own stream."""
+    """A CVE on an asset, which is known by its id alone: the asset comes with its own stream.
+
+    Older releases name the node alone: the finding is on its endpoint then.
+    """
     yield stix.exposure(
-        stix.asset_id(finding.asset_id),
+        stix.asset_id(finding.asset_id) if finding.asset_id else _node_of(finding, stix),
         finding.cve,
         state=_exposure_state(finding),
         likelihood=_likelihood(finding),
@@ -179,10 +182,27 @@ def _level(level: str | None) -> str | None:
         return None
 
 
-def _level_source(asset: Asset) -> str | None:
-    if _level(asset.level) is None:
+def _level_source(level: str | None, info: Mapping[str, str]) -> str | None:
+    if _level(level) is None:
         return None
-    return "declared" if asset.level_info.get("source", "").lower() in _LEVEL_DECLARED else "inferred"
+    return "declared" if info.get("source", "").lower() in _LEVEL_DECLARED else "inferred"
+
+
+def _node_of(finding: NodeCve, stix: Builder) -> Shape:
+    context, _, tail = (finding.node_id or "").rpartition("/")
+    address = says(normalise.ip, tail)
+    if address is None:
+        raise RecordError("the finding names neither an asset nor a node with an address", path="asset_id")
+    zone, sensor = finding.zone, finding.appliance_host
+    return stix.endpoint(address, vantage=_vantage(sensor, zone, context), zone=zone, sensor=sensor)
+
+
+def _techniques(alert: Alert) -> list[str]:
+    """Ids of ATT&CK, Enterprise and ICS: in a field of their own, in the details, or in both."""
+    known = alert.properties
+    told = [each for each in (known.ics, known.enterprise) if each] if known else []
+    named = (each.id for framework in told for each in framework.techniques)
+    return [*alert.mitre_attack_techniques, *(name for name in named if name)]
 
 
 def _macs(asset: Asset) -> tuple[list[str], list[tuple[str, str]]]:
@@ -274,8 +294,7 @@ def _link_end(text: str, path: str, zone: str | None, link: Link, stix: Builder)
         raise RecordError(f"{text[:60]!r} is no address", path=path) from None
     if address is None:
         raise Ignored("an end without an address")
-    parsed = ip_address(address)
-    if parsed.is_multicast or address == "255.255.255.255":
+    if _to_many(address):
         raise Ignored("broadcast or multicast traffic")
     return stix.endpoint(
         address,
@@ -285,6 +304,10 @@ def _link_end(text: str, path: str, zone: str | None, link: Link, stix: Builder)
         vlan=only(link.vlan_id),
         sensor=link.appliance_host,
     )
+
+
+def _to_many(address: str) -> bool:
+    return address == "255.255.255.255" or ip_address(address).is_multicast
 
 
 def _vantage(sensor: str | None, zone: str | None, context: str = "") -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from isthmus_sdk.fields import Flag, Listed, Many, Moment, NativeId, Number, Port, Text, TextByKey, Texts
 from isthmus_sdk.stix import latest
@@ -42,6 +42,39 @@ class Asset(_Record):
     last_activity_time: Moment = None
 
 
+def _as_object(value: Any) -> Any:
+    """A technique is told as an object, in older releases as its id alone."""
+    return {"id": value} if isinstance(value, str) else value
+
+
+def _object_or_none(value: Any) -> Any:
+    """Details have no fixed form: what is no object says nothing here and costs no alert."""
+    return value if isinstance(value, dict) else None
+
+
+class Technique(_Record):
+    """A technique of ATT&CK that an alert shows."""
+
+    id: Text = None
+
+
+class Framework(_Record):
+    """What an alert means in ATT&CK: for Enterprise or for ICS."""
+
+    techniques: Annotated[list[Annotated[Technique, BeforeValidator(_as_object)]], Many] = Field(default_factory=list)
+
+
+class Properties(_Record):
+    """Details of an alert, which differ by protocol and release."""
+
+    enterprise: Annotated[Framework | None, BeforeValidator(_object_or_none)] = Field(
+        default=None, alias="mitre_attack_enterprise"
+    )
+    ics: Annotated[Framework | None, BeforeValidator(_object_or_none)] = Field(
+        default=None, alias="mitre_attack_for_ics"
+    )
+
+
 class Alert(_Record):
     """A row of ``alerts``. The same id comes again when the alert is acknowledged or closed."""
 
@@ -66,6 +99,7 @@ class Alert(_Record):
     protocol: Text = None
     transport_protocol: Text = None
     mitre_attack_techniques: Listed = ()
+    properties: Annotated[Properties | None, BeforeValidator(_object_or_none)] = None
     trigger_id: Text = None
     trigger_type: Text = None
     threat_name: Text = None
@@ -114,7 +148,11 @@ class NodeCve(_Record):
 
     id: NativeId
     cve: NativeId
-    asset_id: NativeId
+    asset_id: Text = None
+    """Older releases name the node alone."""
+    node_id: Text = None
+    zone: Text = None
+    appliance_host: Text = None
     cve_score: Number = Field(None, ge=0, le=10)
     cve_epss_score: Number = Field(None, ge=0, le=1)
     is_kev: Flag = None
@@ -122,7 +160,7 @@ class NodeCve(_Record):
     probability: Text = None
     likelihood: Number = None
     resolved: Flag = None
-    resolution_reason: Text = None
+    resolution_reason: Text = Field(default=None, validation_alias=AliasChoices("resolution_reason", "resolved_reason"))
     minimum_hotfix: Text = None
     time: Moment = None
     record_created_at: Moment = None

@@ -210,6 +210,33 @@ def test_risk_is_text_or_number_of_ten(risk: Any, severity: int | None) -> None:
     assert stix.facts(alert(risk=risk), stix.ALERT).get("severity") == severity
 
 
+@pytest.mark.parametrize(
+    ("properties", "techniques"),
+    [
+        ({"mitre_attack_for_ics": {"techniques": [{"id": "T0843"}], "source": {"levels": ["2"]}}}, ["T0843"]),
+        ({"mitre_attack_enterprise": {"techniques": [{"id": "T1565", "name": "x"}]}}, ["T1565"]),
+        ({"mitre_attack_for_ics": {"techniques": "T0843"}, "mitre_attack_enterprise": None}, ["T0843"]),
+        ({"mitre_attack_for_ics": {"techniques": None}, "mitre_attack_enterprise": []}, None),
+        ("no object", None),
+        (None, None),
+    ],
+)
+def test_techniques_also_stand_in_the_details_of_an_alert(properties: Any, techniques: list[str] | None) -> None:
+    assert stix.facts(alert(properties=properties), stix.ALERT).get("techniques") == techniques
+
+
+def test_a_finding_of_an_older_release_that_names_its_node_alone_is_on_the_endpoint() -> None:
+    row = {**CVE, "asset_id": None, "node_id": "10.0.0.1", "zone": "A", "resolved": True, "resolved_reason": "Accepted"}
+    (edge,) = edges(objects_of(map_records(nozomi, "node_cves", [row])), "has")
+    (end,) = [
+        obj["id"]
+        for obj in objects_of(map_records(nozomi, "alerts", [ALERT]), "infrastructure")
+        if obj["name"] == "10.0.0.1"
+    ]
+    assert edge["source_ref"] == end
+    assert stix.facts(edge, stix.EXPOSURE)["state"] == "accepted"
+
+
 def test_an_alert_without_a_trigger_is_an_incident_related_to_both_ends() -> None:
     objects = objects_of(map_records(nozomi, "alerts", [ALERT]))
     (incident,) = [obj for obj in objects if obj["type"] == "incident"]
