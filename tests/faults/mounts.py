@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,17 @@ from pathlib import Path
 import pytest
 
 NOT_RUN = "NOT RUN: mounting a file system is not permitted here"
+PATIENCE = 15.0
+"""Seconds that whoever used a file system may take to leave it."""
+
+
+def _let_go(at: Path) -> None:
+    """Unmount; the last process of a killed hub may need a moment to close its files."""
+    ends = time.monotonic() + PATIENCE
+    while not _done("umount", at):
+        if time.monotonic() > ends:
+            pytest.fail(f"{at} could not be unmounted in {PATIENCE} s: a process still uses it")
+        time.sleep(0.1)
 
 
 def _done(*command: str | Path) -> bool:
@@ -50,7 +62,7 @@ def _mounted(at: Path, *what: str | Path) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", at], check=True)
+        _let_go(at)
 
 
 __all__ = ["NOT_RUN", "fresh_image", "mounted", "small_disk"]

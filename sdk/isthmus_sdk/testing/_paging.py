@@ -96,6 +96,11 @@ class Plan:
         return isinstance(self.request.next, http.Cursor | http.NextLink | http.LinkHeader)
 
     @property
+    def page_begins(self) -> list[int]:
+        """Where the list's pages begin; what a pager asks for between them, at another path, is none of them."""
+        return [begin for key, begin in self.begins.items() if self.first is not None and key[1] == self.first[1]]
+
+    @property
     def counts(self) -> bool:
         """Whether the connector counts records or pages itself."""
         from isthmus_sdk import http

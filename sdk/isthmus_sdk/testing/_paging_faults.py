@@ -71,7 +71,7 @@ def _answered_as(order: tuple[int, ...]) -> Callable[[Bench], Twist]:
     """Each page after the first is answered with one of these pages, in turn."""
 
     def do(plan: Plan, _exchange: Exchange, answer: Answer, number: int) -> Answer:
-        return answer if number == 1 else plan.page(order[(number - 2) % len(order)] * plan.size)
+        return answer if number == 1 else plan.page(plan.page_begins[order[(number - 2) % len(order)]])
 
     return _of_lists(do)
 

@@ -5,38 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.faults.bus.actors import STREAM, Scene, entries
 from tests.faults.bus.killing import KEYS, Troupe, acknowledged
+from tests.faults.mounts import fresh_image, mounted
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
 CUTS = 3
 
 
-def mounted(image: Path, at: Path) -> bool:
-    at.mkdir(exist_ok=True)
-    return (
-        os.geteuid() == 0
-        and not subprocess.run(["mount", "-o", "loop", image, at], capture_output=True, check=False).returncode
-    )
-
-
 def test_a_copied_file_system_image_holds_everything_acknowledged_before_the_copy(tmp_path: Path) -> None:
     image, disk = tmp_path / "image", tmp_path / "disk"
-    with image.open("wb") as file:
-        file.truncate(64 * 1024 * 1024)
-    made = (
-        shutil.which("mkfs.ext4")
-        and not subprocess.run(["mkfs.ext4", "-q", image], capture_output=True, check=False).returncode
-    )
-    if not (made and mounted(image, disk)):
-        pytest.skip("NOT RUN: mounting a file system image is not permitted here")
-    troupe = Troupe(Scene(disk))
-    try:
+    fresh_image(image, 64)
+    with mounted(image, disk), closing(Troupe(Scene(disk))) as troupe:
         for key in KEYS:
             troupe.start(key, "publisher", key=key)
         for cut in range(CUTS):
@@ -48,14 +33,8 @@ def test_a_copied_file_system_image_holds_everything_acknowledged_before_the_cop
             shutil.copyfile(image, copy)
             for pid in troupe.running.values():
                 os.kill(pid, signal.SIGCONT)
-            assert mounted(copy, at), "the image has to recover by its journal"
-            try:
+            with mounted(copy, at):
                 check(Scene(at), promised)
-            finally:
-                subprocess.run(["umount", at], check=True)
-    finally:
-        troupe.close()
-        subprocess.run(["umount", disk], check=True)
 
 
 def check(scene: Scene, promised: dict[str, list[tuple[int, int, int, bool]]]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import apsw
 import pytest
+from tests.faults.mounts import small_disk
 from tests.hub.disk import Disk
 
 from isthmus_hub.bus import Ack, SqliteBus, StorageFault, StorageFull
@@ -176,26 +177,17 @@ def test_a_full_disk_stops_publishing_and_reading_goes_on(tmp_path: Path) -> Non
 
 def test_a_small_full_disk_is_cleaned_up_with_the_help_of_the_reserve(tmp_path: Path) -> None:
     room = tmp_path / "small"
-    room.mkdir()
-    if (
-        os.geteuid()
-        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", str(room)], check=False).returncode
-    ):
-        pytest.skip("mounting a small file system is not permitted here")
-    try:
-        with SqliteBus(room / "bus", reserve=512 * 1024, low_water=0) as bus:
-            assert (room / "bus" / "reserve").stat().st_size == 512 * 1024
-            bus.subscribe(STREAM, "resolve")
-            acknowledged = fill_up(bus)
-            assert len(acknowledged) > 100
-            assert_holds(bus, acknowledged)
-            assert bus.retain(STREAM, max_bytes=0).blocks == 0, "nothing may go that the group has not had"
-            bus.commit(STREAM, "resolve", bus.end(STREAM))
-            assert bus.retain(STREAM, max_bytes=100_000).blocks > 0
-            publish(bus, -1)
-            assert bus.check().ok
-    finally:
-        subprocess.run(["umount", str(room)], check=True)
+    with small_disk(room, 8 * 1024), SqliteBus(room / "bus", reserve=512 * 1024, low_water=0) as bus:
+        assert (room / "bus" / "reserve").stat().st_size == 512 * 1024
+        bus.subscribe(STREAM, "resolve")
+        acknowledged = fill_up(bus)
+        assert len(acknowledged) > 100
+        assert_holds(bus, acknowledged)
+        assert bus.retain(STREAM, max_bytes=0).blocks == 0, "nothing may go that the group has not had"
+        bus.commit(STREAM, "resolve", bus.end(STREAM))
+        assert bus.retain(STREAM, max_bytes=100_000).blocks > 0
+        publish(bus, -1)
+        assert bus.check().ok
 
 
 def test_intake_stops_at_the_low_water_mark_while_positions_can_still_be_written(
