@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -77,6 +77,8 @@ def storage_errors(path: Path) -> Iterator[None]:
         ) from error
     except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError, apsw.AuthError) as error:
         raise ConfigurationError(f"{path}: cannot be opened for writing ({error}); check owner and mode") from error
+    except apsw.ConnectionClosedError as error:
+        raise StorageFault(f"{path}: was closed meanwhile; the call had no effect") from error
     except apsw.IOError as error:
         raise StorageFault(f"{path}: the disk failed ({error}); the call had no effect") from error
 
@@ -125,13 +127,14 @@ def require_safe_library() -> None:
 
 
 def rollback(connection: apsw.Connection) -> None:
-    """End a failed transaction; SQLite may already have done so by itself."""
-    if connection.in_transaction:
-        try:
-            connection.execute("ROLLBACK")
-        except apsw.Error:
-            if connection.in_transaction:
-                raise
+    """End a failed transaction; SQLite may already have done so by itself, and on a closed connection there is none."""
+    with suppress(apsw.ConnectionClosedError):
+        if connection.in_transaction:
+            try:
+                connection.execute("ROLLBACK")
+            except apsw.Error:
+                if connection.in_transaction:
+                    raise
 
 
 def one_row(connection: apsw.Connection, sql: str) -> Any:
