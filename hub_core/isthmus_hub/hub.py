@@ -320,9 +320,9 @@ class Hub(Parts, Explores, Decides, Places, Covers, OperatesBus):
         """Mark absent what a held snapshot lacked; the decision is durable, and `store rebuild` replays it."""
         return views.confirm_absence(self, instance, stream)
 
-    def report(self) -> str:
-        """One self-contained HTML page: topology, coverage matrix, blind spots, deliveries."""
-        return views.report(self)
+    def report(self, owner: str | None = None) -> str:
+        """One self-contained HTML page for people; of one team with ``owner``. Raises for a team that owns nothing here."""
+        return views.report(self, owner)
 
     def preview(self, name: str, stream: str, limit: int = 3) -> dict[str, Any]:
         """The first records of a stream and what they become; nothing is stored."""

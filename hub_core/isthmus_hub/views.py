@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from isthmus_hub import assets
 from isthmus_hub import coverage as covering
 from isthmus_hub import report as reporting
 from isthmus_hub.bus import FORWARD_GROUP, OBSERVED, RESOLVED, Bus, Group, platform_of
@@ -200,21 +199,24 @@ def platform_status(hub: Hub, name: str) -> dict[str, Any]:
     }
 
 
-def report(hub: Hub) -> str:
-    """One self-contained HTML page: topology, coverage matrix, blind spots, deliveries."""
-    everything = hub.placed_assets()
+def report(hub: Hub, owner: str | None = None) -> str:
+    """One self-contained HTML page: who sees what, zones and conduits, coverage, gaps, the inventory, deliveries."""
+    mine = hub.placed_assets(owner)
     configured = hub.sources()
     return reporting.page(
-        hub=hub.name,
-        primary=hub.config.primary,
-        assets=everything,
-        communications=list(assets.communications(hub.store)),
-        cells=hub.coverage()["cells"],
-        gaps=hub.gaps()["gaps"],
-        deliveries=[platform_status(hub, name) for name in hub.config.platforms],
-        host=_sensing(configured, covering.HOST_COMPONENTS),
-        wire=_sensing(configured, covering.WIRE_COMPONENTS),
-        as_of=max((str(asset["last_seen"]) for asset in everything if asset["last_seen"]), default="never"),
+        reporting.Findings(
+            hub=hub.name,
+            primary=hub.config.primary,
+            assets=mine,
+            zones=hub.zones(owner),
+            coverage=hub.coverage(owner=owner, techniques=True),
+            gaps=hub.gaps(owner=owner),
+            deliveries=[platform_status(hub, name) for name in hub.config.platforms],
+            host=_sensing(configured, covering.HOST_COMPONENTS),
+            wire=_sensing(configured, covering.WIRE_COMPONENTS),
+            as_of=max((str(asset["last_seen"]) for asset in mine if asset["last_seen"]), default="never"),
+            owner=owner,
+        )
     )
 
 

@@ -23,7 +23,7 @@ def printed(folder: Path) -> str:
         command, cwd=folder, capture_output=True, text=True, check=False, env=environment, timeout=110
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout.partition("\nReport with the topology")[0].strip("\n") + "\n"
+    return done.stdout.partition("\nReport with the map")[0].strip("\n") + "\n"
 
 
 def shown() -> str:

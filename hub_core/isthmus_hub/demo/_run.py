@@ -50,7 +50,7 @@ def run_demo(keep: Path | None, demonstrate: Demonstrate, *, seed: int = 7, as_j
             )
         else:
             print(told(found))
-            print(f"\nReport with the topology and the coverage matrix: {report}")
+            print(f"\nReport with the map, the coverage, the gaps and the inventory: {report}")
             if keep is not None:
                 print(_kept(site))
             _say(f"{seconds:.0f} seconds.")

@@ -1,8 +1,8 @@
-"""The report for people: one HTML page with a topology picture and the coverage matrix."""
+"""The report for people: one HTML file with what there is, who sees it, what nobody watches, and the ways across."""
 
 from __future__ import annotations
 
+from isthmus_hub.report._findings import Findings
 from isthmus_hub.report._page import page
-from isthmus_hub.report._picture import picture, witness
 
-__all__ = ["page", "picture", "witness"]
+__all__ = ["Findings", "page"]

@@ -1,0 +1,67 @@
+"""What a report tells, as the hub's other answers give it, and what several parts of the page derive from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+UNKNOWN = "unknown"
+"""The zone of assets whose zone nobody knows, as `zones` calls it."""
+WITNESSES = {
+    "both": "seen on host and wire",
+    "host": "by a host sensor only",
+    "wire": "on the wire only",
+    "none": "by no sensor",
+}
+"""How an asset is watched: the class of its colour, and the words."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The answers of one hub at one time."""
+
+    hub: str
+    primary: str | None
+    assets: Sequence[Mapping[str, Any]]
+    """Placed assets, as ``assets --json`` has them."""
+    zones: Mapping[str, Any]
+    """The shape of ``zones --json``."""
+    coverage: Mapping[str, Any]
+    """The shape of ``coverage --techniques --json``."""
+    gaps: Mapping[str, Any]
+    """The shape of ``gaps --json``."""
+    deliveries: Sequence[Mapping[str, Any]]
+    host: frozenset[str]
+    """Instances whose connectors sense hosts."""
+    wire: frozenset[str]
+    """Instances whose connectors sense networks."""
+    as_of: str
+    owner: str | None = None
+    """The team it is about; ``None``: everybody's."""
+
+    @cached_property
+    def own(self) -> list[Mapping[str, Any]]:
+        """The organisation's assets in order of zone and name; what is outside is none of them."""
+        inside = (asset for asset in self.assets if not asset.get("external"))
+        return sorted(inside, key=lambda asset: (str(asset.get("zone") or "~"), str(asset.get("name")), asset["id"]))
+
+    def witness(self, asset: Mapping[str, Any]) -> str:
+        """Which kinds of sensor see an asset: a key of :data:`WITNESSES`."""
+        seen = seen_by(asset)
+        on_host, on_wire = bool(seen & self.host), bool(seen & self.wire)
+        return "both" if on_host and on_wire else "host" if on_host else "wire" if on_wire else "none"
+
+
+def seen_by(asset: Mapping[str, Any]) -> set[str]:
+    """The instances that know an asset."""
+    return {str(member["instance"]) for member in asset.get("members", ())}
+
+
+def zone_of(asset: Mapping[str, Any]) -> str:
+    """The zone of an asset in the words of `zones`."""
+    return str(asset.get("zone") or UNKNOWN)
+
+
+__all__ = ["UNKNOWN", "WITNESSES", "Findings", "seen_by", "zone_of"]

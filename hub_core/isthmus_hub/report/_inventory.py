@@ -1,0 +1,61 @@
+"""The inventory: the first rows as a table, all of them as data that the page's script searches, sorts and filters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from isthmus_hub.report._findings import Findings, seen_by, zone_of
+from isthmus_hub.report._markup import count, data, minute, table, text
+
+FIRST = 100
+"""Rows that are there without the script."""
+COLUMNS = ("name", "class", "zone", "level", "owner", "addresses", "product", "seen by", "last seen")
+ADDRESSES = 3
+
+
+def inventory(found: Findings, numbers: Mapping[int, int]) -> str:
+    """Search field, table, and the rows as JSON."""
+    rows = [row_of(asset) for asset in found.own]
+    first = table(
+        [name.capitalize() for name in COLUMNS],
+        ("".join(f"<td>{text(', '.join(value) if isinstance(value, list) else value)}" for value in row) for row in rows[:FIRST]),
+        empty="No assets yet: run isthmus sync.",
+        kind="inventory",
+    )  # fmt: skip
+    more = f"<noscript><p class=soft>The first {FIRST} of {len(rows):,}; <code>isthmus assets</code> lists all.</p></noscript>"  # fmt: skip
+    return (
+        "<div class=tools><label>Search <input id=search type=search autocomplete=off placeholder='name, address, class, zone, product'></label>"
+        f"<button id=clear type=button hidden></button><span id=shown role=status>{count(len(rows), 'asset')}</span></div>"
+        f"<div class=wide id=table>{first}</div>{more if len(rows) > FIRST else ''}<button id=more type=button hidden>Show more</button>"
+        f"<script type=application/json id=assets>{data({'columns': COLUMNS, 'rows': rows, 'gaps': _gaps(found, numbers)})}</script>"
+    )
+
+
+def row_of(asset: Mapping[str, Any]) -> list[str | list[str]]:
+    """An asset as the columns' values."""
+    addresses = [str(each) for each in asset.get("addresses", ())]
+    product = " ".join(str(part) for part in (asset.get("vendor"), asset.get("model")) if part)
+    return [
+        str(asset.get("name") or ""),
+        str(asset.get("class") or "unknown"),
+        zone_of(asset),
+        str(asset.get("level") or ""),
+        str(asset.get("owner") or ""),
+        addresses[:ADDRESSES] + ([f"and {len(addresses) - ADDRESSES} more"] if len(addresses) > ADDRESSES else []),
+        product or str(asset.get("operating_system") or ""),
+        sorted(seen_by(asset)),
+        minute(asset.get("last_seen")),
+    ]
+
+
+def _gaps(found: Findings, numbers: Mapping[int, int]) -> dict[str, list[int]]:
+    """The rows of each gap's assets, by the gap's place in the page."""
+    places = {asset["id"]: place for place, asset in enumerate(found.own)}
+    return {
+        str(numbers[id(gap)]): [places[asset] for asset in gap["assets"] if asset in places]
+        for gap in found.gaps["gaps"]
+    }
+
+
+__all__ = ["COLUMNS", "FIRST", "inventory", "row_of"]
