@@ -10,6 +10,8 @@ from isthmus_hub.report._findings import Findings
 from isthmus_hub.report._markup import count, few, table, text
 
 WORST = 10
+MOST_ROWS = 200
+"""Gaps of one cause that are listed; the page would not become clearer by more."""
 KINDS = {
     "internet_facing": "OT faces the internet",
     "bridge": "in several networks",
@@ -85,9 +87,11 @@ def by_cause(found: Findings, numbers: Mapping[int, int]) -> str:
 def _cause(cause: str, gaps: Sequence[Mapping[str, Any]], numbers: Mapping[int, int]) -> str:
     rows = (
         f"<td class=kind>{text(KINDS.get(gap['kind'], gap['kind']))}<td class=n>{_assets(gap, numbers)}<td>{text(gap['detail'])}{_precious(gap)}<td>{text(closing(gap))}"
-        for gap in gaps
+        for gap in gaps[:MOST_ROWS]
     )
     shown = table(("Gap", "Assets#", "Detail", "What would close it"), rows, empty="")
+    more = len(gaps) - MOST_ROWS
+    shown += f"<p class=soft>{more:,} more: <code>isthmus gaps</code> lists all.</p>" if more > 0 else ""
     concerned = len({id for gap in gaps for id in gap["assets"]})
     return f"<details open><summary>{text(CAUSES.get(cause, cause))} <span class=soft>{count(len(gaps), 'gap')}, {count(concerned, 'asset')}</span></summary><div class=wide>{shown}</div></details>"
 

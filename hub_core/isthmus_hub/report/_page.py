@@ -53,7 +53,7 @@ def _header(found: Findings) -> str:
     facts = (
         (len(found.own), "assets in one inventory", "#inventory"),
         (sum(found.witness(asset) == "none" for asset in found.own), "of them seen by no sensor", "#zones"),
-        (len(found.gaps["gaps"]), "kinds of gaps, by cause and class", "#gaps"),
+        (len(found.gaps["gaps"]), "gaps, by cause and class", "#gaps"),
         (ways, "devices in several networks, or facing the internet", "#zones"),
         (len(found.zones["violations"]), "conduits not declared, or past the DMZ", "#zones"),
     )

@@ -17,9 +17,9 @@ from isthmus_hub.report._markup import count, counted, few, minute, table, text,
 WIDTH, GUTTER, MARGIN = 1120, 150, 16
 BOX, HIGH, GAP, BETWEEN = 224, 78, 16, 34
 ACROSS = (WIDTH - GUTTER - MARGIN + GAP) // (BOX + GAP)
-MOST_ZONES = 6 * ACROSS
+MOST_ZONES = 4 * ACROSS
 """Zones drawn on one level; the smallest beyond them share a box."""
-MOST_CONDUITS = 300
+MOST_CONDUITS = 150
 MOST_ROWS = 400
 CHARACTERS = 27
 """Of a zone's name that fit in its box."""
@@ -211,7 +211,8 @@ def _conduit(one: Box, other: Box, conduit: Mapping[str, Any]) -> str:
     path = f"M{x1:.0f} {y1:.0f}C{x1:.0f} {middle:.0f} {x2:.0f} {middle:.0f} {x2:.0f} {y2:.0f}"
     kind = "conduit broken" if conduit["broken"] else "conduit crossing" if _crosses(one, other) else "conduit"
     title = f"{_told(conduit)}: {few([str(each['service']) for each in conduit['services']])}. {'; '.join(conduit['broken'])}"  # fmt: skip
-    return f'<path class="{kind}" d="{path}" stroke-width="{min(7.0, 1.5 + log2(1 + conduit["pairs"]) / 2):.1f}"><title>{text(title)}</title></path>'
+    ends = f'data-from="{text(one.zone.name)}" data-to="{text(other.zone.name)}"'
+    return f'<path class="{kind}" {ends} d="{path}" stroke-width="{min(7.0, 1.5 + log2(1 + conduit["pairs"]) / 2):.1f}"><title>{text(title)}</title></path>'
 
 
 def _crosses(one: Box, other: Box) -> bool:

@@ -69,6 +69,14 @@
       renew();
     });
   });
+  // The conduits of the zone that is pointed at, or has the focus, stand out.
+  const map = document.querySelector("svg.map");
+  const light = event => {
+    const zone = event.target.closest?.("a[data-column=zone]")?.dataset.value;
+    map.classList.toggle("chosen", zone !== undefined);
+    for (const line of map.querySelectorAll(".conduit")) line.classList.toggle("lit", zone !== undefined && [line.dataset.from, line.dataset.to].includes(zone));
+  };
+  for (const name of ["pointerover", "pointerleave", "focusin", "focusout"]) map.addEventListener(name, light);
   const open = () => {
     const target = location.hash.startsWith("#class-") && document.getElementById(location.hash.slice(1));
     if (target) { target.parentElement.open = true; target.scrollIntoView(); }

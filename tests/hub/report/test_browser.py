@@ -1,0 +1,130 @@
+"""The report in a real browser: nothing leaves it, nothing is refused, and 20,000 assets can be searched."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.hub.report.chromium import NOT_RUN, PROGRAM, Chromium
+from tests.hub.report.site import asset, findings, link, plant
+
+from isthmus_hub.report import Findings, page
+from isthmus_hub.report._gaps import ranked
+
+pytestmark = [pytest.mark.skipif(PROGRAM is None, reason=NOT_RUN), pytest.mark.timeout(180)]
+SHOWN = "document.getElementById('shown').textContent"
+NAMES = "[...document.querySelectorAll('#table tbody tr')].map(row => row.cells[0].textContent)"
+
+
+def look(folder: Path, found: Findings, at: Callable[[Chromium], Awaitable[Any]], *, script: bool = True) -> None:
+    """Open a report, do something with it; it must not have asked for anything, nor complained."""
+    file = folder / "report.html"
+    file.write_text(page(found), "utf-8")
+
+    async def run() -> None:
+        async with Chromium() as browser:
+            await browser.open(file, script=script)
+            await at(browser)
+            await browser.value("1")  # events up to here
+            assert {one["request"]["url"] for one in browser.of("Network.requestWillBeSent")} == {file.as_uri()}
+            assert browser.of("Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled") == []
+
+    asyncio.run(run())
+
+
+def typed(words: str) -> str:
+    return f"const field = document.getElementById('search'); field.value = {words!r}; field.dispatchEvent(new Event('input')); {SHOWN}"
+
+
+def test_twenty_thousand_assets_are_searched_and_only_some_rows_are_drawn(tmp_path: Path) -> None:
+    found = plant(20_000, zones_per_level=40)
+
+    async def at(browser: Chromium) -> None:
+        assert await browser.value(SHOWN) == "20,000 assets"
+        assert len(await browser.value(NAMES)) == 100
+        name = found.own[12_345]["name"]
+        assert await browser.value(typed(f"{name} acme")) in ("1 of 20,000 assets",)
+        assert await browser.value(NAMES) == [name]
+        await browser.value("document.getElementById('search').value = ''")
+        assert await browser.value("document.querySelectorAll('svg.map .box').length < 200")
+
+    look(tmp_path, found, at)
+
+
+def test_a_gap_a_zone_and_a_cell_of_the_matrix_lead_to_their_assets(tmp_path: Path) -> None:
+    found = plant(150)
+    gaps = ranked(found.gaps["gaps"])
+    names = {one["id"]: one["name"] for one in found.own}
+
+    async def at(browser: Chromium) -> None:
+        await browser.value("document.querySelector('[data-gap=\"1\"]').click()")
+        expected = {names[id] for id in gaps[1]["assets"]}
+        assert await browser.value(SHOWN) == f"{len(expected)} of 150 assets"
+        assert set(await browser.value(NAMES)) <= expected
+        zone = found.own[0]["zone"]
+        await browser.value(
+            f"document.querySelector('svg [data-value=\"{zone}\"]').dispatchEvent(new MouseEvent('click', {{bubbles: true}}))"
+        )
+        inside = [one["name"] for one in found.own if one["zone"] == zone]
+        assert sorted(await browser.value(NAMES)) == sorted(inside)
+        await browser.value("document.getElementById('clear').click()")
+        assert await browser.value(SHOWN) == "150 assets"
+        cell = next(
+            one
+            for one in found.coverage["cells"]
+            if one["reachable"] and one["observed"] < one["assets"] and not one["stale"]
+        )
+        label = f"{cell['asset_class']}: not seen for {cell['function']}"
+        await browser.value(f"document.querySelector('[data-label=\"{label}\"]').click()")
+        assert await browser.value(SHOWN) == f"{cell['assets'] - cell['observed']} of 150 assets"
+
+    look(tmp_path, found, at)
+
+
+def test_columns_are_sorted_both_ways_with_numbers_as_numbers(tmp_path: Path) -> None:
+    found = findings([asset(name, "plc", "guardian") for name in ("plc-10", "plc-9", "plc-100")])
+
+    async def at(browser: Chromium) -> None:
+        click = "document.querySelector('#table th button').click()"
+        await browser.value(click)
+        assert await browser.value(NAMES) == ["plc-9", "plc-10", "plc-100"]
+        await browser.value(click)
+        assert await browser.value(NAMES) == ["plc-100", "plc-10", "plc-9"]
+        assert await browser.value("document.querySelector('#table th').getAttribute('aria-sort')") == "descending"
+
+    look(tmp_path, found, at)
+
+
+def test_hostile_names_are_shown_as_they_are(tmp_path: Path) -> None:
+    name = """</script><img src="http://127.0.0.1:9/x" onerror="window.struck=1"><!--"""
+    one = asset(name, "plc", name, zone=name, zones=[name], level="1", owner=name, vendor=name)
+    two = asset("pc", "workstation", "edr", zone="office", zones=["office"], level="4")
+
+    async def at(browser: Chromium) -> None:
+        assert set(await browser.value(NAMES)) == {name, "pc"}
+        assert await browser.value("window.struck === undefined && document.images.length === 0")
+
+    look(tmp_path, findings([one, two], [link(one, two, name)], hub=name), at)
+
+
+def test_without_scripts_the_page_still_answers(tmp_path: Path) -> None:
+    found = plant(150)
+
+    async def at(browser: Chromium) -> None:
+        text = (await browser.ask("DOM.getDocument", depth=-1))["root"]
+        shown = str(text)
+        assert "The worst gaps" in shown
+        assert "The first 100 of 150" in shown
+
+    file = tmp_path / "report.html"
+    file.write_text(page(found), "utf-8")
+
+    async def run() -> None:
+        async with Chromium() as browser:
+            await browser.open(file, script=False)
+            await at(browser)
+
+    asyncio.run(run())
