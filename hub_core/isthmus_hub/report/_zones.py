@@ -19,7 +19,10 @@ BOX, HIGH, GAP, BETWEEN = 224, 78, 16, 34
 ACROSS = (WIDTH - GUTTER - MARGIN + GAP) // (BOX + GAP)
 MOST_ZONES = 4 * ACROSS
 """Zones drawn on one level; the smallest beyond them share a box."""
-MOST_CONDUITS = 150
+MOST_LINES = 100
+"""Between boxes; what is left out is in the table below."""
+MOST_TOLD = 6
+"""Conduits in the words of one line."""
 MOST_ROWS = 400
 CHARACTERS = 27
 """Of a zone's name that fit in its box."""
@@ -53,9 +56,9 @@ class Zone:
         return self.witnesses.get("none", 0) * 2 > self.assets
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Box:
-    """A zone on the canvas."""
+    """A zone on the canvas; itself and no other."""
 
     zone: Zone
     x: float
@@ -65,6 +68,19 @@ class Box:
     def centre(self) -> tuple[float, float]:
         """Where conduits end."""
         return self.x + BOX / 2, self.y + HIGH / 2
+
+
+Row = tuple[str, float, float]
+"""A level, its top and its height."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What is drawn between two boxes."""
+
+    one: Box
+    other: Box
+    conduits: tuple[Mapping[str, Any], ...]
 
 
 def zone_map(found: Findings) -> str:
@@ -77,8 +93,10 @@ def zone_map(found: Findings) -> str:
     for one in conduits:
         one["broken"] = sorted(set(broken.get((one["from"], one["to"]), ())))
     conduits.sort(key=lambda one: (not one["broken"], -one["pairs"], one["from"], one["to"]))
-    drawn = picture(zones, conduits)
-    return f"{drawn}{_key(conduits)}{_ways_in(found)}{_tables(found, conduits)}"
+    boxes, rows, height = layout(zones)
+    lines = lines_between(boxes, conduits)
+    drawn = picture(boxes, rows, height, lines[:MOST_LINES])
+    return f"{drawn}{_key(len(lines) - MOST_LINES)}{_ways_in(found)}{_tables(found, conduits)}"
 
 
 def zones_of(found: Findings) -> list[Zone]:
@@ -103,34 +121,42 @@ def zones_of(found: Findings) -> list[Zone]:
     return [*zones, *(Zone(name, OUTSIDE, 0, {}, {}) for name in sorted(ends))]
 
 
-def picture(zones: Sequence[Zone], conduits: Sequence[Mapping[str, Any]]) -> str:
-    """The SVG element. ``conduits`` carry in ``broken`` what they break, and come worst first."""
-    boxes, rows, height = layout(zones)
-    home = {name: box for box in boxes for name in (box.zone.names or (box.zone.name,))}
-    parts = [f'<svg class=map viewBox="0 0 {WIDTH} {height:.0f}" role=img aria-label="Zones by Purdue level, and the conduits between them">']  # fmt: skip
+def picture(boxes: Sequence[Box], rows: Sequence[Row], height: float, lines: Sequence[Line]) -> str:
+    """The SVG element of a layout, with the lines, the worst of them first."""
+    parts = [f'<svg class=map viewBox="0 0 {WIDTH} {height:.0f}" role=group aria-label="Zones by Purdue level, and the conduits between them">']  # fmt: skip
     parts += [_level(level, y, high) for level, y, high in rows]
     parts += _boundary(rows)
-    parts += [
-        _conduit(home[one["from"]], home[one["to"]], one)
-        for one in reversed(conduits[:MOST_CONDUITS])  # the worst are drawn last, over the others
-        if one["from"] in home and one["to"] in home and home[one["from"]] is not home[one["to"]]
-    ]
+    parts += map(_path, reversed(lines))  # the worst are drawn last, over the others
     parts += [_box(box) for box in boxes]
     return "".join([*parts, "</svg>"])
 
 
-def layout(zones: Sequence[Zone]) -> tuple[list[Box], list[tuple[str, float, float]], float]:
-    """Boxes; rows as level, top and height; the height of the canvas. Large zones come first on their level."""
+def lines_between(boxes: Sequence[Box], conduits: Iterable[Mapping[str, Any]]) -> list[Line]:
+    """One line for all the conduits between two boxes, in the order in which the first of each comes.
+
+    ``conduits`` carry in ``broken`` what they break.
+    """
+    home = {name: box for box in boxes for name in (box.zone.names or (box.zone.name,))}
+    together: dict[tuple[Box, Box], list[Mapping[str, Any]]] = defaultdict(list)
+    for conduit in conduits:
+        one, other = home.get(conduit["from"]), home.get(conduit["to"])
+        if one and other and one is not other:
+            together[(other, one) if (other, one) in together else (one, other)].append(conduit)
+    return [Line(one, other, tuple(each)) for (one, other), each in together.items()]
+
+
+def layout(zones: Sequence[Zone]) -> tuple[list[Box], list[Row], float]:
+    """Boxes; rows as level, top and height; the height of the canvas. Zones with ways into OT, then large ones, come first on their level."""
     levels: dict[str, list[Zone]] = defaultdict(list)
     for zone in zones:
         levels[zone.level].append(zone)
     boxes: list[Box] = []
-    rows: list[tuple[str, float, float]] = []
+    rows: list[Row] = []
     y = float(MARGIN)
     for level in LEVEL_NAMES:
         if not levels[level]:
             continue
-        row = _at_most(sorted(levels[level], key=lambda zone: (-zone.assets, zone.name)))
+        row = _at_most(sorted(levels[level], key=lambda zone: (not zone.entries, -zone.assets, zone.name)))
         for number, zone in enumerate(row):
             boxes.append(Box(zone, GUTTER + (number % ACROSS) * (BOX + GAP), y + (number // ACROSS) * (HIGH + GAP)))
         high = -(-len(row) // ACROSS) * (HIGH + GAP) - GAP
@@ -164,7 +190,7 @@ def _level(level: str, y: float, high: float) -> str:
     return band + first + second
 
 
-def _boundary(rows: Sequence[tuple[str, float, float]]) -> list[str]:
+def _boundary(rows: Sequence[Row]) -> list[str]:
     """The line between IT and OT, where both are there."""
     above = [y + high for level, y, high in rows if level in IT_LEVELS]
     below = [y for level, y, _ in rows if level not in (*IT_LEVELS, NOT_KNOWN)]
@@ -204,15 +230,19 @@ def _short(told: str) -> str:
     return told if len(told) <= SMALL_CHARACTERS else told[: SMALL_CHARACTERS - 1] + "…"
 
 
-def _conduit(one: Box, other: Box, conduit: Mapping[str, Any]) -> str:
+def _path(line: Line) -> str:
+    one, other, conduits = line.one, line.other, line.conduits
     (x1, y1), (x2, y2) = one.centre, other.centre
     bow = 40.0 if y1 == y2 else 0.0  # neighbours on one row: the line leaves the boxes below
     middle = (y1 + y2) / 2 + bow * 1.6
     path = f"M{x1:.0f} {y1:.0f}C{x1:.0f} {middle:.0f} {x2:.0f} {middle:.0f} {x2:.0f} {y2:.0f}"
-    kind = "conduit broken" if conduit["broken"] else "conduit crossing" if _crosses(one, other) else "conduit"
-    title = f"{_told(conduit)}: {few([str(each['service']) for each in conduit['services']])}. {'; '.join(conduit['broken'])}"  # fmt: skip
+    broken = any(each["broken"] for each in conduits)
+    kind = "conduit broken" if broken else "conduit crossing" if _crosses(one, other) else "conduit"
     ends = f'data-from="{text(one.zone.name)}" data-to="{text(other.zone.name)}"'
-    return f'<path class="{kind}" {ends} d="{path}" stroke-width="{min(7.0, 1.5 + log2(1 + conduit["pairs"]) / 2):.1f}"><title>{text(title)}</title></path>'
+    width = min(7.0, 1.5 + log2(1 + sum(each["pairs"] for each in conduits)) / 2)
+    more = f". And {len(conduits) - MOST_TOLD:,} more conduits" if len(conduits) > MOST_TOLD else ""
+    title = ". ".join(map(_told, conduits[:MOST_TOLD])) + more
+    return f'<path class="{kind}" {ends} d="{path}" stroke-width="{width:.1f}"><title>{text(title)}</title></path>'
 
 
 def _crosses(one: Box, other: Box) -> bool:
@@ -222,14 +252,15 @@ def _crosses(one: Box, other: Box) -> bool:
 
 
 def _told(conduit: Mapping[str, Any]) -> str:
-    return f"{conduit['from']} to {conduit['to']}, {count(conduit['pairs'], 'pair')}"
+    services = few([str(each["service"]) for each in conduit["services"]])
+    broken = f" ({'; '.join(conduit['broken'])})" if conduit["broken"] else ""
+    return f"{conduit['from']} to {conduit['to']}, {count(conduit['pairs'], 'pair')}: {services}{broken}"
 
 
-def _key(conduits: Sequence[Mapping[str, Any]]) -> str:
+def _key(left_out: int) -> str:
     shown = "".join(f"<span><i class={name}></i>{told}</span>" for name, told in WITNESSES.items())
     lines = "<span><i class='stroke'></i>conduit</span><span><i class='stroke crossing'></i>across IT and OT</span><span><i class='stroke broken'></i>not declared, or past the DMZ</span>"  # fmt: skip
-    more = len(conduits) - MOST_CONDUITS
-    note = f"<span>{more:,} smaller conduits are not drawn</span>" if more > 0 else ""
+    note = f"<span>{count(left_out, 'smaller line')} not drawn</span>" if left_out > 0 else ""
     return f"<div class=key>{shown}{lines}{note}</div>"
 
 
@@ -268,4 +299,4 @@ def _row(one: Mapping[str, Any]) -> str:
     )
 
 
-__all__ = ["Zone", "layout", "picture", "zone_map", "zones_of"]
+__all__ = ["Box", "Line", "Zone", "layout", "lines_between", "picture", "zone_map", "zones_of"]
