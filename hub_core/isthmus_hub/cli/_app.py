@@ -16,6 +16,7 @@ from isthmus_hub.cli import (
     _operate,
     _plugins,
     _repair,
+    _report,
     _setup,
     _zones,
 )
@@ -82,6 +83,7 @@ _inventory.assets.command("decisions")(_decisions.decisions)
 app.command("zones")(_zones.zones)
 app.command("coverage")(_coverage.coverage)
 app.command("gaps")(_coverage.gaps)
+app.command("report")(_report.report)
 app.command("compare-primaries")(_coverage.compare_primaries)
 app.add_typer(_repair.quarantine, name="quarantine")
 app.add_typer(_repair.dead, name="dead")
