@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -40,6 +41,19 @@ class Asked:
     everything: list[dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """Coverage and gaps of the same assets at the same time."""
+
+    asked: Asked
+    coverage: dict[str, Any]
+    """The shape of ``coverage --techniques --json``."""
+    gaps: dict[str, Any]
+    """The shape of ``gaps --json``."""
+    unseen: Mapping[tuple[str, str], Sequence[str]]
+    """Asset class and function to the assets of which nobody gave fresh evidence."""
+
+
 class Covers:
     """These methods of :class:`~isthmus_hub.hub.Hub`."""
 
@@ -59,6 +73,8 @@ class Covers:
 
         def placed_assets(self, owner: str | None = None) -> list[dict[str, Any]]: ...
 
+        def owned(self, placed: Sequence[Mapping[str, Any]], owner: str) -> list[dict[str, Any]]: ...
+
     def coverage(
         self,
         primary: str | None = None,
@@ -74,7 +90,11 @@ class Covers:
         ``site``, ``zone`` and ``owner`` ask about some assets only. ``techniques`` adds a row for each technique and class.
         """
         choice = self._choice(primary)
-        fleet = self._fleet(choice, self._asked(site, zone, owner))
+        return self._coverage_of(choice, self._fleet(choice, self._asked(site, zone, owner)), techniques, enterprise)
+
+    def _coverage_of(
+        self, choice: Choice, fleet: covering.Fleet, techniques: bool, enterprise: str | None = None
+    ) -> dict[str, Any]:
         rows = {attack.domain: covering.techniques(fleet, attack) for attack in self._attack(enterprise)}
         found = {
             "primary": choice.name,
@@ -94,7 +114,9 @@ class Covers:
     ) -> dict[str, Any]:
         """The shape of ``gaps --json``; what is stale is measured against the clock."""
         choice, asked = self._choice(primary), self._asked(site, zone, owner)
-        fleet = self._fleet(choice, asked)
+        return self._gaps_of(choice, asked, self._fleet(choice, asked))
+
+    def _gaps_of(self, choice: Choice, asked: Asked, fleet: covering.Fleet) -> dict[str, Any]:
         found = covering.gaps(
             asked.everything,
             assets.communications(self.store),
@@ -102,7 +124,7 @@ class Covers:
             now=datetime.now(UTC),
             rules=self._rules,
             products=self._products(),
-            only={each.id for each in fleet.assets} if site or zone or owner else None,
+            only=None if asked.chosen is asked.everything else {each.id for each in fleet.assets},
         )
         spots = dict(covering.blind_needs(fleet))
         return {
@@ -113,6 +135,18 @@ class Covers:
             ],
             "additions": covering.additions(spots.items()).as_json(),
         }
+
+    def watching(self, owner: str | None = None) -> Watching:
+        """What `coverage`, `gaps` and `zones` begin with, read once; with techniques. Raises for a team that owns nothing here."""
+        choice, asked = self._choice(None), self._asked(None, None, owner)
+        fleet = self._fleet(choice, asked)
+        unseen: dict[tuple[str, str], list[str]] = defaultdict(list)
+        classes = {each.id: each.asset_class for each in fleet.assets}
+        for (id, function), _ in covering.blind_cells(fleet):
+            unseen[classes[id], function].append(id)
+        return Watching(
+            asked, self._coverage_of(choice, fleet, techniques=True), self._gaps_of(choice, asked, fleet), unseen
+        )
 
     def compare_primaries(
         self, names: Sequence[str] = (), site: str | None = None, zone: str | None = None, owner: str | None = None
@@ -159,8 +193,7 @@ class Covers:
         everything = self.placed_assets()
         chosen = everything
         if owner is not None:
-            mine = {asset["id"] for asset in self.placed_assets(owner)}
-            chosen = [asset for asset in everything if asset["id"] in mine]
+            chosen = self.owned(everything, owner)
         for key, wanted in (("site", site), ("zone", zone)):
             if wanted is not None:
                 chosen = [asset for asset in chosen if asset.get(key) == wanted]

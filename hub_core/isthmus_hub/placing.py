@@ -32,10 +32,12 @@ class Places:
     def placed_assets(self, owner: str | None = None) -> list[dict[str, Any]]:
         """Every asset with its zone and owner; of one team with ``owner``. Raises for a team that owns nothing here."""
         found = place(assets.inventory(self.store), self.zone_model)
-        if owner is None:
-            return found
-        mine = owned_by(found, owner)
-        if not mine and owner not in (known := self._teams(found)):
+        return found if owner is None else self.owned(found, owner)
+
+    def owned(self, placed: Sequence[Mapping[str, Any]], owner: str) -> list[dict[str, Any]]:
+        """Those of all placed assets that a team owns. Raises for a team that owns nothing here."""
+        mine = owned_by(placed, owner)
+        if not mine and owner not in (known := self._teams(placed)):
             raise ConfigurationError(f"--owner {owner}: there is no such team; known: {', '.join(sorted(known))}")
         return [dict(asset) for asset in mine]
 
@@ -46,11 +48,17 @@ class Places:
     def zones(self, owner: str | None = None) -> dict[str, Any]:
         """The shape of ``zones --json``: zones, observed conduits, what breaks the declared model, ways into OT."""
         everything = self.placed_assets()
+        return self.zones_of(everything, None if owner is None else self.owned(everything, owner))
+
+    def zones_of(
+        self, everything: Sequence[Mapping[str, Any]], chosen: Sequence[Mapping[str, Any]] | None = None
+    ) -> dict[str, Any]:
+        """The same from placed assets that were read already; what concerns the chosen ones with ``chosen``."""
         found = overview(everything, assets.communications(self.store), self.zone_model)
-        if owner is None:
+        if chosen is None:
             return found
-        mine = {asset["id"] for asset in self.placed_assets(owner)}
-        names = {str(asset["zone"]) for asset in everything if asset["id"] in mine}
+        mine = {asset["id"] for asset in chosen}
+        names = {str(asset["zone"]) for asset in chosen}
         return {
             "zones": [zone for zone in found["zones"] if zone["name"] in names],
             "conduits": [one for one in found["conduits"] if names & {one["from"], one["to"]}],

@@ -201,16 +201,17 @@ def platform_status(hub: Hub, name: str) -> dict[str, Any]:
 
 def report(hub: Hub, owner: str | None = None) -> str:
     """One self-contained HTML page: who sees what, zones and conduits, coverage, gaps, the inventory, deliveries."""
-    mine = hub.placed_assets(owner)
-    configured = hub.sources()
+    watching, configured = hub.watching(owner), hub.sources()
+    everything, mine = watching.asked.everything, watching.asked.chosen
     return reporting.page(
         reporting.Findings(
             hub=hub.name,
             primary=hub.config.primary,
             assets=mine,
-            zones=hub.zones(owner),
-            coverage=hub.coverage(owner=owner, techniques=True),
-            gaps=hub.gaps(owner=owner),
+            zones=hub.zones_of(everything, None if owner is None else mine),
+            coverage=watching.coverage,
+            gaps=watching.gaps,
+            unseen=watching.unseen,
             deliveries=[platform_status(hub, name) for name in hub.config.platforms],
             host=_sensing(configured, covering.HOST_COMPONENTS),
             wire=_sensing(configured, covering.WIRE_COMPONENTS),

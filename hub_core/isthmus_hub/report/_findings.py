@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 UNKNOWN = "unknown"
 """The zone of assets whose zone nobody knows, as `zones` calls it."""
+FUNCTIONS = ("identify", "protect", "detect", "respond", "recover")
+"""Columns of the matrix, as `coverage` names them."""
 WITNESSES = {
     "both": "seen on host and wire",
     "host": "by a host sensor only",
@@ -38,6 +40,8 @@ class Findings:
     wire: frozenset[str]
     """Instances whose connectors sense networks."""
     as_of: str
+    unseen: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
+    """Asset class and function to the assets without fresh evidence: those behind a cell of the matrix."""
     owner: str | None = None
     """The team it is about; ``None``: everybody's."""
 
@@ -59,9 +63,14 @@ def seen_by(asset: Mapping[str, Any]) -> set[str]:
     return {str(member["instance"]) for member in asset.get("members", ())}
 
 
+def cell_name(asset_class: str, function: str) -> str:
+    """What a cell of the matrix is called in the page's data."""
+    return f"{function} {asset_class}"
+
+
 def zone_of(asset: Mapping[str, Any]) -> str:
     """The zone of an asset in the words of `zones`."""
     return str(asset.get("zone") or UNKNOWN)
 
 
-__all__ = ["UNKNOWN", "WITNESSES", "Findings", "seen_by", "zone_of"]
+__all__ = ["FUNCTIONS", "UNKNOWN", "WITNESSES", "Findings", "cell_name", "seen_by", "zone_of"]

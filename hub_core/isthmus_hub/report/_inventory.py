@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from isthmus_hub.report._findings import Findings, seen_by, zone_of
+from isthmus_hub.report._findings import Findings, cell_name, seen_by, zone_of
 from isthmus_hub.report._markup import count, data, minute, table, text
 
 FIRST = 100
@@ -23,12 +23,14 @@ def inventory(found: Findings, numbers: Mapping[int, int]) -> str:
         empty="No assets yet: run isthmus sync.",
         kind="inventory",
     )  # fmt: skip
+    places = {asset["id"]: place for place, asset in enumerate(found.own)}
+    held = {"columns": COLUMNS, "rows": rows, "gaps": _gaps(found, places, numbers), "cells": _cells(found, places)}
     more = f"<noscript><p class=soft>The first {FIRST} of {len(rows):,}; <code>isthmus assets</code> lists all.</p></noscript>"  # fmt: skip
     return (
         "<div class=tools><label>Search <input id=search type=search autocomplete=off placeholder='name, address, class, zone, product'></label>"
         f"<button id=clear type=button hidden></button><span id=shown role=status>{count(len(rows), 'asset')}</span></div>"
         f"<div class=wide id=table>{first}</div>{more if len(rows) > FIRST else ''}<button id=more type=button hidden>Show more</button>"
-        f"<script type=application/json id=assets>{data({'columns': COLUMNS, 'rows': rows, 'gaps': _gaps(found, numbers)})}</script>"
+        f"<script type=application/json id=assets>{data(held)}</script>"
     )
 
 
@@ -49,13 +51,19 @@ def row_of(asset: Mapping[str, Any]) -> list[str | list[str]]:
     ]
 
 
-def _gaps(found: Findings, numbers: Mapping[int, int]) -> dict[str, list[int]]:
+def _gaps(found: Findings, places: Mapping[str, int], numbers: Mapping[int, int]) -> dict[str, list[int]]:
     """The rows of each gap's assets, by the gap's place in the page."""
-    places = {asset["id"]: place for place, asset in enumerate(found.own)}
-    return {
-        str(numbers[id(gap)]): [places[asset] for asset in gap["assets"] if asset in places]
-        for gap in found.gaps["gaps"]
-    }
+    return {str(numbers[id(gap)]): _rows(gap["assets"], places) for gap in found.gaps["gaps"]}
+
+
+def _cells(found: Findings, places: Mapping[str, int]) -> dict[str, list[int]]:
+    """The rows behind each cell of the matrix that could be better with what is deployed, by :func:`cell_name`."""
+    reachable = {(cell["asset_class"], cell["function"]) for cell in found.coverage["cells"] if cell["reachable"]}
+    return {cell_name(*cell): _rows(found.unseen[cell], places) for cell in sorted(reachable & found.unseen.keys())}
+
+
+def _rows(assets: Iterable[str], places: Mapping[str, int]) -> list[int]:
+    return sorted(places[id] for id in assets if id in places)
 
 
 __all__ = ["COLUMNS", "FIRST", "inventory", "row_of"]

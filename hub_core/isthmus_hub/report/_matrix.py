@@ -6,10 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from isthmus_hub.report._findings import Findings
+from isthmus_hub.report._findings import FUNCTIONS, Findings, cell_name
 from isthmus_hub.report._markup import few, minute, table, text
 
-FUNCTIONS = ("identify", "protect", "detect", "respond", "recover")
 Cell = Mapping[str, Any]
 
 
@@ -67,7 +66,7 @@ def _behind(name: str, number: int, row: Mapping[str, Cell], techniques: Sequenc
 
 def _facts(name: str, function: str, cell: Cell) -> str:
     missing = int(cell["assets"]) - int(cell["observed"])
-    link = f" <a href='#inventory' data-column=class data-value='{text(name)}' data-unseen='{text(' '.join(cell['reachable_by']))}' data-label='{text(f'{name}: not seen for {function}')}'>{missing:,} without</a>" if missing and cell["reachable"] else ""  # fmt: skip
+    link = f" <a href='#inventory' data-cell='{text(cell_name(name, function))}' data-label='{text(f'{name}: not seen for {function}')}'>{missing:,} without</a>" if missing and cell["reachable"] else ""  # fmt: skip
     age = "-" if cell["age_hours"] is None else f"{cell['age_hours']:g} h"
     return (
         f"<td>{function}<td class=n>{cell['observed']:,} of {cell['assets']:,}{link}<td class=n>{cell['by_primary']:,}<td class=n>{cell['stale']:,}<td>{age}"

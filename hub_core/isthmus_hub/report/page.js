@@ -2,7 +2,7 @@
 // Searches, sorts and filters the inventory. Values of vendors become text nodes, never markup.
 (() => {
   const PAGE = 100;
-  const {columns, rows, gaps} = JSON.parse(document.getElementById("assets").textContent);
+  const {columns, rows, gaps, cells} = JSON.parse(document.getElementById("assets").textContent);
   const [table, search, clear, shown, more] = ["table", "search", "clear", "shown", "more"].map(id => document.getElementById(id));
   const told = value => Array.isArray(value) ? value.join(", ") : value;
   const compare = new Intl.Collator("en", {numeric: true}).compare;
@@ -39,16 +39,15 @@
   }
 
   function chosen(link) {
-    const {gap, column, value, unseen, label} = link.dataset;
+    const {gap, cell, column, value, label} = link.dataset;
     if (gap !== undefined) return {label, places: gaps[gap]};
-    const at = columns.indexOf(column), by = columns.indexOf("seen by");
-    const names = unseen === undefined ? [] : unseen.split(" ");
-    const places = rows.flatMap((row, place) => row[at] === value && !names.some(name => row[by].includes(name)) ? [place] : []);
-    return {label: label ?? `${column} ${value}`, places};
+    if (cell !== undefined) return {label, places: cells[cell]};
+    const at = columns.indexOf(column);
+    return {label: `${column} ${value}`, places: [...rows.keys()].filter(place => rows[place][at] === value)};
   }
 
   document.addEventListener("click", event => {
-    const link = event.target.closest("a[data-gap], a[data-column]");
+    const link = event.target.closest("a[data-gap], a[data-cell], a[data-column]");
     if (!link) return;
     only = chosen(link);
     search.value = "";

@@ -68,12 +68,22 @@ def findings(
             "gaps": [{**gap, "closed_by": coverage.closed_by(gap["kind"], gap["assets"], spots)} for gap in gaps],
             "additions": coverage.additions(spots.items()).as_json(),
         },
+        "unseen": unseen(fleet),
         "deliveries": [],
         "host": HOST,
         "wire": WIRE,
         "as_of": SEEN,
     }
     return Findings(**{**given, **more})
+
+
+def unseen(fleet: coverage.Fleet) -> dict[tuple[str, str], list[str]]:
+    """Behind each cell of the matrix the assets without fresh evidence."""
+    classes = {each.id: each.asset_class for each in fleet.assets}
+    found: dict[tuple[str, str], list[str]] = {}
+    for (id, function), _ in coverage.blind_cells(fleet):
+        found.setdefault((classes[id], function), []).append(id)
+    return found
 
 
 def plant(size: int, *, zones_per_level: int = 4, seed: int = 1) -> Findings:

@@ -153,6 +153,23 @@ def test_a_gaps_number_leads_to_exactly_its_assets() -> None:
         assert names == {id.removeprefix("infrastructure--") for id in gap["assets"]}, gap["detail"]
 
 
+def test_the_number_behind_a_cell_is_that_of_its_assets_stale_ones_too() -> None:
+    """A class is spelled in the matrix as manifests spell it, whatever a vendor writes."""
+    old = {"instance": "edr", "stream": "s", "native_id": "b", "last_seen": "2020-01-01T00:00:00.000Z"}
+    found = findings(
+        [asset("a", "Engineering Workstation", "edr"), asset("b", "engineering_workstation", members=[old]),
+         asset("c", "engineering-workstation", "cmdb")]
+    )  # fmt: skip
+    html = page(found)
+    data = Parsed(html).data()
+    for cell in found.coverage["cells"]:
+        name = f"{cell['function']} {cell['asset_class']}"
+        missing = cell["assets"] - cell["observed"]
+        assert len(data["cells"].get(name, ())) == (missing if cell["reachable"] else 0), name
+        assert (f"data-cell='{name}'" in html) == bool(missing and cell["reachable"]), name
+    assert {data["rows"][place][0] for place in data["cells"]["detect engineering-workstation"]} == {"b", "c"}
+
+
 def test_a_page_of_nothing_says_what_to_do() -> None:
     assert "No assets yet: run isthmus sync." in page(findings([]))
 
