@@ -51,6 +51,11 @@ class Findings:
         inside = (asset for asset in self.assets if not asset.get("external"))
         return sorted(inside, key=lambda asset: (str(asset.get("zone") or "~"), str(asset.get("name")), asset["id"]))
 
+    @cached_property
+    def bridging(self) -> frozenset[str]:
+        """Assets that are in several networks."""
+        return frozenset(id for gap in self.gaps["gaps"] if gap["kind"] == "bridge" for id in gap["assets"])
+
     def witness(self, asset: Mapping[str, Any]) -> str:
         """Which kinds of sensor see an asset: a key of :data:`WITNESSES`."""
         seen = seen_by(asset)

@@ -70,7 +70,9 @@ def worst(found: Findings, numbers: Mapping[int, int]) -> str:
         f"<td class=kind>{text(KINDS.get(gap['kind'], gap['kind']))}<td class=n>{_assets(gap, numbers)}<td>{text(gap['detail'])}{_precious(gap)}<td>{text(closing(gap))}"
         for gap in gaps[:WORST]
     )
-    shown = table(("Gap", "Assets#", "What is missing, and why", "What would close it"), rows, empty="None found.")
+    shown = table(
+        ("Gap", "Assets#", "What is missing, and why", "What would close it"), rows, empty="None found.", kind="gaps"
+    )
     more = len(gaps) - WORST
     rest = f" <a href='#gaps'>{more:,} more</a> by cause below." if more > 0 else ""
     return f"<div class=wide>{shown}</div><p class=soft>{_together(found.gaps['additions'])}{rest}</p>"
@@ -89,7 +91,7 @@ def _cause(cause: str, gaps: Sequence[Mapping[str, Any]], numbers: Mapping[int, 
         f"<td class=kind>{text(KINDS.get(gap['kind'], gap['kind']))}<td class=n>{_assets(gap, numbers)}<td>{text(gap['detail'])}{_precious(gap)}<td>{text(closing(gap))}"
         for gap in gaps[:MOST_ROWS]
     )
-    shown = table(("Gap", "Assets#", "Detail", "What would close it"), rows, empty="")
+    shown = table(("Gap", "Assets#", "Detail", "What would close it"), rows, empty="", kind="gaps")
     more = len(gaps) - MOST_ROWS
     shown += f"<p class=soft>{more:,} more: <code>isthmus gaps</code> lists all.</p>" if more > 0 else ""
     concerned = len({id for gap in gaps for id in gap["assets"]})

@@ -48,7 +48,7 @@ def _sections(found: Findings) -> Iterable[str]:
 
 
 def _header(found: Findings) -> str:
-    ways = len(found.zones["entry_points"]) + sum(gap["kind"] == "bridge" for gap in found.gaps["gaps"])
+    ways = len(found.bridging | {point["asset"] for point in found.zones["entry_points"]})
     whose = f" What concerns {text(found.owner)}." if found.owner else ""
     facts = (
         (len(found.own), "assets in one inventory", "#inventory"),

@@ -19,14 +19,14 @@ BOX, HIGH, GAP, BETWEEN = 224, 78, 16, 34
 ACROSS = (WIDTH - GUTTER - MARGIN + GAP) // (BOX + GAP)
 MOST_ZONES = 4 * ACROSS
 """Zones drawn on one level; the smallest beyond them share a box."""
-MOST_LINES = 100
+MOST_LINES = 60
 """Between boxes; what is left out is in the table below."""
 MOST_TOLD = 6
 """Conduits in the words of one line."""
 MOST_ROWS = 400
 CHARACTERS = 27
 """Of a zone's name that fit in its box."""
-SMALL_CHARACTERS = 37
+SMALL_CHARACTERS = 34
 """Of the line below it."""
 OUTSIDE, NOT_KNOWN = "outside", ""
 LEVEL_NAMES = {
@@ -47,6 +47,8 @@ class Zone:
     witnesses: Mapping[str, int]
     entries: int = 0
     """Ways into OT that lead through it."""
+    bridges: int = 0
+    """Devices in it that are in several networks."""
     names: tuple[str, ...] = ()
     """The zones that share the box."""
 
@@ -94,7 +96,7 @@ def zone_map(found: Findings) -> str:
         one["broken"] = sorted(set(broken.get((one["from"], one["to"]), ())))
     conduits.sort(key=lambda one: (not one["broken"], -one["pairs"], one["from"], one["to"]))
     boxes, rows, height = layout(zones)
-    lines = lines_between(boxes, conduits)
+    lines = lines_between(boxes, [*_bridges(found), *conduits])
     drawn = picture(boxes, rows, height, lines[:MOST_LINES])
     return f"{drawn}{_key(len(lines) - MOST_LINES)}{_ways_in(found)}{_tables(found, conduits)}"
 
@@ -104,7 +106,9 @@ def zones_of(found: Findings) -> list[Zone]:
     witnesses: dict[str, Counter[str]] = defaultdict(Counter)
     for asset in found.own:
         witnesses[zone_of(asset)][found.witness(asset)] += 1
-    entries = Counter(name for point in found.zones["entry_points"] for name in point["zones"])
+    entries = Counter(name for point in found.zones["entry_points"] for name in point["zones"] or (UNKNOWN,))
+    homes = {asset["id"]: zone_of(asset) for asset in found.own}
+    bridges = Counter(homes[id] for id in found.bridging if id in homes)
     zones = [
         Zone(
             str(one["name"]),
@@ -113,6 +117,7 @@ def zones_of(found: Findings) -> list[Zone]:
             one["classes"],
             witnesses[str(one["name"])],
             entries[str(one["name"])],
+            bridges[str(one["name"])],
         )
         for one in found.zones["zones"]
     ]
@@ -156,7 +161,9 @@ def layout(zones: Sequence[Zone]) -> tuple[list[Box], list[Row], float]:
     for level in LEVEL_NAMES:
         if not levels[level]:
             continue
-        row = _at_most(sorted(levels[level], key=lambda zone: (not zone.entries, -zone.assets, zone.name)))
+        row = _at_most(
+            sorted(levels[level], key=lambda zone: (not zone.entries, not zone.bridges, -zone.assets, zone.name))
+        )
         for number, zone in enumerate(row):
             boxes.append(Box(zone, GUTTER + (number % ACROSS) * (BOX + GAP), y + (number // ACROSS) * (HIGH + GAP)))
         high = -(-len(row) // ACROSS) * (HIGH + GAP) - GAP
@@ -176,7 +183,7 @@ def _at_most(row: list[Zone]) -> list[Zone]:
         witnesses.update(zone.witnesses)
     together = Zone(
         f"{len(rest):,} smaller zones", rest[0].level, sum(zone.assets for zone in rest), classes, witnesses,
-        sum(zone.entries for zone in rest), tuple(zone.name for zone in rest),
+        sum(zone.entries for zone in rest), sum(zone.bridges for zone in rest), tuple(zone.name for zone in rest),
     )  # fmt: skip
     return [*shown, together]
 
@@ -205,7 +212,7 @@ def _box(box: Box) -> str:
     name = "no zone known" if zone.name == UNKNOWN else zone.name
     short = name if len(name) <= CHARACTERS else name[: CHARACTERS - 1] + "…"
     seen = ", ".join(f"{number:,} {WITNESSES[key]}" for key in WITNESSES if (number := zone.witnesses.get(key, 0)))
-    title = f"{name}: {count(zone.assets, 'asset')}. {seen}. {counted(zone.classes, 12)}. {few(zone.names, 12)}"
+    title = f"{name}: {count(zone.assets, 'asset')}. {seen}. {counted(zone.classes, 12)}. {', '.join(_notes(zone))}. {few(zone.names, 12)}"
     told = count(zone.assets, "asset") if zone.assets or zone.level != OUTSIDE else "not part of the site"
     lines = [
         f"<title>{text(title)}</title>",
@@ -218,12 +225,24 @@ def _box(box: Box) -> str:
         if zone.assets and (number := zone.witnesses.get(key, 0)):
             lines.append(f'<rect class="{key}" x="{at:.1f}" y="{y + 48:.0f}" width="{room * number / zone.assets:.1f}" height="7"/>')  # fmt: skip
             at += room * number / zone.assets
-    note = f"{count(zone.entries, 'way')} into OT" if zone.entries else "most of it unwatched" if zone.assets and zone.unwatched else ""  # fmt: skip
-    lines.append(f'<text class="warn small" x="{x + 12:.0f}" y="{y + 70:.0f}">{text(note)}</text>' if note else "")
+    note = " · ".join(_notes(zone))
+    lines.append(
+        f'<text class="warn small" x="{x + 12:.0f}" y="{y + 70:.0f}">{text(_short(note))}</text>' if note else ""
+    )
     drawn = f"<g>{''.join(lines)}</g>"
     if zone.names or not zone.assets:
         return drawn
     return f'<a href="#inventory" data-column="zone" data-value="{text(zone.name)}">{drawn}</a>'
+
+
+def _notes(zone: Zone) -> Iterable[str]:
+    """What makes a zone a matter of concern."""
+    if zone.entries:
+        yield f"{count(zone.entries, 'way')} into OT"
+    if zone.bridges:
+        yield f"{zone.bridges:,} in several networks"
+    if zone.assets and zone.unwatched:
+        yield "most of it unwatched"
 
 
 def _short(told: str) -> str:
@@ -237,7 +256,16 @@ def _path(line: Line) -> str:
     middle = (y1 + y2) / 2 + bow * 1.6
     path = f"M{x1:.0f} {y1:.0f}C{x1:.0f} {middle:.0f} {x2:.0f} {middle:.0f} {x2:.0f} {y2:.0f}"
     broken = any(each["broken"] for each in conduits)
-    kind = "conduit broken" if broken else "conduit crossing" if _crosses(one, other) else "conduit"
+    bridge = any("bridge" in each for each in conduits)
+    kind = (
+        "conduit bridge"
+        if bridge
+        else "conduit broken"
+        if broken
+        else "conduit crossing"
+        if _crosses(one, other)
+        else "conduit"
+    )
     ends = f'data-from="{text(one.zone.name)}" data-to="{text(other.zone.name)}"'
     width = min(7.0, 1.5 + log2(1 + sum(each["pairs"] for each in conduits)) / 2)
     more = f". And {len(conduits) - MOST_TOLD:,} more conduits" if len(conduits) > MOST_TOLD else ""
@@ -251,7 +279,18 @@ def _crosses(one: Box, other: Box) -> bool:
     return bool(levels & {*IT_LEVELS}) and bool(levels - {*IT_LEVELS, NOT_KNOWN})
 
 
+def _bridges(found: Findings) -> list[dict[str, Any]]:
+    """Devices in IT and OT at once, told as conduits between their zones."""
+    return [
+        {"from": point["zones"][0], "to": other, "pairs": 1, "services": (), "broken": [str(point["detail"])], "bridge": True}
+        for point in found.zones["entry_points"]
+        for other in point["zones"][1:]
+    ]  # fmt: skip
+
+
 def _told(conduit: Mapping[str, Any]) -> str:
+    if "bridge" in conduit:
+        return str(conduit["broken"][0])
     services = few([str(each["service"]) for each in conduit["services"]])
     broken = f" ({'; '.join(conduit['broken'])})" if conduit["broken"] else ""
     return f"{conduit['from']} to {conduit['to']}, {count(conduit['pairs'], 'pair')}: {services}{broken}"
@@ -259,17 +298,23 @@ def _told(conduit: Mapping[str, Any]) -> str:
 
 def _key(left_out: int) -> str:
     shown = "".join(f"<span><i class={name}></i>{told}</span>" for name, told in WITNESSES.items())
-    lines = "<span><i class='stroke'></i>conduit</span><span><i class='stroke crossing'></i>across IT and OT</span><span><i class='stroke broken'></i>not declared, or past the DMZ</span>"  # fmt: skip
+    lines = "<span><i class='stroke'></i>conduit</span><span><i class='stroke crossing'></i>across IT and OT</span><span><i class='stroke broken'></i>not declared, or past the DMZ</span><span><i class='stroke bridge'></i>a device in IT and OT at once</span>"  # fmt: skip
     note = f"<span>{count(left_out, 'smaller line')} not drawn</span>" if left_out > 0 else ""
     return f"<div class=key>{shown}{lines}{note}</div>"
 
 
 def _ways_in(found: Findings) -> str:
-    points = found.zones["entry_points"]
-    if not points:
+    points = [(words(point["kind"]), point["detail"], few(point["peers"])) for point in found.zones["entry_points"]]
+    bridges = [("in several networks", gap["detail"], "") for gap in found.gaps["gaps"] if gap["kind"] == "bridge"]
+    return _list("into OT that nobody declared", points) + _list("between networks", bridges)
+
+
+def _list(title: str, ways: Sequence[tuple[str, str, str]]) -> str:
+    if not ways:
         return ""
-    shown = "".join(f"<li>{text(words(point['kind']))}: {text(point['detail'])} {text(few(point['peers']))}</li>" for point in points[:MOST_ROWS])  # fmt: skip
-    return f"<details open><summary>{count(len(points), 'way')} into OT that nobody declared</summary><ul>{shown}</ul></details>"  # fmt: skip
+    shown = "".join(f"<li>{text(kind)}: {text(detail)} {text(peers)}</li>" for kind, detail, peers in ways[:MOST_ROWS])
+    more = f"<li>{len(ways) - MOST_ROWS:,} more</li>" if len(ways) > MOST_ROWS else ""
+    return f"<details open><summary>{count(len(ways), 'way')} {title}</summary><ul>{shown}{more}</ul></details>"
 
 
 def _tables(found: Findings, conduits: Sequence[Mapping[str, Any]]) -> str:

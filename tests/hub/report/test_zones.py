@@ -94,6 +94,25 @@ def test_a_zone_that_no_sensor_sees_most_of_is_marked() -> None:
     assert "most of it unwatched" in svg
 
 
+def test_a_device_in_it_and_ot_at_once_is_a_line_between_its_zones_and_a_note_in_both() -> None:
+    model = rules()
+    both = asset("eng", "workstation", "edr", zone="Cell", zones=["Cell", "Office"], level="1", technology="ot")
+    svg = zone_map(findings([PLC, PC, both], model=model))
+    assert paths(svg) == ["conduit bridge"]
+    assert svg.count("1 way into OT</text>") == 2
+    assert "eng has addresses in Cell, Office" in svg
+
+
+def test_a_device_in_several_networks_is_noted_in_its_zone() -> None:
+    bindings = [{"scope": "plant", "address": "1"}, {"scope": "office", "address": "2"}]
+    twice = asset(
+        "eng", "workstation", "edr", zone="Cell", zones=["Cell"], scopes=["plant", "office"], bindings=bindings
+    )
+    svg = zone_map(findings([PLC, PC, twice]))
+    assert "1 in several networks</text>" in svg
+    assert "eng has addresses in office, plant" in svg
+
+
 def test_boxes_do_not_overlap_and_stay_on_the_canvas() -> None:
     boxes, _, height = layout(
         [zone(f"{level} {number}", level, number + 1) for level in ("4", "1", "") for number in range(30)]
