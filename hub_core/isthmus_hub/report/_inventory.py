@@ -27,7 +27,7 @@ def inventory(found: Findings, numbers: Mapping[int, int]) -> str:
     held = {"columns": COLUMNS, "rows": rows, "gaps": _gaps(found, places, numbers), "cells": _cells(found, places)}
     more = f"<noscript><p class=soft>The first {FIRST} of {len(rows):,}; <code>isthmus assets</code> lists all.</p></noscript>"  # fmt: skip
     return (
-        "<div class=tools><label>Search <input id=search type=search autocomplete=off placeholder='name, address, class, zone, product'></label>"
+        "<div class=tools hidden><label>Search <input id=search type=search autocomplete=off placeholder='name, address, class, zone, product'></label>"
         f"<button id=clear type=button hidden></button><span id=shown role=status>{count(len(rows), 'asset')}</span></div>"
         f"<div class=wide id=table>{first}</div>{more if len(rows) > FIRST else ''}<button id=more type=button hidden>Show more</button>"
         f"<script type=application/json id=assets>{data(held)}</script>"

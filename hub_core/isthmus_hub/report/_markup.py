@@ -21,6 +21,13 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def percent(part: int, whole: int) -> str:
+    """A share that is never told better than it is: 100% is all of them, 0% is none."""
+    if not 0 < part < whole:
+        return "100%" if part and part == whole else "0%"
+    return f"{100 * part // whole}%" if 100 * part >= whole else "under 1%"
+
+
 def few(words: Sequence[str], most: int = FEW) -> str:
     """The first words, and how many more there are."""
     more = len(words) - most
@@ -70,4 +77,4 @@ def data(value: Any) -> str:
     return plain
 
 
-__all__ = ["bar", "count", "counted", "data", "few", "minute", "table", "text", "words"]
+__all__ = ["bar", "count", "counted", "data", "few", "minute", "percent", "table", "text", "words"]

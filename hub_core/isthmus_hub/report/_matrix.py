@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from isthmus_hub.report._findings import FUNCTIONS, Findings, cell_name
-from isthmus_hub.report._markup import few, minute, table, text
+from isthmus_hub.report._markup import few, minute, percent, table, text
 
 Cell = Mapping[str, Any]
 
@@ -24,7 +24,7 @@ def matrix(found: Findings) -> str:
     heat = table(
         ("Asset class", "Assets#", *(name.capitalize() for name in FUNCTIONS), "ICS techniques seen"),
         (
-            f"<td><a href='#class-{number}'>{text(name)}</a><td class=n>{_size(rows[name]):,}{''.join(_cell(rows[name].get(function), number) for function in FUNCTIONS)}<td>{_techniques(found, name)}"
+            f"<th scope=row><a href='#class-{number}'>{text(name)}</a><td class=n>{_size(rows[name]):,}{''.join(_cell(name, function, rows[name].get(function), number) for function in FUNCTIONS)}<td>{_techniques(found, name)}"
             for name, number in numbers.items()
         ),
         empty="No assets yet.",
@@ -38,14 +38,15 @@ def _size(row: Mapping[str, Cell]) -> int:
     return max(int(cell["assets"]) for cell in row.values())
 
 
-def _cell(cell: Cell | None, number: int) -> str:
+def _cell(name: str, function: str, cell: Cell | None, number: int) -> str:
     if cell is None or not cell["declared_by"]:
         return "<td class='cell none-declared'>no connector"
+    what = text(f"{name}, {function}")
     who = text(", ".join(cell["reachable_by"] or cell["declared_by"]))
     if not cell["reachable"]:
-        return f"<td class='cell offered' title='{who}'><a href='#class-{number}'>not deployed</a>"
-    heat = round(10 * cell["share"])
-    return f"<td class='cell h{heat}' title='{who}'><a href='#class-{number}'>{round(100 * cell['share'])}%</a>"
+        return f"<td class='cell offered' title='{who}'><a href='#class-{number}' aria-label='{what}: not deployed'>not deployed</a>"
+    heat, share = round(10 * cell["share"]), percent(cell["observed"], cell["assets"])
+    return f"<td class='cell h{heat}' title='{who}'><a href='#class-{number}' aria-label='{what}: {share}'>{share}</a>"
 
 
 def _techniques(found: Findings, asset_class: str) -> str:

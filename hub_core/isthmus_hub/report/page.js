@@ -76,6 +76,7 @@
     for (const line of map.querySelectorAll(".conduit")) line.classList.toggle("lit", zone !== undefined && [line.dataset.from, line.dataset.to].includes(zone));
   };
   for (const name of ["pointerover", "pointerleave", "focusin", "focusout"]) map.addEventListener(name, light);
+  document.querySelector(".tools").hidden = false;
   const open = () => {
     const target = location.hash.startsWith("#class-") && document.getElementById(location.hash.slice(1));
     if (target) { target.parentElement.open = true; target.scrollIntoView(); }

@@ -106,6 +106,24 @@ def test_hostile_names_are_shown_as_they_are(tmp_path: Path) -> None:
     look(tmp_path, findings([one, two], [link(one, two, name)], hub=name), at)
 
 
+def test_it_fits_a_narrow_screen(tmp_path: Path) -> None:
+    async def at(browser: Chromium) -> None:
+        await browser.ask(
+            "Emulation.setDeviceMetricsOverride", width=400, height=800, deviceScaleFactor=1, mobile=False
+        )
+        assert await browser.value("document.documentElement.scrollWidth <= innerWidth")
+
+    look(tmp_path, plant(150), at)
+
+
+def test_what_the_tools_need_a_script_for_is_there_with_scripts_alone(tmp_path: Path) -> None:
+    async def at(browser: Chromium) -> None:
+        assert await browser.value("document.getElementById('search').checkVisibility()")
+
+    look(tmp_path, plant(5), at)
+    assert "<div class=tools hidden>" in page(plant(5))
+
+
 def test_without_scripts_the_page_still_answers(tmp_path: Path) -> None:
     found = plant(150)
 

@@ -9,6 +9,7 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
+import pytest
 from tests.hub.report.site import asset, findings, link, plant
 
 import isthmus_hub.report
@@ -17,6 +18,7 @@ from isthmus_hub.coverage import KINDS as ALL_KINDS
 from isthmus_hub.report import Findings, page
 from isthmus_hub.report._gaps import CAUSES, KINDS, WORST, closing, ranked
 from isthmus_hub.report._inventory import FIRST
+from isthmus_hub.report._markup import percent
 
 HOSTILE = """<img src=x onerror=alert(1)> "'></script><script>alert(2)</script><!-- \u2028 &lt;"""
 
@@ -168,6 +170,14 @@ def test_the_number_behind_a_cell_is_that_of_its_assets_stale_ones_too() -> None
         assert len(data["cells"].get(name, ())) == (missing if cell["reachable"] else 0), name
         assert (f"data-cell='{name}'" in html) == bool(missing and cell["reachable"]), name
     assert {data["rows"][place][0] for place in data["cells"]["detect engineering-workstation"]} == {"b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "told"),
+    [(0, 0, "0%"), (0, 9, "0%"), (9, 9, "100%"), (19_999, 20_000, "99%"), (1, 20_000, "under 1%"), (1, 2, "50%")],
+)
+def test_a_share_is_never_told_better_than_it_is(part: int, whole: int, told: str) -> None:
+    assert percent(part, whole) == told
 
 
 def test_a_page_of_nothing_says_what_to_do() -> None:
