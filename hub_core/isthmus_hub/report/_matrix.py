@@ -58,7 +58,17 @@ def _techniques(found: Findings, asset_class: str) -> str:
 
 def _behind(name: str, number: int, row: Mapping[str, Cell], techniques: Sequence[Cell]) -> str:
     facts = table(
-        ("Function", "Seen#", "By the primary#", "Stale#", "Median age", "Oldest", "Declared by", "Deployed"),
+        (
+            "Function",
+            "Seen#",
+            "By the primary#",
+            "Stale#",
+            "Hearsay#",
+            "Median age",
+            "Oldest",
+            "Declared by",
+            "Deployed",
+        ),
         (_facts(name, function, row[function]) for function in FUNCTIONS if function in row),
         empty="",
     )
@@ -70,7 +80,7 @@ def _facts(name: str, function: str, cell: Cell) -> str:
     link = f" <a href='#inventory' data-cell='{text(cell_name(name, function))}' data-label='{text(f'{name}: not seen for {function}')}'>{missing:,} without</a>" if missing and cell["reachable"] else ""  # fmt: skip
     age = "-" if cell["age_hours"] is None else f"{cell['age_hours']:g} h"
     return (
-        f"<td>{function}<td class=n>{cell['observed']:,} of {cell['assets']:,}{link}<td class=n>{cell['by_primary']:,}<td class=n>{cell['stale']:,}<td>{age}"
+        f"<td>{function}<td class=n>{cell['observed']:,} of {cell['assets']:,}{link}<td class=n>{cell['by_primary']:,}<td class=n>{cell['stale']:,}<td class=n>{cell['hearsay']:,}<td>{age}"
         f"<td>{text(minute(cell['oldest']) or '-')}<td>{text(few(cell['declared_by']) or 'no connector')}<td>{text(few(cell['reachable_by']) or 'nothing')}"
     )
 
