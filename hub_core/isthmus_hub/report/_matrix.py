@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from isthmus_hub.report._findings import FUNCTIONS, Findings, cell_name
-from isthmus_hub.report._markup import few, minute, percent, table, text
+from isthmus_hub.report._markup import count, few, minute, percent, table, text
 
+MOST_CLASSES = 60
+"""Rows of the map; vendors who make up a class for each model cannot drown the others."""
 Cell = Mapping[str, Any]
 
 
@@ -20,7 +22,8 @@ def matrix(found: Findings) -> str:
     techniques: dict[str, list[Cell]] = defaultdict(list)
     for row in found.coverage["technique_rows"]:
         techniques[str(row["asset_class"])].append(row)
-    numbers = {name: number for number, name in enumerate(sorted(rows, key=lambda name: (-_size(rows[name]), name)))}
+    ranked = sorted(rows, key=lambda name: (-_size(rows[name]), name))
+    numbers = {name: number for number, name in enumerate(ranked[:MOST_CLASSES])}
     heat = table(
         ("Asset class", "Assets#", *(name.capitalize() for name in FUNCTIONS), "ICS techniques seen"),
         (
@@ -31,7 +34,10 @@ def matrix(found: Findings) -> str:
         kind="heat",
     )
     behind = "".join(_behind(name, number, rows[name], techniques[name]) for name, number in numbers.items())
-    return f"<div class=wide>{heat}</div>{behind}"
+    rest = ranked[MOST_CLASSES:]
+    smaller = count(sum(_size(rows[name]) for name in rest), "asset")
+    more = f"<p class=soft>{len(rest):,} smaller classes with {smaller}: <code>isthmus coverage</code> lists all.</p>"
+    return f"<div class=wide>{heat}</div>{more if rest else ''}{behind}"
 
 
 def _size(row: Mapping[str, Cell]) -> int:

@@ -19,6 +19,7 @@ from isthmus_hub.report import Findings, page
 from isthmus_hub.report._gaps import CAUSES, KINDS, WORST, closing, ranked
 from isthmus_hub.report._inventory import FIRST
 from isthmus_hub.report._markup import percent
+from isthmus_hub.report._matrix import MOST_CLASSES
 
 HOSTILE = """<img src=x onerror=alert(1)> "'></script><script>alert(2)</script><!-- \u2028 &lt;"""
 
@@ -178,6 +179,14 @@ def test_the_number_behind_a_cell_is_that_of_its_assets_stale_ones_too() -> None
 )
 def test_a_share_is_never_told_better_than_it_is(part: int, whole: int, told: str) -> None:
     assert percent(part, whole) == told
+
+
+def test_of_very_many_classes_the_largest_are_shown_and_the_rest_counted() -> None:
+    many = [asset(f"a{number}", f"class-{number}", "edr") for number in range(MOST_CLASSES + 5)]
+    html = page(findings([*many, asset("twin", f"class-{MOST_CLASSES + 4}", "edr")]))
+    assert f">class-{MOST_CLASSES + 4}</a>" in html
+    assert html.count("<th scope=row>") == MOST_CLASSES
+    assert "5 smaller classes with 5 assets" in html
 
 
 def test_a_page_of_nothing_says_what_to_do() -> None:
