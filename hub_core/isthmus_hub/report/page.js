@@ -47,6 +47,8 @@
   }
 
   document.addEventListener("click", event => {
+    const row = event.target.closest("a[href^='#class-']");
+    if (row) document.getElementById(row.hash.slice(1)).parentElement.open = true;
     const link = event.target.closest("a[data-gap], a[data-cell], a[data-column]");
     if (!link) return;
     only = chosen(link);

@@ -7,16 +7,32 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import aiohttp
+import pytest
 
-PROGRAM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
+
+def works(program: str) -> bool:
+    """Whether it is a browser: where one comes as a snap, its command may only say how to install it."""
+    try:
+        return subprocess.run([program, "--version"], capture_output=True, timeout=60, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+@cache
+def program() -> str | None:
+    """The browser of this machine."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((found for name in names if (found := shutil.which(name)) and works(found)), None)
+
+
 NOT_RUN = "NOT RUN: there is no Chromium here (apt-get install chromium)"
 PATIENCE = 60.0
 """Seconds."""
@@ -26,16 +42,25 @@ class Chromium:
     """One page of a browser of its own, with a fresh profile."""
 
     async def __aenter__(self) -> Chromium:
-        assert PROGRAM is not None
+        if (command := program()) is None:
+            pytest.skip(NOT_RUN)
         self.said: list[dict[str, Any]] = []
         """What the page did: events of the network, the console and the runtime."""
         self._profile = tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
         self._process = await asyncio.create_subprocess_exec(
-            PROGRAM, "--headless", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-port=0", f"--user-data-dir={self._profile.name}",
+            command, "--headless", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-port=0", f"--user-data-dir={self._profile.name}",
             *(["--no-sandbox"] if os.geteuid() == 0 else []), "about:blank",
             stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         self._session = aiohttp.ClientSession()
+        try:
+            await self._attach()
+        except BaseException:
+            await self._end()
+            raise
+        return self
+
+    async def _attach(self) -> None:
         port = await asyncio.wait_for(self._port(), PATIENCE)
         async with self._session.get(f"http://127.0.0.1:{port}/json/list") as reply:
             pages = await reply.json(content_type=None)
@@ -44,12 +69,14 @@ class Chromium:
         self._number = 0
         for name in ("Page", "Network", "Runtime", "Log"):
             await self.ask(f"{name}.enable")
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._socket.close()
+        await self._end()
+
+    async def _end(self) -> None:
         await self._session.close()
         self._process.kill()
         await self._process.wait()

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.hub.report.chromium import NOT_RUN, PROGRAM, Chromium
+from tests.hub.report.chromium import Chromium
 from tests.hub.report.site import asset, findings, link, plant
 
 from isthmus_hub.report import Findings, page
 from isthmus_hub.report._gaps import ranked
 
-pytestmark = [pytest.mark.skipif(PROGRAM is None, reason=NOT_RUN), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 SHOWN = "document.getElementById('shown').textContent"
 NAMES = "[...document.querySelectorAll('#table tbody tr')].map(row => row.cells[0].textContent)"
 
@@ -78,6 +78,19 @@ def test_a_gap_a_zone_and_a_cell_of_the_matrix_lead_to_their_assets(tmp_path: Pa
         assert await browser.value(SHOWN) == f"{cell['assets'] - cell['observed']} of 150 assets"
 
     look(tmp_path, found, at)
+
+
+def test_a_class_opens_again_after_it_was_closed(tmp_path: Path) -> None:
+    opened = "document.getElementById('class-0').parentElement.open"
+
+    async def at(browser: Chromium) -> None:
+        for _ in range(2):
+            assert not await browser.value(opened)
+            await browser.value("document.querySelector('.heat a').click()")
+            assert await browser.value(opened)
+            await browser.value(f"{opened} = false")
+
+    look(tmp_path, plant(20), at)
 
 
 def test_columns_are_sorted_both_ways_with_numbers_as_numbers(tmp_path: Path) -> None:
