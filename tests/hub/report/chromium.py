@@ -7,8 +7,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -50,6 +52,7 @@ class Chromium:
         self._process = await asyncio.create_subprocess_exec(
             command, "--headless", "--disable-gpu", "--disable-dev-shm-usage", "--remote-debugging-port=0", f"--user-data-dir={self._profile.name}",
             *(["--no-sandbox"] if os.geteuid() == 0 else []), "about:blank",
+            env={**os.environ, "TMPDIR": self._profile.name}, start_new_session=True,
             stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         self._session = aiohttp.ClientSession()
@@ -78,7 +81,8 @@ class Chromium:
 
     async def _end(self) -> None:
         await self._session.close()
-        self._process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # a browser is many processes
         await self._process.wait()
         self._profile.cleanup()
 
