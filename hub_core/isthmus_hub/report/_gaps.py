@@ -121,7 +121,8 @@ def _precious(gap: Mapping[str, Any]) -> str:
 
 
 def _assets(gap: Mapping[str, Any], numbers: Mapping[int, int]) -> str:
-    return f"<a href='#inventory' data-gap={numbers[id(gap)]} data-label='{text(gap['detail'])}'>{len(gap['assets']):,}</a>"
+    told = text(f"{count(len(gap['assets']), 'asset')}: {gap['detail']}")
+    return f"<a href='#inventory' data-gap={numbers[id(gap)]} data-label='{text(gap['detail'])}' aria-label='{told}'>{len(gap['assets']):,}</a>"
 
 
 __all__ = ["CAUSES", "KINDS", "by_cause", "closing", "ranked", "worst"]

@@ -50,17 +50,22 @@ def _sections(found: Findings) -> Iterable[str]:
 def _header(found: Findings) -> str:
     ways = len(found.bridging | {point["asset"] for point in found.zones["entry_points"]})
     whose = f" What concerns {text(found.owner)}." if found.owner else ""
+    unseen = sum(found.witness(asset) == "none" for asset in found.own)
     facts = (
-        (len(found.own), "assets in one inventory", "#inventory"),
-        (sum(found.witness(asset) == "none" for asset in found.own), "of them seen by no sensor", "#zones"),
-        (len(found.gaps["gaps"]), "gaps, by cause and class", "#gaps"),
-        (ways, "devices in several networks, or facing the internet", "#zones"),
-        (len(found.zones["violations"]), "conduits not declared, or past the DMZ", "#zones"),
+        (len(found.own), "asset", "in one inventory", "#inventory"),
+        (unseen, "asset", "that no sensor sees", "#zones"),
+        (len(found.gaps["gaps"]), "gap", "by cause and class", "#gaps"),
+        (ways, "device", "in several networks, or facing the internet", "#zones"),
+        (len(found.zones["violations"]), "conduit", "not declared, or past the DMZ", "#zones"),
+    )
+    shown = "".join(
+        f"<a class=fact href={where}><b>{number:,}</b>{thing}{'' if number == 1 else 's'} {told}</a>"
+        for number, thing, told, where in facts
     )
     return (
         f"<header><h1>{text(found.hub)}</h1><p class=soft>What there is, who sees it and what nobody is watching, as of {text(minute(found.as_of))}. "
         f"Primary platform: {text(found.primary or 'none chosen')}.{whose}</p>"
-        f"<nav class=facts>{''.join(f'<a class=fact href={where}><b>{number:,}</b>{text(told)}</a>' for number, told, where in facts)}</nav></header>"
+        f"<nav class=facts>{shown}</nav></header>"
     )
 
 

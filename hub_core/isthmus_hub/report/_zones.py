@@ -212,7 +212,8 @@ def _box(box: Box) -> str:
     name = "no zone known" if zone.name == UNKNOWN else zone.name
     short = name if len(name) <= CHARACTERS else name[: CHARACTERS - 1] + "…"
     seen = ", ".join(f"{number:,} {WITNESSES[key]}" for key in WITNESSES if (number := zone.witnesses.get(key, 0)))
-    title = f"{name}: {count(zone.assets, 'asset')}. {seen}. {counted(zone.classes, 12)}. {', '.join(_notes(zone))}. {few(zone.names, 12)}"
+    parts = (count(zone.assets, "asset"), seen, counted(zone.classes, 12), ", ".join(_notes(zone)), few(zone.names, 12))
+    title = f"{name}: {'. '.join(filter(None, parts))}."
     told = count(zone.assets, "asset") if zone.assets or zone.level != OUTSIDE else "not part of the site"
     lines = [
         f"<title>{text(title)}</title>",

@@ -138,7 +138,7 @@ def test_every_asset_is_in_the_inventory_once_and_the_zones_of_the_map_hold_them
 def test_a_thing_outside_the_organisation_is_no_asset() -> None:
     html = page(findings([asset("own", "plc", "guardian"), asset("8.8.8.8", "unknown", "wire", external=True)]))
     assert [row[0] for row in Parsed(html).data()["rows"]] == ["own"]
-    assert "<b>1</b>assets in one inventory" in html
+    assert "<b>1</b>asset in one inventory" in html
 
 
 def test_the_first_rows_are_there_without_the_script_and_it_says_how_many_there_are() -> None:
