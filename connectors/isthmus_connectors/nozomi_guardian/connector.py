@@ -1,4 +1,4 @@
-"""Nozomi Guardian and CMC: assets, alerts, links, sessions and CVEs over the open query API.
+"""Nozomi Guardian and CMC: assets, nodes, alerts, links, sessions and CVEs over the open query API.
 
 Every walk is a keyset walk inside the query (``where id > LAST | sort id | head N``): rows that come, change or go
 while it runs shift nothing, and rows of equal times need no care. How each stream finds what is new is said at the
@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import Field
 
 from isthmus_connectors.nozomi_guardian import mapping, n2ql
-from isthmus_connectors.nozomi_guardian.models import Alert, Asset, Link, NodeCve, Session
+from isthmus_connectors.nozomi_guardian.models import Alert, Asset, Link, Node, NodeCve, Session
 from isthmus_sdk import Connector, Context, Page, Secret, Settings, Url
 from isthmus_sdk.errors import CursorExpired, UnexpectedReply
 from isthmus_sdk.http import Basic, Keyset, PageRequest, Rate, Reply
@@ -45,6 +45,12 @@ nozomi = Connector(
 def assets(ctx: Context[NozomiSettings]) -> Iterable[Page]:
     """Devices with addresses, vendor, firmware, level and zone; the complete set in each run"""
     return _rows(ctx, "assets")
+
+
+@nozomi.stream("nodes", model=Node, snapshot=True, default=False)
+def nodes(ctx: Context[NozomiSettings]) -> Iterable[Page]:
+    """Single addresses with their MAC, zone and level, of which assets are made; many more rows, so off unless asked for"""
+    return _rows(ctx, "nodes")
 
 
 @nozomi.stream("alerts", model=Alert, cursor="changed_at", lookback="6h", ordered=False)
@@ -92,6 +98,7 @@ def node_cves(ctx: Context[NozomiSettings]) -> Iterable[Page]:
 
 
 assets.maps(mapping.asset_to_stix)
+nodes.maps(mapping.node_to_stix)
 alerts.maps(mapping.alert_to_stix)
 links.maps(mapping.link_to_stix)
 sessions.maps(mapping.link_to_stix)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
 
-from isthmus_connectors.nozomi_guardian.models import Alert, Asset, Link, NodeCve
+from isthmus_connectors.nozomi_guardian.models import Alert, Asset, Link, Node, NodeCve
 from isthmus_sdk import stix as core
 from isthmus_sdk.errors import Ignored, RecordError
 from isthmus_sdk.fields import only, says
@@ -70,6 +70,49 @@ def asset_to_stix(asset: Asset, stix: Builder) -> Iterator[Any]:
         address = stix.mac(mac)
         yield address
         yield stix.relationship("related-to", shape.id, address.id)
+
+
+def node_to_stix(node: Node, stix: Builder) -> Iterator[Any]:
+    """A node as the endpoint that links and alerts of this sensor and zone speak of, with the MAC that is its own.
+
+    Nodes say which of an asset's MACs belongs to which of its addresses. The hub attaches the endpoint to the asset, by
+    address scope and MAC: no second asset is made.
+    """
+    context, _, tail = (node.ip or node.id).rpartition("/")
+    if node.ip is None and says(normalise.mac, tail):
+        raise Ignored("a node of layer 2: it has no IP address, and its MAC comes with its asset")
+    try:
+        address = normalise.ip(tail)
+    except RecordError:
+        raise RecordError(f"{tail[:60]!r} is no address", path="ip" if node.ip else "id") from None
+    if address is None:
+        raise Ignored("a node without an address")
+    if node.is_broadcast or _to_many(address):
+        raise Ignored("a broadcast or multicast address")
+    mac = says(normalise.mac, node.mac_address)
+    level = ((node.mac_info and node.mac_info.likelihood_level) or "").lower()
+    own = not level or level in _OWN_MAC
+    shape = stix.endpoint(
+        address,
+        vantage=_vantage(node.appliance_host, node.zone, context),
+        mac=mac if own else None,
+        site=node.appliance_site,
+        zone=node.zone,
+        vlan=node.vlan_id,
+        sensor=node.appliance_host,
+        hostname=says(normalise.hostname, node.label),
+        purdue_level=_level(node.level),
+        level_source=_level_source(node.level, node.level_info),
+        roles=node.roles,
+        labels=_node_labels(node),
+        first_seen=node.first_activity_time or node.created_at,
+        last_seen=node.last_activity_time,
+    )
+    yield shape
+    if mac and not own:
+        doubtful = stix.mac(mac)
+        yield doubtful
+        yield stix.relationship("related-to", shape.id, doubtful.id)
 
 
 def alert_to_stix(alert: Alert, stix: Builder) -> Iterator[Any]:
@@ -186,6 +229,13 @@ def _level_source(level: str | None, info: Mapping[str, str]) -> str | None:
     if _level(level) is None:
         return None
     return "declared" if info.get("source", "").lower() in _LEVEL_DECLARED else "inferred"
+
+
+def _node_labels(node: Node) -> list[str]:
+    """What tells a node that is there from an address that was only spoken to."""
+    labels = [f"reputation:{node.reputation.lower()}"] if node.reputation else []
+    told = (("unconfirmed", node.is_confirmed is False), ("disabled", node.is_disabled))
+    return [*labels, *(label for label, holds in told if holds)]
 
 
 def _node_of(finding: NodeCve, stix: Builder) -> Shape:

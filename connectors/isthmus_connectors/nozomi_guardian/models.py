@@ -52,6 +52,41 @@ def _object_or_none(value: Any) -> Any:
     return value if isinstance(value, dict) else None
 
 
+class MacInfo(_Record):
+    """How sure Guardian is of a node's MAC, in the words of ``mac_address_level`` of assets."""
+
+    likelihood_level: Text = None
+
+
+class Node(_Record):
+    """A row of ``nodes``: one address with its MAC as one sensor sees it. Assets are made of nodes by the appliance.
+
+    A node of layer 2 has its MAC as ``id`` and no ``ip``.
+    """
+
+    id: NativeId
+    label: Text = None
+    ip: Text = None
+    mac_address: Text = None
+    mac_info: Annotated[MacInfo | None, BeforeValidator(_object_or_none)] = Field(
+        default=None, alias="mac_address:info"
+    )
+    vlan_id: Text = None
+    zone: Text = None
+    level: Text = None
+    level_info: TextByKey = Field(default_factory=dict, alias="level:info")
+    roles: Listed = ()
+    is_broadcast: Flag = None
+    is_confirmed: Flag = None
+    is_disabled: Flag = None
+    reputation: Text = None
+    appliance_host: Text = None
+    appliance_site: Text = None
+    created_at: Moment = None
+    first_activity_time: Moment = None
+    last_activity_time: Moment = None
+
+
 class Technique(_Record):
     """A technique of ATT&CK that an alert shows."""
 

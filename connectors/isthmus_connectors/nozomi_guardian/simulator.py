@@ -1,7 +1,7 @@
 """Nozomi Guardian's open API, simulated.
 
 ``python -m isthmus_connectors.nozomi_guardian.simulator --data plant.json`` serves ``GET /api/open/query/do?query=…``
-with Basic authentication; sources ``assets alerts links sessions node_cves``; at most ``--max-rows`` (1000) rows an
+with Basic authentication; sources ``assets nodes alerts links sessions node_cves``; at most ``--max-rows`` (1000) rows an
 answer; ``page``, ``count`` and ``skip_total_count``; a bad query is answered with status 200 and an ``error`` field, as
 the appliance does. The data file is described in
 :mod:`isthmus_connectors.simulation._plant`; the product name in ``seen_by`` is ``nozomi-guardian``.
@@ -84,11 +84,15 @@ class Guardian:
 
     def tables(self) -> dict[str, Callable[[], list[dict[str, Any]]]]:
         """Every source this appliance has, with a function that gives its rows."""
-        return {table: partial(self._rows, table) for table in _TABLES}
+        return {table: partial(self._rows, table) for table in (*_TABLES, "nodes")}
 
     def _rows(self, table: str) -> list[dict[str, Any]]:
-        kind, row = _TABLES[table]
-        return [row(self.plant, *seen) for seen in self.plant.visible(kind)] + self.plant.native(table)
+        if table == "nodes":
+            seen = [row for device in self.plant.visible("devices") for row in _nodes(self.plant, *device)]
+        else:
+            kind, row_of = _TABLES[table]
+            seen = [row_of(self.plant, *each) for each in self.plant.visible(kind)]
+        return seen + self.plant.native(table)
 
 
 def _positive(query: Mapping[str, str], name: str) -> int | None:
@@ -140,6 +144,38 @@ def _asset(plant: Plant, device: Mapping[str, Any], view: Mapping[str, Any]) -> 
         "custom_fields": {},
         **view,
     }  # fmt: skip
+
+
+def _nodes(plant: Plant, device: Mapping[str, Any], view: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row for each address of a device; its MAC where an interface has no address (a node of layer 2)."""
+    asset = _asset(plant, device, view)
+    same = ("os", "vendor", "vendor:info", "product_name", "firmware_version", "type", "level", "roles", "created_at")
+    return [
+        {
+            "id": address or mac,
+            "label": asset["name"],
+            "ip": address,
+            "mac_address": mac,
+            "mac_address:info": {
+                "source": "passive", "likelihood": 1, "likelihood_level": interface.get("mac_level", "confirmed"),
+            },
+            "vlan_id": None if interface.get("vlan") is None else str(interface["vlan"]),
+            "zone": next(iter(asset["zones"]), "Undefined"),
+            "level:info": {"source": "passive"},
+            "is_broadcast": False, "is_public": _public(address), "is_confirmed": True, "is_disabled": False,
+            "reputation": None,
+            **{name: asset[name] for name in same},
+            "first_activity_time": asset["created_at"],
+            "last_activity_time": str(asset["last_activity_time"]),
+            "appliance_host": next(iter(asset["appliance_hosts"]), ""),
+            "appliance_site": device.get("site", ""),
+            "device_id": asset["id"],
+        }
+        for interface in device.get("interfaces", ())
+        for mac in (interface.get("mac"),)
+        for address in interface.get("ips") or (None,)
+        if address or mac
+    ]  # fmt: skip
 
 
 def _link(plant: Plant, link: Mapping[str, Any], view: Mapping[str, Any]) -> dict[str, Any]:

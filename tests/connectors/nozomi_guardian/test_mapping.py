@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.connectors.conftest import edges, map_records, objects_of
+from tests.connectors.conftest import Objects, edges, map_records, objects_of
 
 from isthmus_connectors.nozomi_guardian.connector import nozomi
 from isthmus_sdk import stix
@@ -20,7 +20,12 @@ LINK: dict[str, Any] = {
     "from": "192.168.10.2", "to": "192.168.20.20", "protocol": "ssh", "first_activity_time": "1580077950812",
     "last_activity_time": "1582666859649", "transport_protocols": ["tcp"], "_ports": [{"tcp": "22"}], "function_codes": [],
 }  # fmt: skip
+NODE: dict[str, Any] = {
+    "id": "192.168.10.20", "ip": "192.168.10.20", "mac_address": "00:00:5e:00:53:20", "zone": "Cell 1", "level": "1",
+    "appliance_host": "guardian-1", "mac_address:info": {"source": "", "likelihood": 1, "likelihood_level": "confirmed"},
+}  # fmt: skip
 CVE: dict[str, Any] = {"id": "c-1", "cve": "CVE-2018-7844", "asset_id": "a-1", "cve_score": "7.5", "resolved": False}
+RECORDS = {"assets": ASSET, "nodes": NODE, "alerts": ALERT, "node_cves": CVE, "sessions": LINK}
 
 
 def asset(**fields: Any) -> dict[str, Any]:
@@ -49,18 +54,18 @@ def service(**fields: Any) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("stream", ["assets", "alerts", "node_cves", "sessions"])
+@pytest.mark.parametrize("stream", RECORDS)
 @pytest.mark.parametrize("id", [None, "", "  ", [], {"a": 1}, True])
 def test_a_record_without_its_id_goes_to_quarantine(stream: str, id: Any) -> None:
-    record = {"assets": ASSET, "alerts": ALERT, "node_cves": CVE, "sessions": LINK}[stream]
+    record = RECORDS[stream]
     outcome = map_records(nozomi, stream, [{**record, "id": id}, {**record, "id": "good"}])
     assert [(bad.index, bad.path) for bad in outcome.quarantined] == [(0, "id")]
     assert outcome.mapped == 1
 
 
-@pytest.mark.parametrize("stream", ["assets", "alerts", "node_cves", "sessions"])
+@pytest.mark.parametrize("stream", RECORDS)
 def test_a_record_whose_id_is_missing_goes_to_quarantine(stream: str) -> None:
-    record = {"assets": ASSET, "alerts": ALERT, "node_cves": CVE, "sessions": LINK}[stream]
+    record = RECORDS[stream]
     outcome = map_records(nozomi, stream, [{name: value for name, value in record.items() if name != "id"}])
     assert len(outcome.quarantined) == 1
 
@@ -346,3 +351,84 @@ def test_no_time_comes_from_a_clock() -> None:
     early = objects_of(map_records(nozomi, "alerts", [ALERT], observed_at="2026-01-01T00:00:00.000Z"), "incident")
     late = objects_of(map_records(nozomi, "alerts", [ALERT], observed_at="2027-01-01T00:00:00.000Z"), "incident")
     assert early == late
+
+
+def node(**fields: Any) -> dict[str, Any]:
+    (obj,) = endpoints("nodes", {**NODE, **fields})
+    return obj
+
+
+def node_facts(**fields: Any) -> dict[str, Any]:
+    known = stix.facts(node(**fields), stix.ASSET)
+    assert known is not None
+    return known
+
+
+def endpoints(stream: str, record: dict[str, Any]) -> Objects:
+    objects = objects_of(map_records(nozomi, stream, [record]), "infrastructure")
+    return [obj for obj in objects if stix.facts(obj, stix.ASSET)["kind"] == "endpoint"]
+
+
+def endpoint_ids(stream: str, record: dict[str, Any]) -> set[str]:
+    return {obj["id"] for obj in endpoints(stream, record)}
+
+
+def test_a_node_is_the_endpoint_that_links_and_alerts_of_its_sensor_and_zone_speak_of() -> None:
+    link = {**LINK, "to": "192.168.10.20", "to_zone": "Cell 1", "appliance_host": "guardian-1"}
+    alert = {**ALERT, "ip_dst": "192.168.10.20", "zone_dst": "Cell 1", "appliance_host": "guardian-1"}
+    told = endpoint_ids("nodes", NODE)
+    assert len(told) == 1
+    assert told < endpoint_ids("links", link)
+    assert told < endpoint_ids("alerts", alert)
+    assert not told & endpoint_ids("links", {**link, "to_zone": "Cell 2"})
+
+
+def test_a_node_ties_its_mac_to_its_address_and_is_no_asset() -> None:
+    known = node_facts(
+        **{"vlan_id": "10", "label": "plc-1.example", "roles": ["producer"], "level:info": {"source": "manual"}}
+    )
+    (interface,) = known["interfaces"]
+    assert (interface["mac"], interface["vlan"]) == ("00:00:5e:00:53:20", "10")
+    assert (known["hostname"], known["roles"], known["zone"]) == ("plc-1.example", ["producer"], "Cell 1")
+    assert (known["purdue_level"], known["level_source"]) == ("1", "declared")
+
+
+def test_the_mac_of_a_router_in_front_is_not_a_nodes_own() -> None:
+    unsure = {**NODE, "mac_address:info": {"likelihood": 0, "likelihood_level": "unconfirmed"}}
+    objects = objects_of(map_records(nozomi, "nodes", [unsure]))
+    assert all("mac" not in interface for interface in node_facts(**unsure)["interfaces"])
+    assert len(edges(objects, "related-to")) == 1
+
+
+@pytest.mark.parametrize("told", [{}, {"mac_address:info": None}, {"mac_address:info": {"likelihood": 0.5}}])
+def test_a_nodes_mac_is_its_own_where_nothing_is_said_against_it(told: dict[str, Any]) -> None:
+    record = {name: value for name, value in NODE.items() if name != "mac_address:info"} | told
+    (obj,) = endpoints("nodes", record)
+    assert stix.facts(obj, stix.ASSET)["interfaces"][0]["mac"] == "00:00:5e:00:53:20"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"id": "00:00:5e:00:53:20", "ip": None}, "layer 2"),
+        ({"id": "00:00:5e:00:53:20", "ip": ""}, "layer 2"),
+        ({"is_broadcast": True}, "broadcast"),
+        ({"id": "239.255.255.250", "ip": "239.255.255.250"}, "multicast"),
+        ({"id": "0.0.0.0", "ip": "0.0.0.0"}, "without an address"),
+    ],
+)
+def test_nodes_that_are_no_endpoint_are_ignored_with_the_reason(fields: dict[str, Any], reason: str) -> None:
+    outcome = map_records(nozomi, "nodes", [{**NODE, **fields}])
+    assert outcome.mapped == 0
+    assert [reason in told for told in outcome.ignored] == [True]
+
+
+@pytest.mark.parametrize(("fields", "path"), [({"ip": "plc"}, "ip"), ({"id": "plc", "ip": None}, "id")])
+def test_a_node_whose_address_cannot_be_read_goes_to_quarantine(fields: dict[str, Any], path: str) -> None:
+    outcome = map_records(nozomi, "nodes", [{**NODE, **fields}])
+    assert [bad.path for bad in outcome.quarantined] == [path]
+
+
+def test_what_a_node_is_worth_is_in_its_labels() -> None:
+    labels = node(is_confirmed="false", is_disabled=True, reputation="Bad")["labels"]
+    assert labels == ["disabled", "endpoint", "reputation:bad", "unconfirmed"]

@@ -39,7 +39,7 @@ def many_assets(number: int) -> dict[str, Any]:
     )
 
 
-@pytest.mark.parametrize("stream", ["assets", "alerts", "links", "sessions", "node_cves"])
+@pytest.mark.parametrize("stream", ["assets", "nodes", "alerts", "links", "sessions", "node_cves"])
 def test_every_stream_gives_valid_objects(stream: str, valid: Callable[[Objects], None]) -> None:
     with server() as appliance:
         ran = run(appliance, stream)
@@ -241,3 +241,17 @@ def test_the_check_names_what_the_account_may_read() -> None:
         findings = nozomi.checker(Context(settings, connect=lambda: http))
         http.close()
     assert findings == [f"{source}: readable" for source in ("assets", "alerts", "links", "node_cves")]
+
+
+def test_nodes_are_the_addresses_of_the_assets_with_their_macs() -> None:
+    with server() as appliance:
+        nodes, assets = run(appliance, "nodes", page_size=1), run(appliance, "assets")
+    assert nodes.totals.complete
+
+    def addresses(objects: Objects) -> set[str]:
+        facts = [stix.facts(obj, stix.ASSET) for obj in objects if obj["type"] == "infrastructure"]
+        cards = [card for known in facts if known for card in known.get("interfaces", ())]
+        return {ip for card in cards for ip in card.get("ips", ())}
+
+    assert addresses(nodes.objects) == addresses(assets.objects) != set()
+    assert assets_of(nodes.objects) == {}

@@ -129,13 +129,18 @@ class AssetShapes(Origin):
         vlan: str | int | None = None,
         sensor: str | None = None,
         hostname: str | None = None,
+        purdue_level: object = None,
+        level_source: str | None = None,
+        roles: Iterable[str] = (),
+        labels: Iterable[str] = (),
         first_seen: object = None,
         last_seen: object = None,
     ) -> Shape:
         """An address seen talking, where the source gives no asset id.
 
         ``vantage``: the source's own context (sensor, capture point) in which the address means one host; it is part of
-        the id, the address scope is not. Raises `RecordError` for what is no address.
+        the id, the address scope is not. ``purdue_level``, ``level_source``, ``roles`` and ``labels`` as of `asset`.
+        Raises `RecordError` for what is no address.
         """
         value = normalise.ip(ip)
         if value is None:
@@ -147,17 +152,22 @@ class AssetShapes(Origin):
         card = Interface(mac, (value,), None, vlan, site, zone, sensor)  # type: ignore[arg-type]
         cards, parts = interface_facts((card,), site, zone, self.scope, notes)
         public = normalise.is_public(value)
+        level = None if purdue_level is None else noted(normalise.purdue_level, purdue_level, "purdue_level", notes)
         known = {"extension_type": "property-extension", "native_id": key, **self._asset_source} | given(
             kind="endpoint",
             asset_class="external" if public else None,
             hostname=noted(normalise.hostname, hostname, "hostname", notes),
+            purdue_level=level,
+            level_source=noted(normalise.text, level_source, "level_source", notes) if level else None,
             site=site,
             zone=zone,
+            roles=noted(words, roles, "roles", notes) if roles else None,
             interfaces=cards,
         )
         asset = self._infrastructure(value, self.versions(None, None, began), known, began, seen)
         asset["infrastructure_types"] = ["unknown"]
-        asset["labels"] = ["endpoint", "external"] if public else ["endpoint"]
+        more = (noted(words, labels, "labels", notes) or ()) if labels else ()
+        asset["labels"] = sorted({"endpoint", *(("external",) if public else ()), *more})
         return self._whole(asset, parts, site, zone, notes)
 
     def _span(self, first_seen: object, last_seen: object) -> tuple[str | None, str | None]:
