@@ -10,7 +10,7 @@ from isthmus_hub.report._markup import count, data, minute, table, text
 
 FIRST = 100
 """Rows that are there without the script."""
-COLUMNS = ("name", "class", "zone", "level", "owner", "addresses", "product", "seen by", "last seen")
+COLUMNS = ("name", "class", "zone", "level", "owner", "addresses", "product", "seen by", "last seen (UTC)")
 ADDRESSES = 3
 
 
@@ -18,7 +18,7 @@ def inventory(found: Findings, numbers: Mapping[int, int]) -> str:
     """Search field, table, and the rows as JSON."""
     rows = [row_of(asset) for asset in found.own]
     first = table(
-        [name.capitalize() for name in COLUMNS],
+        [name[0].upper() + name[1:] for name in COLUMNS],
         ("".join(f"<td>{text(', '.join(value) if isinstance(value, list) else value)}" for value in row) for row in rows[:FIRST]),
         empty="No assets yet: run isthmus sync.",
         kind="inventory",
@@ -47,7 +47,7 @@ def row_of(asset: Mapping[str, Any]) -> list[str | list[str]]:
         addresses[:ADDRESSES] + ([f"and {len(addresses) - ADDRESSES} more"] if len(addresses) > ADDRESSES else []),
         product or str(asset.get("operating_system") or ""),
         sorted(seen_by(asset)),
-        minute(asset.get("last_seen")),
+        minute(asset.get("last_seen")).removesuffix(" UTC"),
     ]
 
 
