@@ -17,7 +17,7 @@ from isthmus_connectors.microsoft_defender.models import (
 from isthmus_sdk import stix as core
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.fields import says
-from isthmus_sdk.stix import Builder, Interface, Rule, Shape, Subject, normalise
+from isthmus_sdk.stix import Builder, Interface, Reference, Rule, Shape, Subject, normalise
 
 PRODUCT = "Microsoft Defender for Endpoint"
 _SERVERS = re.compile(r"windows ?server", re.IGNORECASE)
@@ -78,6 +78,7 @@ def alert_to_stix(alert: Alert, stix: Builder) -> Iterator[Any]:
         subjects=subjects,
         observables=[seen for evidence in alert.evidence for seen in _evidence(evidence, alert, notes, stix)],
         techniques=alert.techniques,
+        references=_references(alert),
     )
     yield Shape(shape.object, shape, [*shape.notes, *notes])
 
@@ -158,7 +159,21 @@ def _labels(machine: Machine) -> list[str]:
         for name, value in (("health", machine.health), ("onboarding", machine.onboarding), ("group", machine.group))
         if value
     ]
-    return [*labels, "excluded"] if machine.excluded else labels
+    if machine.excluded:
+        labels.append("excluded")
+        labels += [f"exclusion-reason:{machine.exclusion_reason.lower()}"] if machine.exclusion_reason else []
+    return labels
+
+
+def _references(alert: Alert) -> list[Reference]:
+    """What the service groups the alert under, what it names the threat, and what an analyst found it to be."""
+    family = f"family {alert.threat_family}" if alert.threat_family else None
+    told = (
+        ("microsoft-defender-incident", alert.incident, None),
+        ("microsoft-defender-threat", alert.threat or alert.threat_family, family if alert.threat else None),
+        ("microsoft-defender-classification", alert.classification or alert.determination, alert.determination),
+    )
+    return [Reference(name, external_id=key, description=more) for name, key, more in told if key]
 
 
 def _evidence(evidence: Evidence, alert: Alert, notes: list[str], stix: Builder) -> Iterator[Shape]:
@@ -172,10 +187,21 @@ def _evidence(evidence: Evidence, alert: Alert, notes: list[str], stix: Builder)
             yield image
     elif kind == "ip" and (address := says(normalise.ip, evidence.address)):
         yield stix.ip(address)
+    elif kind.startswith("registry") and (path := _registry_path(evidence)):
+        named = {evidence.registry_name or "": evidence.registry_data}
+        yield stix.registry_key(path, values=named if evidence.registry_name or evidence.registry_data else None)
     elif kind == "url" and evidence.url:
         yield stix.url(evidence.url)
     elif kind in ("user", "mailbox") and (login := evidence.account or evidence.principal or evidence.sid):
         yield _account(login, evidence.domain, evidence.sid, stix)
+
+
+def _registry_path(evidence: Evidence) -> str | None:
+    """The whole path: the service gives the hive by itself, and some detections once more within the key."""
+    hive, key = (evidence.registry_hive or "").rstrip("\\"), (evidence.registry_key or "").strip("\\")
+    if not hive or f"{key}\\".lower().startswith(f"{hive}\\".lower()):
+        return key or None
+    return f"{hive}\\{key}" if key else hive
 
 
 def _file(name: str | None, folder: str | None, hashes: dict[str, str], stix: Builder) -> Shape | None:

@@ -47,6 +47,7 @@ class Machine(_Record):
     tags: Texts = Field(default=(), alias="machineTags")
     virtual: VirtualMachine | None = Field(default=None, alias="vmMetadata")
     excluded: Flag = Field(default=None, alias="isExcluded")
+    exclusion_reason: Text = Field(default=None, alias="exclusionReason")
 
 
 class Evidence(_Record):
@@ -70,6 +71,10 @@ class Evidence(_Record):
     domain: Text = Field(default=None, alias="domainName")
     sid: Text = Field(default=None, alias="userSid")
     principal: Text = Field(default=None, alias="userPrincipalName")
+    registry_hive: Text = Field(default=None, alias="registryHive")
+    registry_key: Text = Field(default=None, alias="registryKey")
+    registry_name: Text = Field(default=None, alias="registryValueName")
+    registry_data: Text = Field(default=None, alias="registryValue")
 
 
 class RelatedUser(_Record):
@@ -94,6 +99,11 @@ class Alert(_Record):
     last_event: Moment = Field(default=None, alias="lastEventTime")
     updated: Moment = Field(default=None, alias="lastUpdateTime")
     resolved: Moment = Field(default=None, alias="resolvedTime")
+    classification: Text = None
+    determination: Text = None
+    incident: Text = Field(default=None, alias="incidentId")
+    threat: Text = Field(default=None, alias="threatName")
+    threat_family: Text = Field(default=None, alias="threatFamilyName")
     machine_id: Text = Field(default=None, alias="machineId")
     techniques: Texts = Field(default=(), alias="mitreTechniques")
     user: RelatedUser | None = Field(default=None, alias="relatedUser")

@@ -79,7 +79,7 @@ def node_to_stix(node: Node, stix: Builder) -> Iterator[Any]:
     address scope and MAC: no second asset is made.
     """
     context, _, tail = (node.ip or node.id).rpartition("/")
-    if node.ip is None and says(normalise.mac, tail):
+    if node.ip is None and says(normalise.mac, tail) is not None:
         raise Ignored("a node of layer 2: it has no IP address, and its MAC comes with its asset")
     try:
         address = normalise.ip(tail)

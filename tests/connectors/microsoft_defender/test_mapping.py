@@ -188,12 +188,54 @@ def test_the_rule_of_an_alert_keeps_its_name_whatever_the_titles() -> None:
         ({"entityType": "File", "fileName": None, "sha1": "111"}, []),
         ({"entityType": "Process", "fileName": "a.exe", "processId": None}, ["file"]),
         ({"entityType": "Process", "processId": "4104"}, ["process"]),
-        ({"entityType": "RegistryValue", "registryKey": "HKLM"}, []),
+        ({"entityType": "RegistryKey", "registryKey": "HKLM"}, ["windows-registry-key"]),
+        ({"entityType": "RegistryValue", "registryKey": None}, []),
         ({"entityType": None}, []),
     ],
 )
 def test_evidence_becomes_the_object_it_names(row: dict[str, Any], types: list[str]) -> None:
     assert [obj["type"] for obj in evidence(row)] == types
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"registryHive": "HKEY_LOCAL_MACHINE", "registryKey": "SOFTWARE\\Run"},
+        {"registryHive": "HKLM", "registryKey": "HKLM\\SOFTWARE\\Run"},
+        {"registryHive": None, "registryKey": "HKLM\\SOFTWARE\\Run"},
+    ],
+)
+def test_a_registry_value_is_its_key_in_full_with_the_data(told: dict[str, Any]) -> None:
+    row = {"entityType": "RegistryValue", "registryValueName": "updater", "registryValue": "a.exe", **told}
+    (key,) = evidence(row)
+    assert key["key"] == "HKEY_LOCAL_MACHINE\\SOFTWARE\\Run"
+    assert key["values"] == [{"name": "updater", "data": "a.exe"}]
+    (unnamed,) = evidence({**row, "registryValueName": None})
+    assert unnamed["values"] == [{"data": "a.exe"}]
+
+
+def test_what_the_service_says_of_an_alert_is_a_reference() -> None:
+    told = alert(
+        incidentId=7,
+        threatName="Trojan:Win32/X",
+        threatFamilyName="X",
+        classification="TruePositive",
+        determination="Malware",
+    )
+    known = {each["source_name"]: each for each in told["external_references"]}
+    assert known["microsoft-defender-incident"]["external_id"] == "7"
+    assert known["microsoft-defender-threat"]["description"] == "family X"
+    assert (
+        known["microsoft-defender-classification"]["external_id"],
+        known["microsoft-defender-classification"]["description"],
+    ) == ("TruePositive", "Malware")
+    silent = {each["source_name"] for each in alert(incidentId=None, classification="")["external_references"]}
+    assert not silent & {name for name in known if name.startswith("microsoft-defender-")}
+
+
+def test_an_excluded_machine_says_why() -> None:
+    assert "exclusion-reason:duplicate" in machine(isExcluded=True, exclusionReason="Duplicate")["labels"]
+    assert not [each for each in machine(exclusionReason="Duplicate")["labels"] if each.startswith("excl")]
 
 
 def test_evidence_may_be_a_single_object() -> None:
