@@ -22,6 +22,7 @@ from isthmus_sdk.engine import Outcome, PageMapper
 from isthmus_sdk.loader import find, load
 from isthmus_sdk.page import Page
 from isthmus_sdk.stix import Builder
+from isthmus_sdk.worker import collect_seldom
 
 AT = "2026-02-01T00:00:00.000Z"
 
@@ -56,6 +57,7 @@ def main(connector: str, stream: str, file: str, size: int) -> None:
         return Builder(source_id="benchmark", connector=connector, observed_at=observed_at, scope=lambda *_a, **_n: "s")
 
     mapper = PageMapper(made.streams[stream], build, tlp="amber", settings=_settings(made))
+    collect_seldom()
     mapper.map(Page(records=next(pages(file, size)), observed_at=AT))
     own: set[str] = set()
     ids: set[str] = set()

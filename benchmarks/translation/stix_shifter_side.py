@@ -1,4 +1,5 @@
-"""stix-shifter's side, in an environment of its own: pages of results to STIX 2.1 bundles.
+"""stix-shifter's side, in an environment of its own: pages of results to the text of STIX 2.1 bundles, as its command
+writes them (here without indentation).
 
 ``stix_shifter_side.py MODULE FILE PAGE``: prints ``{"cpu", "records", "objects"}``.
 """
@@ -29,6 +30,7 @@ def main(module: str, file: str, size: int) -> None:
         bundle = translation.translate(module, "results", dict(SOURCE), json.loads(page), {"stix_2.1": True})
         if "objects" not in bundle:
             raise SystemExit(f"not translated: {bundle.get('error')}")
+        json.dumps(bundle, default=str)
         objects += len(bundle["objects"]) - 1
     print(json.dumps({"cpu": time.process_time() - began, "records": len(records), "objects": objects}))
 

@@ -287,6 +287,13 @@ class Worker:
         return self._cancelled.is_set() or self._draining.is_set()
 
 
+def collect_seldom() -> None:
+    """Tell the garbage collector what a worker's memory is like: see :data:`YOUNG`; what is imported by now stays."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*YOUNG)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve one hub until it closes the pipe or asks to drain."""
     options = _options(arguments)
@@ -303,9 +310,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     logging.basicConfig(level=logging.INFO, handlers=[FrameHandler(worker.report)], force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # its request lines hold whole URLs
-    gc.collect()
-    gc.freeze()  # what was imported stays
-    gc.set_threshold(*YOUNG)
+    collect_seldom()
     worker.hello()
     frames: queue.Queue[protocol.HubFrame] = queue.Queue()
     threading.Thread(target=_listen, args=(options.read, worker, frames, parent), name="hub", daemon=True).start()
