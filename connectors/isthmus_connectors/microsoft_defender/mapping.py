@@ -15,7 +15,7 @@ from isthmus_connectors.microsoft_defender.models import (
     NetworkAddress,
 )
 from isthmus_sdk import stix as core
-from isthmus_sdk.errors import RecordError
+from isthmus_sdk.errors import Ignored, RecordError
 from isthmus_sdk.fields import says
 from isthmus_sdk.stix import Builder, Interface, Reference, Rule, Shape, Subject, normalise
 
@@ -85,18 +85,31 @@ def alert_to_stix(alert: Alert, stix: Builder) -> Iterator[Any]:
 
 def vulnerability_to_stix(finding: MachineVulnerability, stix: Builder) -> Iterator[Any]:
     """A CVE on a machine, which is known by its id alone, and the product it is in."""
+    if finding.cve is None:
+        raise Ignored("a product without a CVE")
+    fixed = (finding.status or "").lower() == "fixed"
     asset = stix.asset_id(finding.machine_id)
-    if finding.product:
+    if finding.product and not fixed:
         product = stix.software(finding.product, vendor=finding.vendor, version=finding.version)
         yield product
         yield stix.relationship("consists-of", asset, product.id)
     yield stix.exposure(
         asset,
         finding.cve,
-        state="open",
+        state="resolved" if fixed else "open",
         likelihood="confirmed",
-        fix=f"KB{finding.fixing_kb}" if finding.fixing_kb and finding.fixing_kb.isdecimal() else finding.fixing_kb,
+        cvss=finding.score,
+        first_seen=finding.first_seen,
+        last_seen=finding.last_seen,
+        modified=finding.changed,
+        fix=_fix(finding),
     )
+
+
+def _fix(finding: MachineVulnerability) -> str | None:
+    """The update that closes the finding, by its number where there is one."""
+    known = finding.fixing_kb or finding.update
+    return f"KB{known}" if known and known.isdecimal() else known
 
 
 def software_to_stix(row: MachineSoftware, stix: Builder) -> Iterator[Any]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from isthmus_sdk.fields import Flag, Many, Moment, NativeId, Text, Texts, Whole
+from isthmus_sdk.fields import Flag, Many, Moment, NativeId, Number, Text, Texts, Whole
 
 
 class _Record(BaseModel):
@@ -125,12 +125,23 @@ class MachineSoftware(_Record):
 
 
 class MachineVulnerability(_Record):
-    """A row of ``/api/vulnerabilities/machinesVulnerabilities``: one CVE in one product on one machine."""
+    """One CVE in one product on one machine.
+
+    A row of ``/api/vulnerabilities/machinesVulnerabilities``, or of the exports ``SoftwareVulnerabilitiesByMachine`` and
+    ``SoftwareVulnerabilityChangesByMachine``, which call some fields otherwise and tell scores, times and (changes
+    only) ``status``. The exports list products without a CVE too: ``cveId`` is null then.
+    """
 
     id: NativeId
-    cve: NativeId = Field(alias="cveId")
-    machine_id: NativeId = Field(alias="machineId")
-    fixing_kb: Text = Field(default=None, alias="fixingKbId")
-    product: Text = Field(default=None, alias="productName")
-    vendor: Text = Field(default=None, alias="productVendor")
-    version: Text = Field(default=None, alias="productVersion")
+    cve: Text = Field(alias="cveId")
+    machine_id: NativeId = Field(validation_alias=AliasChoices("machineId", "deviceId"))
+    fixing_kb: Text = Field(default=None, validation_alias=AliasChoices("fixingKbId", "recommendedSecurityUpdateId"))
+    update: Text = Field(default=None, alias="recommendedSecurityUpdate")
+    product: Text = Field(default=None, validation_alias=AliasChoices("productName", "softwareName"))
+    vendor: Text = Field(default=None, validation_alias=AliasChoices("productVendor", "softwareVendor"))
+    version: Text = Field(default=None, validation_alias=AliasChoices("productVersion", "softwareVersion"))
+    score: Number = Field(default=None, ge=0, le=10, alias="cvssScore")
+    first_seen: Moment = Field(default=None, alias="firstSeenTimestamp")
+    last_seen: Moment = Field(default=None, alias="lastSeenTimestamp")
+    status: Text = None
+    changed: Moment = Field(default=None, alias="eventTimestamp")

@@ -68,7 +68,7 @@ def test_a_record_without_its_id_goes_to_quarantine_and_the_page_goes_on(stream:
         ("machines", {"machineTags": [{"tag": 1}]}, "machineTags"),
         ("alerts", {"alertCreationTime": None}, "alertCreationTime"),
         ("alerts", {"evidence": "none"}, "evidence[0]"),
-        ("vulnerabilities", {"cveId": None}, "cveId"),
+        ("vulnerabilities", {"cvssScore": 11}, "cvssScore"),
         ("vulnerabilities", {"machineId": ""}, "machineId"),
     ],
 )
@@ -266,6 +266,52 @@ def test_an_exposure_has_its_product_and_its_fix() -> None:
     known = stix.facts(edge, stix.EXPOSURE)
     assert (known["state"], known["fix"]) == ("open", "KB3185911")
     assert {each["source_ref"] for each in edges(objects, "consists-of")} == {edge["source_ref"]}
+
+
+EXPORTED: dict[str, Any] = {
+    "id": "m-1_microsoft_edge_81_CVE-2020-6494", "deviceId": "m-1", "cveId": "CVE-2020-6494", "softwareName": "edge",
+    "softwareVendor": "microsoft", "softwareVersion": "81", "cvssScore": "8.8", "recommendedSecurityUpdateId": "3185911",
+    "firstSeenTimestamp": "2020-11-03 10:13:34.8476880", "lastSeenTimestamp": "2020-12-03 10:13:34",
+    "exploitabilityLevel": "NoExploit",
+}  # fmt: skip
+
+
+def exposure(**fields: Any) -> dict[str, Any]:
+    (edge,) = edges(objects_of(map_records(defender, "vulnerabilities", [{**EXPORTED, **fields}])), "has")
+    return edge
+
+
+def test_a_row_of_the_export_is_the_same_exposure_with_score_and_times() -> None:
+    told = exposure()
+    (listed,) = edges(objects_of(map_records(defender, "vulnerabilities", [FINDING])), "has")
+    assert told["id"] == listed["id"]
+    known = stix.facts(told, stix.EXPOSURE)
+    assert (known["state"], known["cvss"], known["fix"]) == ("open", 8.8, "KB3185911")
+    assert known["first_seen"] == "2020-11-03T10:13:34.847688Z"
+    assert (
+        stix.facts(exposure(recommendedSecurityUpdateId=None, recommendedSecurityUpdate="Edge 83"), stix.EXPOSURE)[
+            "fix"
+        ]
+        == "Edge 83"
+    )
+
+
+def test_a_change_that_says_fixed_is_a_newer_version_that_is_resolved() -> None:
+    new = exposure(status="New", eventTimestamp="2021-01-01T00:00:00Z")
+    fixed = exposure(status="Fixed", eventTimestamp="2021-01-02T00:00:00Z")
+    assert (new["id"], stix.facts(new, stix.EXPOSURE)["state"]) == (fixed["id"], "open")
+    assert stix.facts(fixed, stix.EXPOSURE)["state"] == "resolved"
+    assert new["modified"] < fixed["modified"]
+    assert not edges(
+        objects_of(map_records(defender, "vulnerabilities", [{**EXPORTED, "status": "Fixed"}])), "consists-of"
+    )
+
+
+def test_a_product_without_a_cve_is_ignored_and_a_row_without_the_field_is_not() -> None:
+    outcome = map_records(defender, "vulnerabilities", [{**EXPORTED, "cveId": None}])
+    assert list(outcome.ignored) == ["a product without a CVE"]
+    bare = {name: value for name, value in EXPORTED.items() if name != "cveId"}
+    assert [bad.path for bad in map_records(defender, "vulnerabilities", [bare]).quarantined] == ["cveId"]
 
 
 def test_the_device_group_decides_the_scope_and_is_no_site() -> None:
