@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import AliasChoices, AliasGenerator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -19,7 +20,8 @@ def _object(value: Any) -> Any:
 
 
 def _empty(kind: type[_M]) -> Callable[[], _M]:
-    return lambda: kind.model_validate({})
+    # Made when it is first asked for (its own parts may be defined later) and shared: models are frozen.
+    return cache(lambda: kind.model_validate({}))
 
 
 Nested = BeforeValidator(_object)
