@@ -3,7 +3,7 @@
 Each side runs in a process of its own, stix-shifter in an environment of its own with the versions named here; where that
 does not install, it is skipped with the reason. CPU seconds are those of translation alone, text of records in and text of
 objects out on both sides; starting and loading do not count. Each side's garbage collector is set as its users have it: ours
-as in a worker, stix-shifter's as Python sets it (with ours it is a twentieth quicker). The work is not the same: ours also
+as in a worker, stix-shifter's as Python sets it (with ours it is 3 to 10 % quicker). The work is not the same: ours also
 validates records, checks objects against the standard, unites versions and relates devices, alerts and evidence;
 stix-shifter makes observables of more of the vendor's fields and checks nothing. The note counts the objects of both.
 """
