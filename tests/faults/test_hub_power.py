@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
 import subprocess
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.faults.mounts import fresh_image, mounted
+from tests.faults.mounts import at_rest, fresh_image, mounted
 from tests.faults.scene import PLATFORMS, Answer, Scene, losses, plant, scene, until
 
 from isthmus_hub.hub import Hub
@@ -63,15 +61,9 @@ def ends(made: Scene) -> dict[str, int]:
 def cut(made: Scene, image: Path, process: subprocess.Popen[str], copy: Path) -> Cut:
     """Copy the image at one moment: the hub rests meanwhile, and what it did not flush is not in the copy."""
     promised = ends(made)
-    stopped = [process.pid, *made.workers()]
-    for pid in stopped:
-        with suppress(ProcessLookupError):  # a worker that ended by itself
-            os.kill(pid, signal.SIGSTOP)
-    received = {name: path.read_bytes() for name in PLATFORMS if (path := made.received(name)).exists()}
-    shutil.copyfile(image, copy)
-    for pid in stopped:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
+    with at_rest([process.pid, *made.workers()]):
+        received = {name: path.read_bytes() for name in PLATFORMS if (path := made.received(name)).exists()}
+        shutil.copyfile(image, copy)
     return Cut(copy, received, promised)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import time
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.faults.bus.actors import STREAM, Scene, entries
 from tests.faults.bus.killing import KEYS, Troupe, acknowledged
-from tests.faults.mounts import fresh_image, mounted
+from tests.faults.mounts import at_rest, fresh_image, mounted
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
 CUTS = 3
@@ -28,11 +26,8 @@ def test_a_copied_file_system_image_holds_everything_acknowledged_before_the_cop
             time.sleep(1.0)  # blocks are being published; nothing is waited for
             promised = {key: acknowledged(troupe.scene, key) for key in KEYS}
             copy, at = tmp_path / f"copy-{cut}", tmp_path / f"after-{cut}"
-            for pid in troupe.running.values():
-                os.kill(pid, signal.SIGSTOP)  # what they did not flush is in memory, not in the image
-            shutil.copyfile(image, copy)
-            for pid in troupe.running.values():
-                os.kill(pid, signal.SIGCONT)
+            with at_rest(list(troupe.running.values())):
+                shutil.copyfile(image, copy)
             with mounted(copy, at):
                 check(Scene(at), promised)
 
