@@ -175,15 +175,15 @@ def test_toml_blocks_can_be_read(page: Path) -> None:
 
 
 def test_the_plants_configuration_is_the_demonstrations(tmp_path: Path) -> None:
-    from isthmus_hub.demo import Site
-    from isthmus_hub.demo._plant import DEFENDER, NOZOMI
-    from isthmus_hub.demo._site import _configuration
+    from isthmus_hub.demo._configuration import configuration
+    from isthmus_hub.demo._site import CLIENT, SENSORS, SERVED, TENANT
 
     ours = ROOT / "examples" / "plant" / "isthmus.toml"
     made = tmp_path / "isthmus.toml"
-    made.write_text(_configuration(Site(tmp_path, {NOZOMI: 8441, DEFENDER: 8442})))
+    ports = {each.connector: 8441 + number for number, each in enumerate(SERVED)}
+    made.write_text(configuration(ports, tenant=TENANT, client=CLIENT, sensors=SENSORS))
     printed, written = load(ours, environ={}), load(made, environ={})
-    for part in ("hub", "scopes", "connectors", "platforms"):
+    for part in ("hub", "scopes", "zones", "conduits", "connectors", "platforms"):
         assert as_json(getattr(printed, part), ours) == as_json(getattr(written, part), made), part
 
 

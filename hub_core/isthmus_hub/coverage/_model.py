@@ -44,6 +44,12 @@ WEAKNESS_COMPONENTS = ("software", "vulnerability")
 """What a source must enumerate to know an asset's weaknesses; ATT&CK has no component of its own for them."""
 
 
+SOME_HOST = "endpoint"
+"""A host of which nobody says more (a CMDB's computer, a device of a directory)."""
+KINDS_OF_HOST = ("workstation", "laptop", "server", "virtual-machine")
+"""What it may be: who can watch one of these may be asked to watch it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Capability:
     """A function performed on asset classes by collecting data components (ATT&CK names)."""
@@ -162,7 +168,10 @@ def told_by_others(asset: Mapping[str, Any], products: Iterable[Product]) -> lis
 def _claimed(claimed: tuple[str, ...], asset_class: str, technology: str) -> bool:
     name = class_name(asset_class)
     attack = ASSET_CLASSES.get(name, ("", None))[1]
-    return not {class_name(item) for item in claimed}.isdisjoint({*EVERY, name, technology, (attack or name).lower()})
+    kinds = KINDS_OF_HOST if name == SOME_HOST else ()
+    return not {class_name(item) for item in claimed}.isdisjoint(
+        {*EVERY, name, technology, (attack or name).lower(), *kinds}
+    )
 
 
 @lru_cache(maxsize=16_384)

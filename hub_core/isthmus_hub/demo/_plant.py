@@ -13,7 +13,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from isthmus_hub.demo._people import add_people
+
 NOZOMI, DEFENDER, ZEEK = "nozomi-guardian", "microsoft-defender", "zeek"
+SERVICENOW, TENABLE, OKTA = "servicenow-cmdb", "tenable-vm", "okta"
 CELLS = ("cell-1", "cell-2")
 CELL_SUBNET = "192.168.10"
 """Both cells: one address, two devices. Only the address scope tells them apart."""
@@ -56,6 +59,10 @@ class Site:
     links: list[dict[str, Any]] = field(default_factory=list)
     alerts: list[dict[str, Any]] = field(default_factory=list)
     vulnerabilities: list[dict[str, Any]] = field(default_factory=list)
+    people: list[dict[str, Any]] = field(default_factory=list)
+    groups: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    relations: list[dict[str, Any]] = field(default_factory=list)
 
     def device(
         self,
@@ -128,9 +135,14 @@ class Site:
         return f"zeek-{zone.lower().replace(' ', '-')}" if zone.startswith("Cell") else "zeek-office"
 
     def vulnerable(
-        self, device: dict[str, Any], cve: tuple[str, float, float, bool, str], *, seen_by: str, fix: str = ""
+        self,
+        device: dict[str, Any],
+        cve: tuple[str, float, float, bool, str],
+        *,
+        seen_by: str | Sequence[str],
+        fix: str = "",
     ) -> None:
-        """Add an exposure of a device to a CVE, as one product reports it."""
+        """Add an exposure of a device to a CVE, as one product or several report it."""
         name, cvss, epss, kev, summary = cve
         self.vulnerabilities.append(
             {
@@ -147,7 +159,7 @@ class Site:
                 "fix": fix,
                 "first_seen": _iso(self.now - timedelta(days=self.random.randrange(1, 60))),
                 "last_seen": _iso(self.now - timedelta(hours=2)),
-                "seen_by": {seen_by: {}},
+                "seen_by": {name: {} for name in ((seen_by,) if isinstance(seen_by, str) else seen_by)},
             }
         )
 
@@ -162,12 +174,17 @@ def plant(seed: int = 7, now: datetime = START) -> dict[str, Any]:
     _operations(site)
     _office_links(site)
     _alerts(site)
+    add_people(site)
     return {
         "name": "north-works",
         "devices": site.devices,
         "links": site.links,
         "alerts": site.alerts,
         "vulnerabilities": site.vulnerabilities,
+        "people": site.people,
+        "groups": site.groups,
+        "events": site.events,
+        "relations": site.relations,
     }
 
 
@@ -186,7 +203,11 @@ def _office(site: Site) -> None:
             technology="it",
             hostname=f"off-{'lt' if laptop else 'ws'}-{number:03d}.north.example",
             os=site.random.choice(("Windows 10", "Windows 11")),
-            seen_by={DEFENDER: {} if agent else None},
+            seen_by={
+                DEFENDER: {} if agent else None,
+                SERVICENOW: {} if number % 10 else None,
+                OKTA: {} if laptop else None,
+            },
         )
         if agent and site.random.random() < 0.12:
             site.vulnerable(device, site.random.choice(_CVES[3:]), seen_by=DEFENDER, fix="KB5034441")
@@ -201,10 +222,12 @@ def _office(site: Site) -> None:
             technology="it",
             hostname=f"off-srv-{number:02d}.north.example",
             os="Windows Server 2019",
-            seen_by={DEFENDER: {}} if number != 18 else {},
+            seen_by={SERVICENOW: {}, TENABLE: {}} | ({DEFENDER: {}} if number != 18 else {}),
         )
         if number in (3, 9):
-            site.vulnerable(device, _CVES[3], seen_by=DEFENDER, fix="KB4499175")
+            site.vulnerable(device, _CVES[3], seen_by=(DEFENDER, TENABLE), fix="KB4499175")
+        if number == 18:
+            site.vulnerable(device, _CVES[4], seen_by=TENABLE, fix="KB4012598")
     for number in range(1, 13):
         site.device(
             f"off-prn-{number:02d}",
@@ -214,11 +237,25 @@ def _office(site: Site) -> None:
             zone="Office",
             level="4",
             technology="iot",
+            seen_by={SERVICENOW: {}} if number > 8 else {},
+        )
+    for number in range(1, 4):
+        site.device(
+            f"old-srv-{number:02d}",
+            "server",
+            ips=[f"10.1.9.{200 + number}"],
+            vendor="HP",
+            zone="Datacentre",
+            level="4",
+            technology="it",
+            hostname=f"old-srv-{number:02d}.north.example",
+            os="Windows Server 2008 R2",
+            seen_by={SERVICENOW: {}},
         )
 
 
 def _dmz(site: Site) -> None:
-    both: dict[str, Any] = {DEFENDER: {}, NOZOMI: {}}
+    both: dict[str, Any] = {DEFENDER: {}, NOZOMI: {}, SERVICENOW: {}, TENABLE: {}}
     host = {"zone": "DMZ", "level": "3.5", "technology": "it", "vendor": "Dell", "os": "Windows Server 2019"}
     site.device(
         "dmz-jump-01", "jump_host", ips=["10.50.0.11"], hostname="dmz-jump-01.north.example", seen_by=both, **host
@@ -321,7 +358,7 @@ def _cell(site: Site, cell: str) -> None:
 
 def _operations(site: Site) -> None:
     """Level 3: SCADA servers, historian, engineering stations; one of them has a foot in each cell."""
-    both: dict[str, Any] = {NOZOMI: {}, DEFENDER: {}}
+    both: dict[str, Any] = {NOZOMI: {}, DEFENDER: {}, SERVICENOW: {}}
     host = {"zone": "Operations", "level": "3", "technology": "ot", "vendor": "Dell", "sensor": "guardian-ops"}
     site.device(
         "ops-scada-01",

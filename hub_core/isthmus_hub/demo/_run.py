@@ -31,7 +31,9 @@ def run_demo(keep: Path | None, demonstrate: Demonstrate, *, seed: int = 7, as_j
         _say("A site is being simulated: office network, DMZ, operations, two production cells that reuse one subnet.")
         site = make(folder.absolute(), seed)
         with serving(site):
-            _say("Three products' servers answer on this machine. Isthmus fetches, resolves and delivers.")
+            _say(
+                "Five products' servers answer on this machine, and three sensors of a sixth write logs. Isthmus fetches, resolves and delivers."
+            )
             found = demonstrate(site.config, site.state)
         report = (keep or Path.cwd()) / "isthmus-demo-report.html"
         report.write_text(found.pop("report"), encoding="utf-8")

@@ -10,19 +10,19 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from isthmus_hub.demo._plant import CELL_SUBNET, DEFENDER, NOZOMI, ZEEK, plant
+from isthmus_hub.demo._configuration import configuration
+from isthmus_hub.demo._plant import DEFENDER, NOZOMI, OKTA, SERVICENOW, TENABLE, ZEEK, plant
 from isthmus_hub.secrets import KeySource, SecretStore, write_key_file
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
 from isthmus_sdk.loader import Found, find
 
 TENANT, CLIENT = "11111111-2222-3333-4444-555555555555", "isthmus"
-SECRETS = ("guardian/password", "defender/client_secret")
-"""Names; the values are made up anew each time, what they open is a simulator on this machine."""
+ACCESS_KEY = "tenable-access"
 START_SECONDS = 20.0
 LOG_HOURS = 2
 SENSORS = ("zeek-cell-1", "zeek-cell-2", "zeek-office")
@@ -51,26 +51,40 @@ class Site:
 
     def commands(self) -> dict[str, list[str]]:
         """How to start each product's simulator."""
+        data = ("--data", str(self.folder / "plant.json"))
         return {
-            NOZOMI: _simulator(
-                NOZOMI,
-                "--data",
-                str(self.folder / "plant.json"),
+            each.connector: _simulator(
+                each.connector,
+                *data,
                 "--port",
-                str(self.ports[NOZOMI]),
-                "--password-file",
-                str(self.secret_file("guardian/password")),
-            ),
-            DEFENDER: _simulator(
-                DEFENDER,
-                "--data",
-                str(self.folder / "plant.json"),
-                "--port",
-                str(self.ports[DEFENDER]),
-                "--client-secret-file",
-                str(self.secret_file("defender/client_secret")),
-            ),
+                str(self.ports[each.connector]),
+                each.option,
+                str(self.secret_file(each.secret)),
+                *each.more,
+            )
+            for each in SERVED
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A product whose API is simulated. The secret's value is made up anew each time."""
+
+    connector: str
+    secret: str
+    """Its name in the vault."""
+    option: str
+    """How the simulator is told the file that holds it."""
+    more: tuple[str, ...] = ()
+
+
+SERVED = (
+    Served(NOZOMI, "guardian/password", "--password-file"),
+    Served(DEFENDER, "defender/client_secret", "--client-secret-file"),
+    Served(TENABLE, "scanner/secret_key", "--secret-key-file", ("--access-key", ACCESS_KEY, "--looks", "1")),
+    Served(SERVICENOW, "cmdb/password", "--password-file"),
+    Served(OKTA, "identity/token", "--token-file"),
+)
 
 
 def make(folder: Path, seed: int) -> Site:
@@ -78,7 +92,7 @@ def make(folder: Path, seed: int) -> Site:
     if folder.exists() and any(folder.iterdir()):
         raise ConfigurationError(f"{folder} is not empty: name a new directory with --keep")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    site = Site(folder, {NOZOMI: _free_port(), DEFENDER: _free_port()})
+    site = Site(folder, dict(zip((each.connector for each in SERVED), _free_ports(len(SERVED)), strict=True)))
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     described = plant(seed, now)
     (folder / "plant.json").write_text(json.dumps(described, indent=1))
@@ -88,12 +102,13 @@ def make(folder: Path, seed: int) -> Site:
     write_key_file(key)
     vault = SecretStore(site.state / "vault", key=KeySource(key_file=key))
     (folder / "simulators").mkdir(mode=0o700)
-    for name in SECRETS:
+    vault.set("scanner/access_key", ACCESS_KEY)
+    for name in (each.secret for each in SERVED):
         value = secrets.token_urlsafe(18)
         vault.set(name, value)
         site.secret_file(name).touch(0o600)
         site.secret_file(name).write_text(value)
-    site.config.write_text(_configuration(site))
+    site.config.write_text(configuration(site.ports, tenant=TENANT, client=CLIENT, sensors=SENSORS))
     script = folder / "start-simulators"
     lines = [f"{shlex.join([*command, '--stay'])} >/dev/null &" for command in site.commands().values()]
     script.write_text(
@@ -159,79 +174,10 @@ def _simulator(connector: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", f"{package}.simulator", *arguments]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _configuration(site: Site) -> str:
-    cells = "".join(
-        f"""
-[[scope]]                       # both cells use {CELL_SUBNET}.0/24: the sensor tells whose address it is
-name = "north/cell-{cell}"
-when = {{ zone = "Cell {cell}" }}
-
-[[scope]]
-name = "north/cell-{cell}"
-when = {{ instance = "zeek-cell-{cell}", subnet = "{CELL_SUBNET}.0/24" }}
-"""
-        for cell in (1, 2)
-    )
-    zeeks = "".join(
-        f"""
-[connector.{sensor}]
-use = "zeek"
-source_id = "{sensor}"
-settings = {{ sensor = "{sensor}" }}
-files = {{ conn = "logs/{sensor}/conn*.log*", modbus = "logs/{sensor}/modbus*.log*" }}
-"""
-        for sensor in SENSORS
-    )
-    return f"""# A simulated site: office network, DMZ, operations, two production cells that reuse one subnet.
-[hub]
-name = "north-works"
-primary = "soc"
-
-[vault]
-key_file = "vault.key"
-{cells}
-[[scope]]
-name = "north/office"
-when = {{ subnet = "10.1.0.0/16" }}
-
-[[scope]]
-name = "north/dmz"
-when = {{ subnet = "10.50.0.0/24" }}
-
-[[scope]]
-name = "north/operations"
-when = {{ subnet = "10.20.0.0/24" }}
-
-[connector.guardian]
-use = "nozomi-guardian"
-source_id = "guardian-north"
-every = "5m"
-tlp = "amber"
-settings = {{ base_url = "http://127.0.0.1:{site.ports[NOZOMI]}", username = "hub" }}
-secrets = {{ password = "vault:guardian/password" }}
-
-[connector.defender]
-use = "microsoft-defender"
-source_id = "tenant-north"
-every = "5m"
-tlp = "green"
-settings = {{ tenant_id = "{TENANT}", client_id = "{CLIENT}", base_url = "http://127.0.0.1:{site.ports[DEFENDER]}", login_url = "http://127.0.0.1:{site.ports[DEFENDER]}" }}
-secrets = {{ client_secret = "vault:defender/client_secret" }}
-{zeeks}
-[platform.soc]                  # the primary: Defender is also its own sensor
-use = "file"
-max_tlp = "amber"
-covers_by = "defender"
-settings = {{ directory = "delivered/soc" }}
-
-[platform.community]            # a sharing circle: nothing above TLP:GREEN may leave
-use = "file"
-max_tlp = "green"
-settings = {{ directory = "delivered/community" }}
-"""
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on; held all at once, so that each is another one."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]

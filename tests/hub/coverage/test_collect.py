@@ -80,3 +80,10 @@ def test_what_is_collected_on_hosts_alone_is_so_in_the_bundle(samples: Path) -> 
         source = next((name for name in layers if words == name or words.startswith(name + " ")), None)
         if source and kinds == frozenset({"host"}):
             assert "Network" not in layers[source], words
+
+
+def test_a_host_of_which_nobody_says_more_can_be_watched_by_who_watches_hosts() -> None:
+    agent = Capability("detect", ("Process Creation",), ("server",))
+    assert agent.applies_to("endpoint")
+    assert not agent.applies_to("workstation")
+    assert not Capability("detect", ("Process Creation",), ("plc", "hmi")).applies_to("endpoint")
