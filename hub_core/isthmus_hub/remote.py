@@ -10,7 +10,6 @@ import os
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,8 +30,6 @@ OPERATIONS = frozenset(
     }
 )  # fmt: skip
 LONGEST_REQUEST = 1 << 20
-START_SECONDS = 5.0
-"""How long a command waits for a daemon that holds the state and does not listen yet."""
 _LONGEST_PATH = 100
 """A socket's path may have about a hundred bytes; longer ones are reached through a relative path."""
 
@@ -162,16 +159,12 @@ def _welcome(connection: socket.socket) -> bool:
     return user in (0, os.geteuid()) and not is_worker(pid)
 
 
-def answers(path: Path, seconds: float = START_SECONDS) -> bool:
-    """Whether somebody listens at a socket, now or soon: a daemon takes the lock a moment before it listens."""
-    deadline = time.monotonic() + seconds
-    while True:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection, suppress(OSError):
-            _with_short_path(path, connection.connect)
-            return True
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(0.05)
+def answers(path: Path) -> bool:
+    """Whether somebody listens at a socket now. A daemon takes the lock a moment before it does."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection, suppress(OSError):
+        _with_short_path(path, connection.connect)
+        return True
+    return False
 
 
 class Remote:

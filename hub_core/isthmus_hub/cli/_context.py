@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from isthmus_hub.hub import Hub
 
 DEFAULT_CONFIG = "isthmus.toml"
+CLAIM_SECONDS = 15.0
+"""How long another command or a starting daemon is waited for."""
 
 ConfigOption = Annotated[
     Path | None,
@@ -93,23 +96,46 @@ def read_config(given: Path | None) -> Config:
 
 def open_hub(config: Path | None, state_dir: Path | None, *, needs_config: bool = True) -> Access:
     """The hub, with the lock held; where a daemon holds it, the daemon."""
-    from isthmus_hub.hub import Hub
-    from isthmus_hub.runtime import StateDirectory, StateInUse
+    from isthmus_hub.runtime import StateInUse
 
     path = config_path(config)
     loaded = read_config(config) if needs_config or path.exists() else None
     try:
-        hub = Hub.open(state_path(state_dir), loaded)
+        hub = claim(loaded, state_path(state_dir))
     except StateInUse as held:
-        from isthmus_hub import remote
-
-        if not remote.answers(StateDirectory.open(state_path(state_dir)).socket):
-            raise StateInUse(f"{held}; no daemon answers there, so it is another command", pid=held.pid) from None
+        if not held.answers:
+            raise
         return _through_daemon(state_path(state_dir))
     access = Access(hub, local=True)
     access._stack.callback(hub.close)
     log_through(hub)
     return access
+
+
+def claim(config: Config | None, state_dir: Path) -> Hub:
+    """The hub with the lock of its state held, once whatever holds it for a moment has ended.
+
+    A command must not fail because the daemon is starting, nor a daemon because somebody asks for its status just then.
+    Raises ``StateInUse``: at once where a daemon answers, else after ``CLAIM_SECONDS``.
+    """
+    from isthmus_hub import remote
+    from isthmus_hub.hub import Hub
+    from isthmus_hub.runtime import StateDirectory, StateInUse
+
+    began, said = time.monotonic(), False
+    while True:
+        waited = time.monotonic() - began
+        try:
+            return Hub.open(state_dir, config)
+        except StateInUse as held:
+            if remote.answers(StateDirectory.open(state_dir).socket):
+                raise StateInUse(str(held), pid=held.pid, answers=True) from None
+            if waited >= CLAIM_SECONDS:
+                raise StateInUse(f"{held}; no daemon answers there, so it is another command", pid=held.pid) from None
+            if waited >= 1 and not said:
+                said = True
+                say(f"isthmus: waits up to {CLAIM_SECONDS:.0f} s for process {held.pid}, which uses {state_dir}")
+        time.sleep(0.05)
 
 
 def _through_daemon(state_dir: Path) -> Access:

@@ -13,6 +13,7 @@ from isthmus_hub.cli._context import (
     ConfigOption,
     JsonOption,
     StateOption,
+    claim,
     config_path,
     log_through,
     open_hub,
@@ -230,9 +231,8 @@ class _progress:
 def run(config: ConfigOption = None, state_dir: StateOption = None) -> int:
     """The daemon: schedule, resolve, deliver. SIGHUP reads the configuration again, SIGTERM drains."""
     from isthmus_hub.daemon import Daemon
-    from isthmus_hub.hub import Hub
 
-    with Hub.open(state_path(state_dir), read_config(config)) as hub:
+    with claim(read_config(config), state_path(state_dir)) as hub:
         log_through(hub, daemon=True)
         Daemon(hub, config_path(config)).run()
     return 0

@@ -22,10 +22,12 @@ _LARGEST = 4096
 class StateInUse(IsthmusError):
     """Another process holds the state directory."""
 
-    def __init__(self, message: str, *, pid: int | None = None) -> None:
+    def __init__(self, message: str, *, pid: int | None = None, answers: bool = False) -> None:
         super().__init__(message)
         self.pid = pid
         """The process that holds it, where that is known."""
+        self.answers = answers
+        """Whether that is a daemon that can be asked instead."""
 
 
 class StateLock:

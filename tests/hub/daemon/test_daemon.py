@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 
 import pytest
 from tests.faults.scene import scene, until
+
+from isthmus_hub.runtime import StateDirectory, StateLock
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -81,3 +84,23 @@ def test_sigterm_drains(tmp_path):
         until(lambda: not made.workers(), "no worker is left", seconds=5)
         assert made.account().problems == []
         assert made.sync().code == 4
+
+
+def test_a_daemon_waits_for_a_command_that_holds_the_state_as_it_starts(tmp_path):
+    with scene(tmp_path / "hub", every="1h") as made:
+        with StateLock(StateDirectory.open(made.state).lock):
+            process = made.daemon(ready=False)
+            until(
+                lambda: f"waits up to 15 s for process {os.getpid()}" in made.log(),
+                "the daemon waits and says for whom",
+            )
+        until(lambda: '"started"' in made.log(), "the daemon runs")
+        assert process.poll() is None
+
+
+def test_a_command_waits_for_another_that_holds_the_state_for_a_moment(tmp_path):
+    with scene(tmp_path / "hub") as made:
+        with StateLock(StateDirectory.open(made.state).lock):
+            process = made.begin("assets", "--json")
+            until(lambda: "waits up to 15 s" in made.log(), "the command waits")
+        assert process.wait(60) == 0, made.log()

@@ -160,10 +160,13 @@ def test_what_is_sent_by_syslog_is_what_the_same_records_in_a_file_are(
 
 
 def test_datagrams_of_a_firewall_reach_the_bus(fed: Any) -> None:
-    port, messages = free_port(socket.SOCK_DGRAM), recorded("paloalto", "threats")
-    hub: Fed = fed("paloalto", {"threats": f"udp://127.0.0.1:{port}"})
+    messages = recorded("paloalto", "threats")
+    hub: Fed = fed("paloalto", {"threats": "udp://127.0.0.1:0"})
     hub.start()
-    until(lambda: hub.receivers()["threats"]["listen"][0]["listening"], "the receiver listens")
+    listen = until(
+        lambda: [at for at in hub.receivers()["threats"]["listen"] if at["listening"]], "the receiver listens"
+    )
+    port = int(listen[0]["address"].rpartition(":")[2])
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         for message in messages:
             sender.sendto(message, ("127.0.0.1", port))
