@@ -46,8 +46,9 @@ WEAKNESS_COMPONENTS = ("software", "vulnerability")
 
 SOME_HOST = "endpoint"
 """A host of which nobody says more (a CMDB's computer, a device of a directory)."""
-KINDS_OF_HOST = ("workstation", "laptop", "server", "virtual-machine")
-"""What it may be: who can watch one of these may be asked to watch it."""
+KINDS_OF_HOST = ("workstation", "laptop", "server")
+"""What it may be: who can watch one of these may be asked to watch it. Not a virtual machine: who watches those alone needs them in
+its own cloud."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,3 +87,6 @@ def test_a_host_of_which_nobody_says_more_can_be_watched_by_who_watches_hosts() 
     assert agent.applies_to("endpoint")
     assert not agent.applies_to("workstation")
     assert not Capability("detect", ("Process Creation",), ("plc", "hmi")).applies_to("endpoint")
+    assert not Capability("detect", ("Process Creation",), ("virtual-machine",)).applies_to("endpoint"), (
+        "of one cloud alone"
+    )
