@@ -22,6 +22,8 @@ KINDS = (
 )  # fmt: skip
 CAUSES = ("not_declared", "not_deployed", "asset_absent", "stale", "single_witness", "none")
 
+NO_ZONE = "unknown"
+
 Asset = Mapping[str, Any]
 
 
@@ -128,15 +130,19 @@ def _weak_witness(fleet: Fleet) -> Iterable[Gap]:
 
 
 def _bridges(fleet: Fleet) -> Iterable[Gap]:
-    """One device with different addresses in several scopes. The same address in two is one interface told twice."""
+    """One device with different addresses in several scopes, or in several zones of one scope. The same address in two scopes is
+    one interface told twice.
+    """
     for each in fleet.assets:
         homes = {(item["scope"], item["address"]) for item in each.asset.get("bindings", ())}
         apart = {
             scope for scope, address in homes if not any(other != scope and same == address for other, same in homes)
         }
-        if len(apart) > 1:
+        zones = set(each.asset.get("zones", ())) if len({address for _, address in homes}) > 1 else set()
+        joined = apart if len(apart) > 1 else zones
+        if len(joined) > 1:
             yield Gap(
-                "bridge", "none", (each.id,), f"{each.asset.get('name')} has addresses in {', '.join(sorted(apart))}"
+                "bridge", "none", (each.id,), f"{each.asset.get('name')} has addresses in {', '.join(sorted(joined))}"
             )
 
 
@@ -154,21 +160,37 @@ def _internet_facing(fleet: Fleet, links: Sequence[Mapping[str, Any]]) -> Iterab
 
 
 def _one_sided(fleet: Fleet, links: Sequence[Mapping[str, Any]]) -> Iterable[Gap]:
-    """Conduits between zones whose traffic is known from one source only."""
-    zones = {each.id: str(each.asset.get("zone") or "") for each in fleet.assets}
+    """Conduits between zones whose traffic is known from one source only, and which side of it that source hears.
+
+    An end in no zone, or that no inventory knows, is on the side ``unknown``: what talks across is not watched there either.
+    """
+    zones = {each.id: str(each.asset.get("zone") or "") or NO_ZONE for each in fleet.assets}
     witnesses: dict[tuple[str, str], set[str]] = defaultdict(set)
     ends: dict[tuple[str, str], set[str]] = defaultdict(set)
+    hears: dict[str, set[str]] = defaultdict(set)
     for link in links:
-        source, target = zones.get(link["source"], ""), zones.get(link["target"], "")
-        if source and target and source != target:
-            conduit = (min(source, target), max(source, target))
-            witnesses[conduit] |= set(link.get("instances", ()))
-            ends[conduit] |= {link["source"], link["target"]}
+        if link.get("external"):
+            continue  # the other side is nobody's to watch
+        source, target = (zones.get(link[end], NO_ZONE) for end in ("source", "target"))
+        if source == target:
+            for instance in link.get("instances", ()):
+                hears[instance].add(source)
+            continue
+        conduit = (min(source, target), max(source, target))
+        witnesses[conduit] |= set(link.get("instances", ()))
+        ends[conduit] |= {link["source"], link["target"]} & zones.keys()
     for conduit, names in witnesses.items():
-        if len(names) == 1:
+        if len(names) == 1 and ends[conduit]:
+            (name,) = names
+            inside = [zone for zone in conduit if zone in hears[name]]
+            side = (
+                f", which hears {inside[0]} and not {next(zone for zone in conduit if zone != inside[0])}"
+                if len(inside) == 1
+                else ""
+            )
             yield Gap(
                 "one_sided_conduit",
                 "single_witness",
                 tuple(sorted(ends[conduit])),
-                f"{conduit[0]} to {conduit[1]}: known from {next(iter(names))} only",
+                f"{conduit[0]} to {conduit[1]}: known from {name} only{side}",
             )

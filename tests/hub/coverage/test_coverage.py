@@ -88,12 +88,53 @@ def test_a_device_with_different_addresses_in_two_scopes_is_a_bridge_and_one_add
     assert found([two_feet, told_twice], [])["bridge", "none"] == {"eng"}
 
 
+def test_a_device_with_addresses_in_two_zones_of_one_scope_is_a_bridge() -> None:
+    bindings = [{"scope": "works", "address": "10.0.0.1"}, {"scope": "works", "address": "10.9.0.1"}]
+    eng = asset("eng", "workstation", "ndr", bindings=bindings, zones=["Office", "Cell"])
+    plain = asset("srv", "server", "ndr", bindings=bindings, zones=["Office"])
+    overlapping = asset("plc", "plc", "ndr", bindings=bindings[:1], zones=["Office", "Cell"])
+    assert found([eng, plain, overlapping], [])["bridge", "none"] == {"eng"}
+
+
 def test_a_conduit_known_from_one_source_is_one_sided() -> None:
     fleet = [asset("a", "plc", "ndr", zone="Cell"), asset("b", "server", "ndr", zone="Ops")]
     link = {"source": "a", "target": "b", "instances": ["ndr"], "external": None}
     assert found(fleet, [], [link])["one_sided_conduit", "single_witness"] == {"a", "b"}
     link["instances"] = ["ndr", "ot"]
     assert ("one_sided_conduit", "single_witness") not in found(fleet, [], [link])
+
+
+def test_a_conduit_is_one_sided_also_where_its_other_end_is_in_no_zone_or_in_no_inventory() -> None:
+    fleet = [asset("a", "plc", "ndr", zone="Cell"), asset("b", "server", "ndr")]
+    link = {"source": "b", "target": "a", "instances": ["ndr"], "external": None}
+    assert found(fleet, [], [link])["one_sided_conduit", "single_witness"] == {"a", "b"}
+    link["source"] = "infrastructure--never-described"
+    assert found(fleet, [], [link])["one_sided_conduit", "single_witness"] == {"a"}
+
+
+@pytest.mark.parametrize("zone", [None, "Cell"])
+def test_traffic_inside_a_zone_and_traffic_that_leaves_the_site_are_no_conduits_between_zones(zone: str | None) -> None:
+    fleet = [asset("a", "plc", "ndr", zone=zone), asset("b", "server", "ndr", zone=zone)]
+    inside = {"source": "a", "target": "b", "instances": ["ndr"], "external": None}
+    outside = {"source": "a", "target": "x", "instances": ["ndr"], "external": "x", "peer": "203.0.113.7"}
+    assert ("one_sided_conduit", "single_witness") not in found(fleet, [], [inside, outside])
+
+
+def test_a_one_sided_conduit_says_which_side_is_heard() -> None:
+    fleet = [
+        asset(name, "plc", "ndr", zone=zone)
+        for name, zone in (("a", "Cell"), ("b", "Cell"), ("c", "Ops"), ("d", "Ops"))
+    ]
+    across = {"source": "a", "target": "c", "instances": ["ndr"], "external": None}
+    in_cell = {"source": "a", "target": "b", "instances": ["ndr"], "external": None}
+    in_ops = {"source": "c", "target": "d", "instances": ["ndr"], "external": None}
+
+    def told(*links: dict[str, Any]) -> list[str]:
+        return [gap.detail for gap in gaps(fleet, links, [], now=NOW) if gap.kind == "one_sided_conduit"]
+
+    assert told(across) == ["Cell to Ops: known from ndr only"]
+    assert told(across, in_cell) == ["Cell to Ops: known from ndr only, which hears Cell and not Ops"]
+    assert told(across, in_cell, in_ops) == ["Cell to Ops: known from ndr only"]
 
 
 def test_an_asset_that_talks_to_a_public_address_faces_the_internet() -> None:
