@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from isthmus_hub.assets._disputes import Told, disputes
 from isthmus_hub.assets._identity import Identifier, Observation, observation
 from isthmus_hub.assets._trust import all_poisoned
 from isthmus_hub.store import Store
@@ -32,7 +33,7 @@ def inventory(store: Store) -> list[dict[str, Any]]:
 
     ``absent_since``: no inventory that held it holds it any more, and nobody spoke of it since; ``null``: it is present.
     ``external`` marks addresses outside the organisation; ``witnessed_only`` those known only from an address seen
-    talking. Identifiers say how strong they are and whether they are poisoned.
+    talking. Identifiers say how strong they are and whether they are poisoned. ``disputed``: see `disputes`.
     """
     bad = poisoned_identifiers(store)
     return [
@@ -92,6 +93,7 @@ def _end(store: Store, observed: str) -> dict[str, Any]:
 def _entry(store: Store, body: Mapping[str, Any], bad: frozenset[Identifier]) -> dict[str, Any]:
     facts = stix.facts(dict(body), stix.ASSET) or {}
     bindings = _bindings(facts)
+    told = list(_told(store, body["id"]))
     seen = observation(body["id"], {**facts, "connector": "", "source_id": ""})
     return {
         "id": body["id"],
@@ -109,7 +111,15 @@ def _entry(store: Store, body: Mapping[str, Any], bad: frozenset[Identifier]) ->
         "scopes": sorted({interface.get("scope", "default") for interface in facts.get("interfaces", ())}),
         "addresses": sorted({binding["address"] for binding in bindings}),
         "bindings": bindings,
-        "members": _members(store, body["id"]),
+        "members": sorted(
+            (member for member, _ in told),
+            key=lambda member: (member["instance"], member["stream"], str(member["native_id"])),
+        ),
+        "disputed": disputes(
+            Told(member["instance"], facts, member["last_seen"] or "")
+            for member, facts in told
+            if not member["absent_since"]
+        ),
         "identifiers": [
             {"kind": item.kind, "value": item.value, "strength": int(item.strength), "poisoned": item in bad}
             for item in sorted(seen.identifiers)
@@ -127,8 +137,8 @@ def _bindings(facts: Mapping[str, Any]) -> list[dict[str, str]]:
     return [{"scope": scope, "address": ip} for scope, ip in sorted(found)]
 
 
-def _members(store: Store, asset: str) -> list[dict[str, Any]]:
-    out = []
+def _told(store: Store, asset: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each member once for every source that speaks of it, with what is said."""
     for id in sorted(store.members(asset)):
         stored = store.get(id)
         if stored is None:
@@ -136,15 +146,13 @@ def _members(store: Store, asset: str) -> list[dict[str, Any]]:
         facts = stix.facts(stored.body, stix.ASSET) or {}
         absent = store.absent_since(id)
         for claim in stored.provenance:
-            out.append(
-                {
-                    "instance": claim.instance,
-                    "stream": claim.stream,
-                    "native_id": facts.get("native_id"),
-                    "connector": facts.get("connector"),
-                    "last_seen": facts.get("last_seen") or claim.last_observed,
-                    "observed": id,
-                    "absent_since": absent,
-                }
-            )
-    return sorted(out, key=lambda member: (member["instance"], member["stream"], str(member["native_id"])))
+            member = {
+                "instance": claim.instance,
+                "stream": claim.stream,
+                "native_id": facts.get("native_id"),
+                "connector": facts.get("connector"),
+                "last_seen": facts.get("last_seen") or claim.last_observed,
+                "observed": id,
+                "absent_since": absent,
+            }
+            yield member, facts

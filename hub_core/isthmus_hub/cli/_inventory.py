@@ -86,6 +86,14 @@ def show_asset(
         [("name", "ATTRIBUTE"), ("value", "VALUE"), ("source", "FROM"), ("why", "BELIEVED"), ("others", "OTHERS SAY")],
         empty="No source says anything of it.",
     )
+    if disputed := [
+        {"attribute": each["attribute"], **value} for each in found["disputed"] for value in each["values"]
+    ]:
+        table(
+            [{**each, "against": ", ".join(each["against"])} for each in disputed],
+            [("attribute", "IN DISPUTE"), ("value", "VALUE"), ("instance", "FROM"), ("last_seen", "LAST SEEN"), ("against", "AGAINST")],
+            empty="",
+        )  # fmt: skip
     table(found["bindings"], [("scope", "SCOPE"), ("address", "ADDRESS")], empty="No address.")
     table(
         [{**each, "poisoned": "poisoned: links nothing" if each["poisoned"] else ""} for each in found["identifiers"]],

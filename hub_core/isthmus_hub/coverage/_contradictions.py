@@ -6,11 +6,15 @@ from collections.abc import Iterator
 
 from isthmus_hub.coverage._fleet import Fleet, Watched
 
+WORDS = {"asset_class": "class", "operating_system": "operating system"}
+"""How people call an attribute, where it is not its name."""
+
 
 def contradictions(fleet: Fleet) -> Iterator[tuple[str, str]]:
     """Asset and what is said against what; an asset may have several."""
     for each in fleet.assets:
-        yield from ((each.id, detail) for detail in (*_gone_and_here(each), *_told_and_missing(fleet, each)))
+        found = (*_gone_and_here(each), *_told_and_missing(fleet, each), *_told_apart(fleet, each))
+        yield from ((each.id, detail) for detail in found)
 
 
 def _gone_and_here(watched: Watched) -> Iterator[str]:
@@ -41,6 +45,20 @@ def _told_and_missing(fleet: Fleet, watched: Watched) -> Iterator[str]:
                 sorted(str(word) for word in watched.asset.get("monitored_by", ()) if product.is_meant(str(word)))
             )
             yield f"{_name(watched)}: a vendor says {said} watches it, {', '.join(configured)} does not know it"
+
+
+def _told_apart(fleet: Fleet, watched: Watched) -> Iterator[str]:
+    """Sources that still see it say what cannot both be true; what one said that sees it no longer is stale, not wrong."""
+    for dispute in watched.asset.get("disputed", ()):
+        fresh = [value for value in dispute["values"] if fleet.fresh(str(value["last_seen"] or ""))]
+        named = {value["instance"] for value in fresh}
+        said: dict[str, set[str]] = {}
+        for value in fresh:
+            if named.intersection(value["against"]):
+                said.setdefault(str(value["value"]), set()).add(str(value["instance"]))
+        if said:
+            sides = "; ".join(f"{value} ({', '.join(sorted(by))})" for value, by in sorted(said.items()))
+            yield f"{_name(watched)}: {WORDS.get(dispute['attribute'], dispute['attribute'])} is {sides}"
 
 
 def _name(watched: Watched) -> str:

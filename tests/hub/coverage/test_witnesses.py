@@ -67,6 +67,27 @@ def test_gone_from_an_inventory_and_seen_since_is_a_contradiction() -> None:
     assert table(fleet, SOURCES)["contradiction", "none"] == {"ghost"}
 
 
+@pytest.mark.parametrize(
+    ("last_seen", "told"),
+    [
+        ("2026-05-30T00:00:00.000Z", "plc: operating system is VxWorks (guardian); Windows 10 (edr)"),
+        (None, "plc: operating system is VxWorks (guardian); Windows 10 (edr)"),
+        ("2026-01-01T00:00:00.000Z", None),
+    ],
+)
+def test_sources_that_see_it_now_and_say_what_cannot_both_be_true_are_a_contradiction(
+    last_seen: str | None, told: str | None
+) -> None:
+    values = [
+        {"value": "Windows 10", "instance": "edr", "last_seen": last_seen, "against": ["guardian"]},
+        {"value": "VxWorks", "instance": "guardian", "last_seen": "2026-05-30T00:00:00.000Z", "against": ["edr"]},
+    ]
+    one = asset("plc", "plc", "edr", "guardian", disputed=[{"attribute": "operating_system", "values": values}])
+    found = [gap for gap in gaps([one], [], SOURCES, now=NOW) if gap.kind == "contradiction"]
+    assert [gap.detail for gap in found] == ([told] if told else []), "what was said long ago is stale, not wrong"
+    assert all(gap.assets == ("plc",) for gap in found)
+
+
 def test_crown_jewels_with_one_witness_stand_apart_and_first() -> None:
     fleet = [
         asset("plain", "server", "wire"),

@@ -101,6 +101,10 @@ def test_six_products_are_read_side_by_side_and_the_slowest_holds_nobody_back(tm
             gate.open()
             thread.join(120)
         assert seen_by(hub) == hub.config.connectors.keys()
+        (engineering,) = (asset for asset in hub.assets()["assets"] if asset["name"].upper().startswith("OPS-ENG-01"))
+        bridges = [gap for gap in hub.gaps()["gaps"] if gap["kind"] == "bridge"]
+    assert len(engineering["scopes"]) == 2, "one workstation in two networks is one asset"
+    assert [engineering["id"]] in [gap["assets"] for gap in bridges], "and a finding"
     assert [run for run in done[0]["runs"] if run["error"]] == []
 
 
