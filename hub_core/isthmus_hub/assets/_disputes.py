@@ -17,13 +17,16 @@ from isthmus_hub.assets._identity import placeholder
 Facts = Mapping[str, Any]
 Words = frozenset[str]
 
-_LEGAL: Final = frozenset(
+_COMMON: Final = frozenset(
     {
-        "ab", "ag", "aktiengesellschaft", "asa", "bv", "co", "company", "corp", "corporate", "corporation", "gmbh",
-        "group", "holding", "inc", "incorporated", "international", "kg", "limited", "llc", "ltd", "nv", "oy", "plc",
-        "sa", "sas", "se", "spa", "srl", "technologies", "technology", "the",
+        "ab", "ag", "aktiengesellschaft", "asa", "automation", "bv", "co", "communications", "company", "computer",
+        "controls", "corp", "corporate", "corporation", "electric", "electronics", "gmbh", "group", "holding", "inc",
+        "incorporated", "industrial", "industries", "instruments", "international", "kg", "limited", "llc", "ltd",
+        "networks", "nv", "oy", "plc", "products", "sa", "sas", "se", "solutions", "spa", "srl", "systems",
+        "technologies", "technology", "the",
     }
 )  # fmt: skip
+"""Words of many makers' names: they make nobody known."""
 _ONE_MAKER: Final = (
     frozenset({"rockwell", "allen", "bradley"}),
     frozenset({"schneider", "modicon", "telemecanique", "apc"}),
@@ -107,10 +110,10 @@ def _disputed(
     attribute: str, records: Iterable[Told], meant: Callable[[str], Any], agree: Callable[[Any, Any], bool]
 ) -> dict[str, Any] | None:
     said: dict[str, list[tuple[Any, str, str]]] = {}
-    for one in records:
-        text = str(one.facts.get(attribute) or "").strip()
+    for record in records:
+        text = str(record.facts.get(attribute) or "").strip()
         if text and (value := meant(text)):
-            said.setdefault(one.instance, []).append((value, text, one.last_seen))
+            said.setdefault(record.instance, []).append((value, text, record.last_seen))
     against: dict[str, list[str]] = {}
     for one, two in combinations(said, 2):
         if not any(agree(left, right) for left, _, _ in said[one] for right, _, _ in said[two]):
@@ -133,7 +136,7 @@ def _disputed(
 
 
 def _maker(text: str) -> Words:
-    words = frozenset(re.findall(r"[a-z0-9]+", text.lower())) - _LEGAL
+    words = frozenset(re.findall(r"[a-z0-9]+", text.lower())) - _COMMON
     if words & {"unknown", "none", "other", "generic", "private", "vmware", "virtual"}:
         return frozenset()
     return words.union(*(names for names in _ONE_MAKER if names & words))

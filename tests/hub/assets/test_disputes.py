@@ -42,6 +42,7 @@ def disputed(*records: Told) -> set[str]:
         ("serial", "S C-X4U421302009", "S C-J5CN00842014"),
         ("vendor", "Siemens AG", "Rockwell Automation/Allen-Bradley"),
         ("model", "6ES7 214-1AG40-0XB0", "6ES7 215-1AG40-0XB0"),
+        ("vendor", "Schneider Electric", "Mitsubishi Electric Corporation"),
         ("model", "S7-1200", "S7-1500"),
         ("model", "1756-L61", "1756-L71"),
         ("firmware", "V2.8.1", "4.1"),
