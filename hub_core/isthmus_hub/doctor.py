@@ -164,6 +164,7 @@ def _bus(config: Path, state_dir: Path) -> Iterator[Finding]:
     try:
         with Hub.open(state_dir, loaded, lock=False) as hub:
             yield from _own_bus(hub)
+            yield from _deliveries(hub)
             if loaded.hub.forward is not None:
                 yield from _link(hub)
     except IsthmusError as error:
@@ -185,6 +186,21 @@ def _own_bus(hub: Hub) -> Iterator[Finding]:
             yield Finding("problem", "hubs", problem)
     except IsthmusError as error:
         yield Finding("problem", "bus", str(error))
+
+
+def _deliveries(hub: Hub) -> Iterator[Finding]:
+    """Platforms that fell behind what the bus keeps; a warning until the store was taken in its place."""
+    from isthmus_hub.views import expired_entries, told_of_expired
+
+    if not hub.state.delivery.exists():
+        return
+    for name in hub.config.platforms:
+        try:
+            expired = expired_entries(hub, name)
+        except IsthmusError:  # a file that cannot be read is told already
+            return
+        if expired:
+            yield Finding("ok" if expired["served"] else "warning", "delivery", told_of_expired(name, expired))
 
 
 def _link(hub: Hub) -> Iterator[Finding]:

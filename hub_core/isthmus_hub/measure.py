@@ -52,6 +52,15 @@ class Gauges:
         for row in (views.platform_status(self._hub, name) for name in self._hub.config.platforms):
             metrics.delivery_pending.labels(row["name"]).set(row["pending"])
             metrics.dead_letters.labels(row["name"]).set(row["dead"])
+            expired = row["expired"]
+            metrics.delivery_expired.labels(row["name"]).set(
+                expired["entries"] if expired and not expired["served"] else 0
+            )
+            self._grow(
+                metrics.delivery_expirations.labels(row["name"]).inc,
+                ("expired", row["name"]),
+                self._hub.ledger.expirations(row["name"]),
+            )
             for verdict in VERDICTS:
                 count = sum(row["dropped"].values()) if verdict == "dropped" else row[verdict]
                 self._grow(metrics.delivered.labels(row["name"], verdict).inc, (row["name"], verdict), count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from isthmus_hub import coverage as covering
 from isthmus_hub import report as reporting
 from isthmus_hub.bus import FORWARD_GROUP, OBSERVED, RESOLVED, Bus, Group, platform_of
 from isthmus_hub.config import Config
+from isthmus_hub.delivery import Expired
 from isthmus_hub.forward import presences
 from isthmus_hub.runtime import copy_notice, required_level
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
@@ -56,7 +57,7 @@ _NO_INSTANCE: dict[str, Any] = {
     "isolation": "process", "network": "open", "isolation_reason": "",
 }  # fmt: skip
 _NO_PLATFORM: dict[str, Any] = {
-    "in": 0, "accepted": 0, "duplicate": 0, "rejected": 0, "dropped": {}, "pending": 0, "dead": 0,
+    "in": 0, "accepted": 0, "duplicate": 0, "rejected": 0, "dropped": {}, "pending": 0, "dead": 0, "expired": None,
 }  # fmt: skip
 
 
@@ -196,7 +197,38 @@ def platform_status(hub: Hub, name: str) -> dict[str, Any]:
         "max_tlp": settings.max_tlp,
         **totals.to_json(),
         "group": totals.group,
+        "expired": expired_entries(hub, name),
     }
+
+
+def expired_entries(hub: Hub, name: str) -> dict[str, Any] | None:
+    """Entries of ``resolved`` that retention removed before a platform was told of them, and what to do; else ``None``."""
+    taken = hub.ledger.intake(name)
+    oldest, _ = hub.bus.ends(RESOLVED)
+    if taken is not None and taken + 1 < oldest:
+        lost, remedy = Expired(taken + 1, oldest - 1), "the next delivery goes on from the store"
+    elif (served := hub.ledger.expired(name)) is not None:
+        lost, remedy = served, "delivery went on from the store, with what is current"
+    else:
+        return None
+    remedy += f"; to tell the platform everything anew: `isthmus deliver {name} --from store`"
+    at = None if lost.at is None else datetime.fromtimestamp(lost.at, UTC).isoformat(timespec="seconds")
+    return {
+        "first": lost.first,
+        "last": lost.last,
+        "entries": lost.last - lost.first + 1,
+        "served": at and at.replace("+00:00", "Z"),
+        "remedy": remedy,
+    }
+
+
+def told_of_expired(name: str, expired: Mapping[str, Any]) -> str:
+    """One line for people about :func:`expired_entries`."""
+    when = f" ({expired['served']})" if expired["served"] else ""
+    return (
+        f"{name}: {expired['entries']} entries of resolved (offsets {expired['first']} to {expired['last']}) were removed "
+        f"before it read them{when}: {expired['remedy']}"
+    )
 
 
 def report(hub: Hub, owner: str | None = None) -> str:

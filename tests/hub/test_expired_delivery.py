@@ -9,7 +9,11 @@ import pytest
 from tests.hub.test_hub_on_nats import CONNECTORS, drop
 
 from isthmus_hub.bus import RESOLVED, OffsetExpired, delivery_group
+from isthmus_hub.cli._operate import status
+from isthmus_hub.doctor import examine
 from isthmus_hub.hub import Hub
+from isthmus_hub.measure import Gauges
+from isthmus_hub.telemetry import Metrics
 
 CONFIGURATION = f'[hub]\nname = "works"\n{CONNECTORS}'
 
@@ -101,3 +105,56 @@ def test_killed_while_it_takes_the_store_it_takes_it_again(left_behind: Path, mo
         assert (row["error"], row["pending"]) == (None, 0)
         held = received(left_behind)
         assert {id: held.get(id) for id in store(hub)} == store(hub)
+
+
+def shown(folder: Path, hub: Hub, name: str = "out") -> tuple[dict | None, str, list[str]]:
+    """What ``status --json``, the metrics and ``doctor`` say of the platform's expired entries."""
+    metrics = Metrics()
+    Gauges(hub, metrics).sample()
+    text = "\n".join(line for line in metrics.exposition().decode().splitlines() if "isthmus_delivery_expir" in line)
+    (row,) = hub.status()["platforms"]
+    found = examine(folder / "isthmus.toml", folder / "state")
+    return row["expired"], text, [finding.level for finding in found if finding.subject == "delivery"]
+
+
+def test_what_was_removed_unread_is_shown_until_everything_was_told_anew(left_behind: Path) -> None:
+    with Hub.open(left_behind / "state", left_behind / "isthmus.toml") as hub:
+        taken, (oldest, _) = hub.ledger.intake("out") or 0, hub.bus.ends(RESOLVED)
+        waiting, metrics, doctor = shown(left_behind, hub)
+        assert waiting is not None
+        assert (waiting["first"], waiting["last"], waiting["served"]) == (taken + 1, oldest - 1, None)
+        assert "isthmus deliver out --from store" in waiting["remedy"]
+        assert f'isthmus_delivery_expired_entries{{platform="out"}} {float(oldest - taken - 1)}' in metrics
+        assert 'isthmus_delivery_expirations_total{platform="out"} 0.0' in metrics
+        assert doctor == ["warning"]
+        hub.deliver_all()
+    with Hub.open(left_behind / "state", left_behind / "isthmus.toml") as hub:  # another process shows it, too
+        served, metrics, doctor = shown(left_behind, hub)
+        assert served is not None
+        assert served["entries"] == waiting["entries"]
+        assert served["served"] is not None
+        assert 'isthmus_delivery_expired_entries{platform="out"} 0.0' in metrics
+        assert 'isthmus_delivery_expirations_total{platform="out"} 1.0' in metrics
+        assert doctor == ["ok"]
+        hub.deliver("out", "store")
+        told, metrics, doctor = shown(left_behind, hub)
+        assert (told, doctor) == (None, [])
+        assert 'isthmus_delivery_expirations_total{platform="out"} 1.0' in metrics
+
+
+def test_status_prints_what_to_do_about_it(left_behind: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status(config=left_behind / "isthmus.toml", state_dir=left_behind / "state")
+    assert "were removed before it read them" in (said := capsys.readouterr().out)
+    assert "`isthmus deliver out --from store`" in said
+
+
+def test_a_platform_that_is_new_has_missed_nothing(left_behind: Path) -> None:
+    more = '\n[platform.late]\nuse = "file"\nsettings = { directory = "late" }\n'
+    both = CONFIGURATION.replace("[hub]\n", '[hub]\nprimary = "out"\n') + more
+    (left_behind / "isthmus.toml").write_text(both)
+    with Hub.open(left_behind / "state", left_behind / "isthmus.toml") as hub:
+        hub.deliver_all()
+        assert {row["name"]: row["expired"] is None for row in hub.status()["platforms"]} == {
+            "out": False,
+            "late": True,
+        }

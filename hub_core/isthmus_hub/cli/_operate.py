@@ -260,6 +260,8 @@ def deliver(
 
 def status(config: ConfigOption = None, state_dir: StateOption = None, json: JsonOption = False) -> int:
     """Instances, platforms and the bus, as they are now."""
+    from isthmus_hub.views import told_of_expired
+
     with open_hub(config, state_dir) as access:
         found = access.hub.status()
     if json:
@@ -285,6 +287,9 @@ def status(config: ConfigOption = None, state_dir: StateOption = None, json: Jso
             _print_receiver(instance["name"], receiver)
     print()
     print_deliveries_totals(found["platforms"])
+    for platform in found["platforms"]:
+        if platform["expired"]:
+            print(f"  warning: {told_of_expired(platform['name'], platform['expired'])}")
     print()
     bus = found["bus"]
     ends = ", ".join(f"{stream['name']} {stream['last']}" for stream in bus["streams"]) or "empty"

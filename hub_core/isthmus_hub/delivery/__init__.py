@@ -5,7 +5,9 @@ One :class:`Deliverer` per configured platform; one :class:`Ledger` (``delivery.
 
 from ._courier import Patience
 from ._engine import Deliverer, ResolvedLog, ResolvedObjects
-from ._ledger import DeadLetter, Ledger
+from ._ledger import DeadLetter, Expired, Ledger
 from ._report import DeliveryReport
 
-__all__ = ["DeadLetter", "Deliverer", "DeliveryReport", "Ledger", "Patience", "ResolvedLog", "ResolvedObjects"]
+__all__ = [
+    "DeadLetter", "Deliverer", "DeliveryReport", "Expired", "Ledger", "Patience", "ResolvedLog", "ResolvedObjects",
+]  # fmt: skip

@@ -23,7 +23,7 @@ from isthmus_sdk.platform import Dropped, Session
 
 from ._courier import PLATFORM_FAULTS, Courier, Parcel, Patience
 from ._entry import Entry, read_entry, referents_first
-from ._ledger import Decision, Ledger, Queued
+from ._ledger import Decision, Expired, Ledger, Queued
 from ._report import DeliveryReport
 from ._sharing import DEFAULT_CEILING, Sharing
 
@@ -210,7 +210,7 @@ class Deliverer:
                 blocks = self._bus.read(RESOLVED, intake + 1, 8)
             except OffsetExpired as error:
                 log.warning("delivery goes on from the store", platform=self.name, reason=str(error))
-                self._take_store(anew=False)
+                self._take_store(anew=False, expired=Expired(error.asked, error.first - 1))
                 return
             if not blocks:
                 break
@@ -227,10 +227,10 @@ class Deliverer:
         self._ledger.take(self.name, (), intake=0)
         return 0
 
-    def _take_store(self, *, anew: bool) -> int:
+    def _take_store(self, *, anew: bool, expired: Expired | None = None) -> int:
         """Everything the store holds stands for the stream up to its end; returns that end.
 
-        Not ``anew``: what the platform has already in this version counts as a duplicate and is not sent.
+        ``expired``: what the stream lost unread, where that is why. Not ``anew``: what the platform has already in this version counts as a duplicate and is not sent.
         """
         intake = self._bus.end(RESOLVED)
         if anew:
@@ -241,7 +241,7 @@ class Deliverer:
             if len(chunk) >= WINDOW:
                 self._ledger.take(self.name, chunk)
                 chunk = []
-        self._ledger.take(self.name, chunk, intake=intake)
+        self._ledger.take(self.name, chunk, intake=intake, expired=expired)
         return intake
 
     def _acknowledge(self) -> None:

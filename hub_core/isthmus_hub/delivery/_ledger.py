@@ -41,7 +41,10 @@ CREATE TABLE dead (number INTEGER PRIMARY KEY AUTOINCREMENT, platform TEXT NOT N
 CREATE INDEX dead_platform ON dead (platform, number);
 """
 _QUEUED = "SELECT seq, id, modified, version, stream_offset, body, digest, strikes FROM queue WHERE"
-KIND = FileKind("delivery ledger", 0x49534D44, (_TABLES,))
+_EXPIRED = """
+CREATE TABLE expired (platform TEXT PRIMARY KEY, times INTEGER NOT NULL, at REAL, first INTEGER, last INTEGER);
+"""
+KIND = FileKind("delivery ledger", 0x49534D44, (_TABLES, _EXPIRED))
 
 
 class Queued(NamedTuple):
@@ -78,6 +81,17 @@ class DeadLetter:
     at: float
     """Seconds since 1970 when it was given up."""
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Entries of the resolved stream that were removed before a platform was told of them."""
+
+    first: int
+    """Offset of the first of them."""
+    last: int
+    at: float | None = None
+    """Seconds since 1970 when the store was taken in their place; ``None`` while they are still missing."""
 
 
 class Ledger:
@@ -124,14 +138,27 @@ class Ledger:
                 self._db.execute("UPDATE platform SET failures = ? WHERE name = ?", (failures, platform))
 
     def take(
-        self, platform: str, entries: Iterable[Entry], *, intake: int | None = None, referents: bool = False
+        self,
+        platform: str,
+        entries: Iterable[Entry],
+        *,
+        intake: int | None = None,
+        referents: bool = False,
+        expired: Expired | None = None,
     ) -> None:
         """Take entries up as pending and move the position to ``intake``, in one transaction.
 
         What the ledger already shows as delivered is a duplicate; what is older than a delivered or a waiting version
-        is superseded; what is no object at all is a dead letter.
+        is superseded; what is no object at all is a dead letter. ``expired``: what these entries stand for, because the
+        stream no longer has it; remembered until the platform is told everything anew.
         """
         with self._transaction():
+            if expired is not None:
+                self._db.execute(
+                    "INSERT INTO expired (platform, times, at, first, last) VALUES (?1, 1, ?2, ?3, ?4) "
+                    "ON CONFLICT (platform) DO UPDATE SET times = times + 1, at = ?2, first = ?3, last = ?4",
+                    (platform, time.time(), expired.first, expired.last),
+                )
             for entry in entries:
                 self._count(platform, "in")
                 if referents:
@@ -237,6 +264,7 @@ class Ledger:
         """Forget what the platform was sent and read the stream from ``intake`` again; counts and queue stay."""
         with self._transaction():
             self._db.execute("DELETE FROM ledger WHERE platform = ?", (platform,))
+            self._db.execute("UPDATE expired SET at = NULL WHERE platform = ?", (platform,))
             self._db.execute(
                 "INSERT INTO platform (name, intake) VALUES (?, ?) "
                 "ON CONFLICT (name) DO UPDATE SET intake = excluded.intake, failures = 0",
@@ -268,6 +296,16 @@ class Ledger:
             dead=dead,
             referents=counts.get("referents", 0),
         )
+
+    def expired(self, platform: str) -> Expired | None:
+        """The newest entries that the store was taken for; ``None`` where none, or everything was told anew since."""
+        row = self._first("SELECT first, last, at FROM expired WHERE platform = ? AND at IS NOT NULL", (platform,))
+        return None if row is None else Expired(*row)
+
+    def expirations(self, platform: str) -> int:
+        """How often the platform's position had expired when it was read on."""
+        row = self._first("SELECT times FROM expired WHERE platform = ?", (platform,))
+        return 0 if row is None else int(row[0])
 
     def platforms(self) -> list[str]:
         """Names of the platforms the file knows."""

@@ -81,6 +81,18 @@ class Metrics:
         self.dead_letters = Gauge(
             "isthmus_dead_letters", "Objects a platform will never take.", ("platform",), registry=registry
         )
+        self.delivery_expired = Gauge(
+            "isthmus_delivery_expired_entries",
+            "Entries of resolved that retention removed and a platform was not told of, until its next delivery.",
+            ("platform",),
+            registry=registry,
+        )
+        self.delivery_expirations = Counter(
+            "isthmus_delivery_expirations",
+            "How often a delivery went on from the store because its position had expired.",
+            ("platform",),
+            registry=registry,
+        )
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""

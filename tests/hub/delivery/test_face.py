@@ -7,5 +7,5 @@ import isthmus_hub.delivery as delivery
 
 def test_the_public_names_are_these():
     assert sorted(delivery.__all__) == [
-        "DeadLetter", "Deliverer", "DeliveryReport", "Ledger", "Patience", "ResolvedLog", "ResolvedObjects",
+        "DeadLetter", "Deliverer", "DeliveryReport", "Expired", "Ledger", "Patience", "ResolvedLog", "ResolvedObjects",
     ]  # fmt: skip
