@@ -320,6 +320,10 @@ class Hub(Parts, Explores, Decides, Places, Covers, OperatesBus):
         """Mark absent what a held snapshot lacked; the decision is durable, and `store rebuild` replays it."""
         return views.confirm_absence(self, instance, stream)
 
+    def accept_drift(self, instance: str, stream: str | None = None) -> dict[str, Any]:
+        """Fields of a vendor that drifted are known from now on: ``status`` no longer names them, nor does the log."""
+        return views.accept_drift(self, instance, stream)
+
     def report(self, owner: str | None = None) -> str:
         """One self-contained HTML page for people; of one team with ``owner``. Raises for a team that owns nothing here."""
         return views.report(self, owner)

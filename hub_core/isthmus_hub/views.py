@@ -14,7 +14,7 @@ from isthmus_hub.config import Config
 from isthmus_hub.delivery import Expired
 from isthmus_hub.forward import presences
 from isthmus_hub.runtime import copy_notice, required_level
-from isthmus_sdk.errors import ConfigurationError, IsthmusError
+from isthmus_sdk.errors import ConfigurationError, IsthmusError, RetriableError
 
 if TYPE_CHECKING:
     from isthmus_hub.hub import Hub
@@ -53,7 +53,8 @@ def status(hub: Hub) -> dict[str, Any]:
 
 
 _NO_INSTANCE: dict[str, Any] = {
-    "state": "unknown", "last_success": None, "lag_seconds": None, "records": 0, "quarantined": 0, "held": [], "receivers": [],
+    "state": "unknown", "last_success": None, "lag_seconds": None, "records": 0, "quarantined": 0, "held": [], "drift": [],
+    "receivers": [],
     "isolation": "process", "network": "open", "isolation_reason": "",
 }  # fmt: skip
 _NO_PLATFORM: dict[str, Any] = {
@@ -140,6 +141,7 @@ def instance_status(hub: Hub, name: str) -> dict[str, Any]:
         "quarantined": sum(count.waiting for count in hub.quarantine.counts() if count.instance == name),
         "error": failed["message"] if failed else None,
         "held": held_snapshots(hub, name),
+        "drift": drifted_fields(hub, name),
         "receivers": [{"stream": stream, **hub.receivers.status(name, stream)} for stream in settings.receive],
         **_isolation(hub, name, last),
     }
@@ -166,6 +168,38 @@ def held_snapshots(hub: Hub, name: str) -> list[dict[str, Any]]:
         for stream, waiting in found
         if waiting
     ]
+
+
+def drifted_fields(hub: Hub, name: str) -> list[dict[str, Any]]:
+    """By stream: fields that differ from what the connector expects, each with the time since when; and how to accept."""
+    return [
+        {
+            "stream": stream,
+            **{kind: {field: one.since for field, one in fields.items()} for kind, fields in drift.open.items()},
+            "accept": f"isthmus drift accept {name} {stream}",
+        }
+        for stream, drift in sorted(hub.journal.drift(name).items())
+        if drift.open
+    ]
+
+
+def accept_drift(hub: Hub, instance: str, stream: str | None = None) -> dict[str, Any]:
+    """Take fields that differ as known. Raises :class:`ConfigurationError` for an instance or a stream that is not there."""
+    if instance not in hub.config.connectors:
+        known = ", ".join(sorted(hub.config.connectors)) or "none"
+        raise ConfigurationError(f"{hub.config.file}: there is no [connector.{instance}]; configured: {known}")
+    followed = hub.journal.drift(instance)
+    if stream is not None and stream not in followed:
+        seen = ", ".join(sorted(followed)) or "none"
+        raise ConfigurationError(f"{instance}: no run has told of the fields of a stream {stream!r}; of these: {seen}")
+    try:
+        accepted = hub.journal.accept_drift(instance, stream)
+    except OSError as error:
+        raise RetriableError(f"{hub.state.runs}: cannot be written ({error.strerror}); nothing was accepted") from None
+    rows = {
+        name: {kind: sorted(fields) for kind, fields in drift.open.items()} for name, drift in sorted(accepted.items())
+    }
+    return {"instance": instance, "accepted": rows}
 
 
 def confirm_absence(hub: Hub, instance: str, stream: str) -> dict[str, Any]:

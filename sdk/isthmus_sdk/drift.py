@@ -83,11 +83,6 @@ class Drift:
         return {what: dict(sorted(fields.items())[:PATHS]) for what, fields in found.items() if fields}
 
 
-def news(before: dict[str, dict[str, int]], now: dict[str, dict[str, int]]) -> list[str]:
-    """What a run's drift has that the run's before had not: ``"new: colour"``."""
-    return [f"{what}: {field}" for what, fields in now.items() for field in fields if field not in before.get(what, {})]
-
-
 def _names(model: Any) -> dict[str, set[str]]:
     """Fields at the top of a model: the first name in the raw record -> every name it may have there."""
     if isinstance(model, type) and issubclass(model, BaseModel):
@@ -108,4 +103,4 @@ def _raw_heads(name: str, field: FieldInfo, by_name: bool) -> list[str]:
     return [*heads, name] if by_name else heads
 
 
-__all__ = ["PATHS", "SAMPLE", "Drift", "news"]
+__all__ = ["PATHS", "SAMPLE", "Drift"]

@@ -100,3 +100,37 @@ def test_quarantined_records_are_mapped_once_the_contract_allows_them_as_of_when
         (one,) = opened.store.iterate("incident")
         assert one.provenance[0].last_observed == waiting["observed_at"]
         assert opened.quarantine_list()["records"] == []
+
+
+def test_drift_stays_in_status_until_somebody_accepts_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--config", str(tmp_path / "isthmus.toml"), "--state-dir", str(tmp_path / "state")]
+
+    def shown() -> list[dict[str, Any]]:
+        capsys.readouterr()
+        assert main([*options, "status", "--json"]) == 0
+        return list(json.loads(capsys.readouterr().out)["instances"][0]["drift"])
+
+    drop(tmp_path, GOOD)
+    sync(tmp_path, "drop_field")
+    assert shown() == []
+    drop(tmp_path, {**NEW_FIELD, "esc\x1b[2J": 1}, {**OTHER_KIND, "colour": "red"}, name="2.json")
+    sync(tmp_path, "drop_field")
+    (row,) = shown()
+    assert row["stream"] == "alerts"
+    assert row["new"].keys() >= {"colour", "esc\x1b[2J"}
+    assert "name" in row["dropped"]
+    assert row["new"]["colour"].endswith("Z")
+    assert main([*options, "status"]) == 0
+    said = capsys.readouterr().out
+    assert "fields new since" in said
+    assert "isthmus drift accept north alerts" in said
+    assert "\x1b" not in said
+    sync(tmp_path, "drop_field")  # nothing to read: nothing is gone
+    assert shown() == [row]
+    assert main([*options, "drift", "accept", "north", "alarms"]) == 2
+    assert main([*options, "drift", "accept", "south"]) == 2
+    assert main([*options, "drift", "accept", "north"]) == 0
+    assert shown() == []
+    drop(tmp_path, {**NEW_FIELD, "id": "a-9"}, name="3.json")
+    sync(tmp_path, "drop_field")
+    assert shown() == []

@@ -11,6 +11,7 @@ from isthmus_hub.cli import (
     _context,
     _coverage,
     _decisions,
+    _drift,
     _explore,
     _inventory,
     _operate,
@@ -87,6 +88,7 @@ app.command("report")(_report.report)
 app.command("compare-primaries")(_coverage.compare_primaries)
 app.add_typer(_repair.quarantine, name="quarantine")
 app.add_typer(_repair.dead, name="dead")
+app.add_typer(_drift.drift, name="drift")
 app.add_typer(_bus.bus, name="bus")
 app.add_typer(_explore.store, name="store")
 _forwarded("stix", "`stix check`: objects, a bundle or NDJSON against the rules of STIX 2.1.")

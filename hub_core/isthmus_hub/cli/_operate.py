@@ -23,6 +23,7 @@ from isthmus_hub.cli._context import (
     state_path,
     table,
 )
+from isthmus_hub.cli._drift import print_drift
 
 if TYPE_CHECKING:
     from isthmus_hub.runtime import StreamRun
@@ -283,6 +284,8 @@ def status(config: ConfigOption = None, state_dir: StateOption = None, json: Jso
             print(f"{instance['name']}: isolation {instance['isolation']}, no more: {instance['isolation_reason']}")
         for waiting in instance["held"]:
             _print_held(f"{instance['name']}/{waiting['stream']}", waiting, waiting["confirm"])
+        for row in instance["drift"]:
+            print_drift(instance["name"], row)
         for receiver in instance["receivers"]:
             _print_receiver(instance["name"], receiver)
     print()

@@ -13,7 +13,7 @@ from pydantic import AliasChoices, BaseModel, Field
 
 from isthmus_sdk import Builder, Connector, Settings
 from isthmus_sdk.connector import CONTRACTS
-from isthmus_sdk.drift import PATHS, SAMPLE, news
+from isthmus_sdk.drift import PATHS, SAMPLE
 from isthmus_sdk.engine import Outcome, PageMapper
 from isthmus_sdk.errors import SourceError
 from isthmus_sdk.page import Page
@@ -204,7 +204,3 @@ def test_a_vendor_that_uses_values_as_names_does_not_make_the_report_grow() -> N
     made = mapper(look_at_all=True)
     made.map(page(*[{**GOOD, f"key-{number}": 1} for number in range(3 * PATHS)]))
     assert len(made.drift.as_json()["new"]) == PATHS
-
-
-def test_news_is_what_the_run_before_did_not_have() -> None:
-    assert news({"new": {"a": 1}}, {"new": {"a": 5, "b": 1}, "changed": {"a": 1}}) == ["new: b", "changed: a"]
