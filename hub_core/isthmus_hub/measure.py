@@ -7,11 +7,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from prometheus_client import Counter
+
 from isthmus_hub import views
 from isthmus_hub.bus import StorageDamaged
 from isthmus_hub.hub import Hub
 from isthmus_hub.runtime import StreamRun
 from isthmus_hub.telemetry import Metrics
+from isthmus_sdk.errors import IsthmusError
 
 EFFECTS = ("new", "changed", "unchanged", "stale")
 VERDICTS = ("accepted", "duplicate", "rejected", "dropped")
@@ -24,6 +27,7 @@ class Gauges:
         self._hub = hub
         self._metrics = metrics
         self._told: dict[tuple[str, ...], int] = {}
+        self._receiving: set[tuple[str, str]] = set()
 
     def ran(self, runs: Iterable[StreamRun], seconds: float) -> None:
         """A run of an instance has ended."""
@@ -67,6 +71,7 @@ class Gauges:
         for count in self._hub.quarantine.counts():
             for state in ("waiting", "retried", "dropped", "overflow"):
                 metrics.quarantine.labels(count.instance, count.stream, state).set(getattr(count, state))
+        self._sample_receivers()
         metrics.disk_free.set(shutil.disk_usage(self._hub.state.path).free)
         with suppress(StorageDamaged):  # said by whoever resolves; the rest is as good as ever
             self._sample_store()
@@ -79,6 +84,37 @@ class Gauges:
                     metrics.objects.labels(instance, name, effect).inc, (instance, name, effect), getattr(total, effect)
                 )
         metrics.assets.set(self._hub.store.counts()["resolved"].get("infrastructure", 0))
+
+    def _sample_receivers(self) -> None:
+        metrics = self._metrics
+        receivers = {
+            (name, stream) for name, instance in self._hub.config.connectors.items() for stream in instance.receive
+        }
+        for labels in self._receiving - receivers:  # no longer configured
+            for gauge in (metrics.spool_bytes, metrics.last_received, metrics.listening):
+                with suppress(KeyError):
+                    gauge.remove(*labels)
+        self._receiving = receivers
+        for labels in receivers:
+            try:
+                row = self._hub.receivers.status(*labels)
+            except IsthmusError:  # its spool cannot be opened; the log and `status` say so
+                metrics.listening.labels(*labels).set(0)
+                continue
+            metrics.listening.labels(*labels).set(all(one["listening"] for one in row["listen"]))
+            metrics.spool_bytes.labels(*labels).set(row["spool_bytes"])
+            if row["last_received"] is not None:
+                metrics.last_received.labels(*labels).set(row["last_received"])
+            self._recount(metrics.received.labels(*labels), ("received", *labels), row["received"])
+            self._recount(metrics.received_bytes.labels(*labels), ("received bytes", *labels), row["received_bytes"])
+            for reason, count in row["refused"].items():
+                self._recount(metrics.refused.labels(*labels, reason), ("refused", *labels, reason), count)
+
+    def _recount(self, counter: Counter, key: tuple[str, ...], count: int) -> None:
+        """Follow a count that begins again at nothing where its receiver was configured anew."""
+        before = self._told.get(key, 0)
+        counter.inc(count - before if count >= before else count)
+        self._told[key] = count
 
     def _grow(self, increase: object, key: tuple[str, ...], count: int) -> None:
         before = self._told.get(key, 0)

@@ -93,6 +93,30 @@ class Metrics:
             ("platform",),
             registry=registry,
         )
+        self.received = Counter(
+            "isthmus_received_messages", "Messages that vendors pushed and that are durable.", STREAM, registry=registry
+        )
+        self.received_bytes = Counter(
+            "isthmus_received_bytes", "Bytes of messages that vendors pushed.", STREAM, registry=registry
+        )
+        self.refused = Counter(
+            "isthmus_refused_messages",
+            "What was pushed and not taken, or not whole, by reason.",
+            (*STREAM, "reason"),
+            registry=registry,
+        )
+        self.spool_bytes = Gauge(
+            "isthmus_spool_bytes", "Bytes received that are not on the bus yet.", STREAM, registry=registry
+        )
+        self.last_received = Gauge(
+            "isthmus_last_received_timestamp_seconds", "When something was last received.", STREAM, registry=registry
+        )
+        self.listening = Gauge(
+            "isthmus_receiver_listening",
+            "1 where every address of a receiver is listened on.",
+            STREAM,
+            registry=registry,
+        )
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
