@@ -136,6 +136,19 @@ class Covers:
             "additions": covering.additions(spots.items()).as_json(),
         }
 
+    def exposures(self, owner: str | None = None, limit: int | None = None) -> dict[str, Any]:
+        """The shape of ``exposures --json``: open exposures, the most urgent first; ``open`` counts all, ``limit`` shows so many."""
+        asked = self._asked(None, None, owner)
+        mine = {each["id"] for each in asked.chosen}
+        found = covering.exposures(
+            assets.exposures(self.store),
+            asked.everything,
+            assets.communications(self.store),
+            rules=self._rules,
+        )
+        rows = [row for row in found if row["asset"] in mine]
+        return {"open": len(rows), "exposures": rows if limit is None else rows[: max(limit, 0)]}
+
     def watching(self, owner: str | None = None) -> Watching:
         """What `coverage`, `gaps` and `zones` begin with, read once; with techniques. Raises for a team that owns nothing here."""
         choice, asked = self._choice(None), self._asked(None, None, owner)

@@ -22,7 +22,7 @@ from isthmus_sdk.errors import ConfigurationError, IsthmusError
 
 OPERATIONS = frozenset(
     {
-        "sync", "deliver", "check", "preview", "status", "assets", "coverage", "gaps", "compare_primaries", "quarantine_list", "quarantine_show", "quarantine_retry",
+        "sync", "deliver", "check", "preview", "status", "assets", "coverage", "gaps", "exposures", "compare_primaries", "quarantine_list", "quarantine_show", "quarantine_retry",
         "quarantine_drop", "dead_list", "dead_show", "dead_retry", "dead_drop", "bus_groups", "bus_seek", "bus_check", "bus_forget",
         "bus_dead_list", "bus_dead_show", "bus_dead_retry", "bus_dead_drop",
         "store_check", "store_rebuild", "confirm_absence", "accept_drift", "asset_show", "assets_why",

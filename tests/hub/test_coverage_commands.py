@@ -206,3 +206,13 @@ def _bundle() -> dict[str, Any]:
             "source_ref": strategy["id"], "target_ref": technique["id"]}  # fmt: skip
     edge["external_references"] = []
     return {"type": "bundle", "objects": [component, analytic, strategy, technique, tactic, matrix, edge]}
+
+
+def test_open_exposures_are_listed_the_most_urgent_first(works: Works, assets: list[dict[str, Any]]) -> None:
+    found = asked(works, "exposures")
+    assert found["open"] == len(found["exposures"]) > 1
+    assert {row["asset"] for row in found["exposures"]} <= {asset["id"] for asset in assets}
+    priorities = [row["priority"] for row in found["exposures"]]
+    assert priorities == sorted(priorities, reverse=True)
+    assert asked(works, "exposures", "--limit", "1")["exposures"] == found["exposures"][:1]
+    assert "open exposures" in works.run("exposures").err

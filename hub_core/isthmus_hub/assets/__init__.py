@@ -5,6 +5,7 @@ from __future__ import annotations
 from isthmus_hub.assets._attributes import ORDERS, Orders
 from isthmus_hub.assets._believed import believed
 from isthmus_hub.assets._evidence import Evidence
+from isthmus_hub.assets._exposures import exposures
 from isthmus_hub.assets._identity import Identifier, Observation, Strength, observation
 from isthmus_hub.assets._index import IdentityIndex
 from isthmus_hub.assets._inventory import communications, inventory
@@ -27,6 +28,7 @@ __all__ = [
     "Strength",
     "believed",
     "communications",
+    "exposures",
     "in_force",
     "inventory",
     "observation",

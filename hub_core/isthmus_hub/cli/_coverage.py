@@ -26,6 +26,7 @@ WIDTH = 100
 FRAMEWORKS = {"cdm": "cyber-defense-matrix", "csf": "nist-csf-2.0", "iec62443": "iec-62443-3-3"}
 FUNCTIONS = ("identify", "protect", "detect", "respond", "recover")
 _SHOWN = 5
+_SCREENFUL = 25
 
 
 def coverage(
@@ -106,6 +107,37 @@ def gaps(
         rows, [("kind", "GAP"), ("cause", "CAUSE"), ("count", "ASSETS"), ("detail", "DETAIL")], empty="No gaps found."
     )
     _additions(found["additions"], "needs that assets do not have")
+    return 0
+
+
+def exposures(
+    owner: OwnerOption = None,
+    limit: Annotated[int | None, typer.Option(help="How many; without it all in JSON, 25 on a screen.", min=1)] = None,
+    config: ConfigOption = None,
+    state_dir: StateOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Open vulnerabilities on assets, the most urgent first: by KEV, EPSS, who reaches the asset, and its criticality."""
+    with open_hub(config, state_dir) as access:
+        found = access.hub.exposures(owner=owner, limit=limit if limit or json else _SCREENFUL)
+    if json:
+        print_json(found)
+        return 0
+    _table(
+        [
+            {
+                **row,
+                "asset": row["asset_name"] or row["asset"],
+                "known": "KEV" if row["kev"] else "" if row["epss"] is None else f"EPSS {row['epss']:.2f}",
+                "reach": row["reach"].replace("_", " "),
+                "critical": "crown jewel" if row["crown_jewel"] else row["criticality"],
+            }
+            for row in found["exposures"]
+        ],
+        [("priority", "PRIORITY"), ("name", "VULNERABILITY"), ("asset", "ASSET"), ("zone", "ZONE"), ("known", "EXPLOITED"), ("reach", "REACHED FROM"), ("critical", "CRITICALITY"), ("cvss", "CVSS"), ("instances", "SAID BY")],
+        empty="No open exposures known.",
+    )  # fmt: skip
+    say(f"{len(found['exposures'])} of {found['open']} open exposures")
     return 0
 
 

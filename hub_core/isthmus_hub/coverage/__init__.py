@@ -6,6 +6,7 @@ from isthmus_hub.coverage._additions import Addition, Additions, additions
 from isthmus_hub.coverage._blind import blind_cells, blind_needs, closed_by
 from isthmus_hub.coverage._collect import collectable
 from isthmus_hub.coverage._compare import Standing, standing
+from isthmus_hub.coverage._exposures import exposures
 from isthmus_hub.coverage._fleet import Fleet
 from isthmus_hub.coverage._gaps import CAUSES, KINDS, Gap, gaps
 from isthmus_hub.coverage._gaps import as_json as gaps_json
@@ -51,6 +52,7 @@ __all__ = [
     "cells",
     "closed_by",
     "collectable",
+    "exposures",
     "gaps",
     "gaps_json",
     "matrix",

@@ -106,6 +106,6 @@ def test_the_public_names_are_these() -> None:
     assert coverage.__all__ == [
         "CAUSES", "FUNCTIONS", "HOST_COMPONENTS", "KINDS", "WIRE_COMPONENTS", "Addition", "Additions", "Capability", "Cell", "Fleet",
         "Gap", "Primary", "Product", "Rules", "Source", "Standing", "additions", "blind_cells", "blind_needs", "capability", "catalogue",
-        "cells", "closed_by", "collectable", "gaps", "gaps_json", "matrix", "matrix_json", "read_primary", "rollups", "standing",
-        "technique_summary", "techniques",
+        "cells", "closed_by", "collectable", "exposures", "gaps", "gaps_json", "matrix", "matrix_json", "read_primary", "rollups",
+        "standing", "technique_summary", "techniques",
     ]  # fmt: skip
