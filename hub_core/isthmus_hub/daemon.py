@@ -30,6 +30,8 @@ from isthmus_sdk.errors import ConfigurationError, Interrupted, IsthmusError
 log = structlog.get_logger("isthmus.daemon")
 DRAIN_SECONDS = 10.0
 SAMPLE_SECONDS = 15.0
+LOOK_AT_CLOCK = 60.0
+"""Seconds after which an instance in its quiet time asks the wall clock again."""
 
 
 class _Errand:
@@ -70,6 +72,9 @@ class Daemon:
         self._config_path = config_path
         self._stop = threading.Event()
         self._reload = threading.Event()
+        """Ends a round of :meth:`_serve`, for whatever reason."""
+        self._changed = threading.Event()
+        """The configuration is to be read again."""
         self._failure: BaseException | None = None
         self._gauges: Gauges | None = None
         self._errand: _Errand | None = None
@@ -134,11 +139,15 @@ class Daemon:
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         busy = [thread.name for thread in threads if thread.is_alive() and not thread.name.startswith("instance:")]
-        if self._errand is not None:
-            self._errand.run(busy, stopping=self._stop.is_set())
-            self._errand = None
-            self._reload.clear()
-        elif not self._stop.is_set():
+        self._between_rounds(busy)
+
+    def _between_rounds(self, busy: Sequence[str]) -> None:
+        """What ended the round: an errand, a changed configuration, or both."""
+        self._reload.clear()  # before looking: what comes from now on ends the next round at once
+        errand, self._errand = self._errand, None  # before it is run: another one may come as soon as it is done
+        if errand is not None:
+            errand.run(busy, stopping=self._stop.is_set())
+        if self._changed.is_set() and not self._stop.is_set():
             self._read_again()
 
     def _metrics(self) -> MetricsListener | None:
@@ -201,7 +210,7 @@ class Daemon:
         while not ended.is_set():
             settings = self._hub.config.connectors[name]
             if (pause := quiet(settings, datetime.now())) > 0:
-                ended.wait(pause)
+                ended.wait(min(pause, LOOK_AT_CLOCK))  # the window is of the wall clock, which may be set meanwhile
                 continue
             begin = time.monotonic()
             runs = self._hub.run_instance(name, stop=ended)
@@ -258,7 +267,7 @@ class Daemon:
         return errand.wait()
 
     def _read_again(self) -> None:
-        self._reload.clear()  # before the file is read: a signal from now on means yet another version
+        self._changed.clear()  # before the file is read: a signal from now on means yet another version
         systemd.reloading()
         try:
             fresh = load(self._config_path)
@@ -277,4 +286,5 @@ class Daemon:
         self.stop()
 
     def _on_reload(self, number: int, frame: FrameType | None) -> None:
+        self._changed.set()
         self._reload.set()

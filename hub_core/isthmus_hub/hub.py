@@ -121,7 +121,8 @@ class Hub(Parts, Explores, Decides, Places, Covers, OperatesBus):
 
     def _let_go(self, instance: str) -> None:
         """Take from the spools what is on the bus."""
-        for stream in self.config.connectors[instance].receive:
+        chosen = self.config.connectors.get(instance)  # a run may outlive its instance in the configuration
+        for stream in chosen.receive if chosen else ():
             spool = self.spool(instance, stream)
             spool.trim(self.received_until(instance, stream, spool.id))
 

@@ -11,7 +11,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -159,19 +159,33 @@ def _welcome(connection: socket.socket) -> bool:
     return user in (0, os.geteuid()) and not is_worker(pid)
 
 
-def answers(path: Path) -> bool:
-    """Whether somebody listens at a socket now. A daemon takes the lock a moment before it does."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection, suppress(OSError):
+def reach(path: Path) -> Remote | None:
+    """The daemon that listens at a socket, connected; ``None`` where nobody does.
+
+    A daemon takes the lock a moment before it listens, and gives it back a moment after it stopped listening.
+    """
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
         _with_short_path(path, connection.connect)
-        return True
-    return False
+    except OSError:
+        connection.close()
+        return None
+    return Remote(path, connection)
 
 
 class Remote:
     """Stands in for a :class:`~isthmus_hub.hub.Hub` whose state a daemon holds."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, connection: socket.socket | None = None) -> None:
         self._path = path
+        self._connection = connection
+        """Made already, for the first operation."""
+
+    def close(self) -> None:
+        """Let go of a connection that no operation used."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in OPERATIONS:
@@ -179,24 +193,36 @@ class Remote:
         return lambda **arguments: self._ask(name, arguments)
 
     def _ask(self, operation: str, arguments: dict[str, Any]) -> Any:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        request = json.dumps({"operation": operation, "arguments": arguments}).encode() + b"\n"
+        with self._connected() as connection:
             try:
-                _with_short_path(self._path, connection.connect)
-            except OSError as error:
-                raise errors.Unreachable(
-                    f"the daemon does not answer at {self._path}: {error.strerror}; is it starting or stopping?"
-                ) from None
-            with connection.makefile("rwb") as stream:
-                stream.write(json.dumps({"operation": operation, "arguments": arguments}).encode() + b"\n")
-                stream.flush()
-                line = stream.readline()
-        if not line:
-            raise errors.Unreachable("the daemon stopped before it answered")
+                connection.sendall(request)
+                with connection.makefile("rb") as stream:
+                    line = stream.readline()
+            except OSError:
+                line = b""
+        if not line.endswith(b"\n"):
+            raise errors.Unreachable(
+                f"the daemon stopped before it answered: {operation} may have been done in part; give the command again"
+            )
         reply = json.loads(line)
         if problem := reply.get("error"):
             kind = getattr(errors, problem["kind"], IsthmusError)
             raise kind(problem["message"])
         return reply["result"]
+
+    def _connected(self) -> socket.socket:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            try:
+                _with_short_path(self._path, connection.connect)
+            except OSError as error:
+                connection.close()
+                raise errors.Unreachable(
+                    f"the daemon does not answer at {self._path}: {error.strerror}; is it starting or stopping?"
+                ) from None
+        return connection
 
 
 def _with_short_path(path: Path, use: Callable[[str], None]) -> None:

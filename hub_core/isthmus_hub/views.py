@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +30,8 @@ def status(hub: Hub) -> dict[str, Any]:
     counts = hub.stored()
     waits = [hub.waits] if hub.waits else []
     return {
-        "instances": [_or_its_fault(instance_status, hub, name, _NO_INSTANCE) for name in hub.config.connectors],
-        "platforms": [_or_its_fault(platform_status, hub, name, _NO_PLATFORM) for name in hub.config.platforms],
+        "instances": _rows(instance_status, hub, hub.config.connectors, _NO_INSTANCE),
+        "platforms": _rows(platform_status, hub, hub.config.platforms, _NO_PLATFORM),
         "bus": {
             "engine": health.engine,
             "durability": health.durability,
@@ -62,14 +62,21 @@ _NO_PLATFORM: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _or_its_fault(
-    show: Callable[[Hub, str], dict[str, Any]], hub: Hub, name: str, empty: dict[str, Any]
-) -> dict[str, Any]:
-    """The row of one instance or platform; where a file of the state directory cannot be read, the row that says so."""
-    try:
-        return show(hub, name)
-    except IsthmusError as error:
-        return {"name": name, **empty, "error": str(error), "group": error.group}
+def _rows(
+    show: Callable[[Hub, str], dict[str, Any]], hub: Hub, names: Iterable[str], empty: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The rows of instances or platforms; where a file of the state directory cannot be read, the row that says so."""
+    rows = []
+    for name in names:
+        try:
+            rows.append(show(hub, name))
+        except IsthmusError as error:
+            rows.append({"name": name, **empty, "error": str(error), "group": error.group})
+        except KeyError:
+            if name in hub.config.connectors or name in hub.config.platforms:
+                raise
+            # else a daemon took a configuration without it while it was looked at
+    return rows
 
 
 def _abandoned(hub: Hub) -> list[str]:
@@ -130,7 +137,8 @@ def instance_status(hub: Hub, name: str) -> dict[str, Any]:
     failed = next((row["error"] for row in last.get("runs", ()) if row["error"]), None)
     state = "disabled" if not settings.enabled else "failed" if failed else "ok" if last else "never ran"
     success = last.get("last_success")
-    lag = (datetime.now(UTC) - datetime.fromisoformat(success)).total_seconds() if success else None
+    passed = (datetime.now(UTC) - datetime.fromisoformat(success)).total_seconds() if success else None
+    lag = None if passed is None else max(0.0, passed)  # the clock may have been set back since
     return {
         "name": name,
         "use": settings.use,

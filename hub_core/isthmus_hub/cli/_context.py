@@ -100,12 +100,15 @@ def open_hub(config: Path | None, state_dir: Path | None, *, needs_config: bool 
 
     path = config_path(config)
     loaded = read_config(config) if needs_config or path.exists() else None
-    try:
-        hub = claim(loaded, state_path(state_dir))
-    except StateInUse as held:
-        if not held.answers:
-            raise
-        return _through_daemon(state_path(state_dir))
+    while True:
+        try:
+            hub = claim(loaded, state_path(state_dir))
+            break
+        except StateInUse as held:
+            if not held.answers:
+                raise
+        if (through := _through_daemon(state_path(state_dir))) is not None:
+            return through  # else it stopped in this instant, and its lock is free or will be
     access = Access(hub, local=True)
     access._stack.callback(hub.close)
     log_through(hub)
@@ -128,7 +131,8 @@ def claim(config: Config | None, state_dir: Path) -> Hub:
         try:
             return Hub.open(state_dir, config)
         except StateInUse as held:
-            if remote.answers(StateDirectory.open(state_dir).socket):
+            if (daemon := remote.reach(StateDirectory.open(state_dir).socket)) is not None:
+                daemon.close()
                 raise StateInUse(str(held), pid=held.pid, answers=True) from None
             if waited >= CLAIM_SECONDS:
                 raise StateInUse(f"{held}; no daemon answers there, so it is another command", pid=held.pid) from None
@@ -138,11 +142,16 @@ def claim(config: Config | None, state_dir: Path) -> Hub:
         time.sleep(0.05)
 
 
-def _through_daemon(state_dir: Path) -> Access:
-    from isthmus_hub.remote import Remote
+def _through_daemon(state_dir: Path) -> Access | None:
+    from isthmus_hub import remote
     from isthmus_hub.runtime import StateDirectory
 
-    return Access(Remote(StateDirectory.open(state_dir).socket), local=False)
+    daemon = remote.reach(StateDirectory.open(state_dir).socket)
+    if daemon is None:
+        return None
+    access = Access(daemon, local=False)
+    access._stack.callback(daemon.close)
+    return access
 
 
 def read_hub(config: Path | None, state_dir: Path | None) -> Access:
