@@ -214,7 +214,9 @@ class ConnectorConfig(Section):
     """Reads files instead of the vendor's API: stream to file patterns, relative to the configuration file."""
     since: Moment | None = None
     """Where the first run begins, as a time such as `2026-01-01` or `2026-01-01T06:00:00Z`. Another value reads the streams
-    once more from there (a backfill); what is known already changes nothing. Streams that are read whole are not concerned."""
+    once more from there (a backfill); what is known already changes nothing. Streams that are read whole are not concerned.
+    To leave the running stream's cursor alone, add a second instance with the same `use`, `source_id` and settings, this
+    `since`, the `streams` to read and `enabled = false`, and give `isthmus sync` its name."""
     contracts: FrozenMap[str, Contract] = Field(default_factory=FrozenDict)
     """Stream to what becomes of records whose fields differ from what the connector expects, in place of the connector's own
     word: `evolve`, `quarantine_record`, `drop_field` or `freeze` (docs/contracts.md)."""
