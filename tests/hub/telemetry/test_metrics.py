@@ -31,7 +31,19 @@ def test_every_metric_is_described_and_named_for_what_it_measures():
 
 
 def test_labels_are_names_from_the_configuration_not_from_vendors():
-    allowed = {"instance", "stream", "outcome", "effect", "platform", "verdict", "state", "bus", "group", "version", "reason"}
+    allowed = {
+        "instance",
+        "stream",
+        "outcome",
+        "effect",
+        "platform",
+        "verdict",
+        "state",
+        "bus",
+        "group",
+        "version",
+        "reason",
+    }
     for collector in list(Metrics().registry._collector_to_names):
         assert set(collector._labelnames) <= allowed
 
