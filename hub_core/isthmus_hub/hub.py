@@ -396,11 +396,11 @@ class Hub(Parts, Explores, Decides, Places, Covers, OperatesBus):
         path, damage = self.state.store, ""
         with self._resolve_turn:
             try:
-                entries = repair.build_store(path, self.store, self.bus, self.name, base, orders=self.orders)
+                entries = repair.build_store(path, self.store, self.bus, self.name, base, beliefs=self.beliefs)
             except StorageDamaged as error:
                 damage = str(error)
                 entries = repair.build_store(
-                    path, None, self.bus, self.name, base, by_object=self.by_object, orders=self.orders
+                    path, None, self.bus, self.name, base, by_object=self.by_object, beliefs=self.beliefs
                 )
             if "store" in self.__dict__:
                 self.store.close()

@@ -16,6 +16,7 @@ from isthmus_hub.bus import Bus, NatsAccess, open_bus
 from isthmus_hub.config import Config, check_settings, load
 from isthmus_hub.delivery import Ledger
 from isthmus_hub.keeping import Keeping
+from isthmus_hub.placing import declared_places
 from isthmus_hub.receive import Receivers, Spool, folder_of
 from isthmus_hub.runtime import (
     Ingest,
@@ -274,7 +275,7 @@ class Parts:
     @cached_property
     def resolver(self) -> assets.Resolver:
         """From ``observed`` to the store."""
-        return assets.Resolver(self.store, self.bus, hub=self.name, orders=self.orders)
+        return assets.Resolver(self.store, self.bus, hub=self.name, beliefs=self.beliefs)
 
     @property
     def orders(self) -> assets.Orders:
@@ -282,6 +283,11 @@ class Parts:
         areas = {name: found.manifest.area for name, found in self.connectors.items() if found.manifest}
         written = self._config.attributes.model_dump(exclude_none=True) if self._config else {}
         return assets.Orders({**assets.ORDERS, **written}, areas)
+
+    @property
+    def beliefs(self) -> assets.Beliefs:
+        """What assets are made by: orders of belief, and the zones and owners that the configuration declares."""
+        return assets.Beliefs(self.orders, *declared_places(self._config))
 
     def check_configuration(self) -> None:
         """Raise ``InvalidSettings`` where settings do not fit the manifests of what they configure."""
@@ -307,7 +313,7 @@ class Parts:
             self._config = before
             raise
         if "resolver" in self.__dict__:
-            self.resolver.believe(self.orders)
+            self.resolver.believe(self.beliefs)
 
 
 def _lasting(config: Config) -> tuple[object, ...]:

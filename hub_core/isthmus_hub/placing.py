@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -93,8 +94,17 @@ def model_of(config: Config | None) -> Model:
     )
 
 
+def declared_places(config: Config | None) -> tuple[assets.Place, str]:
+    """How a configuration places one asset, and a text that is the same where it places all alike; empty where it places none."""
+    if config is None or not (config.zones or config.owners):
+        return assets.as_told, ""
+    model = model_of(config)
+    written = [[one.model_dump(mode="json") for one in rules] for rules in (config.zones, config.owners)]
+    return lambda asset: place([asset], model)[0], json.dumps(written, sort_keys=True)
+
+
 def _conditions(when: PlaceConditions) -> Conditions:
     return Conditions.parse(when.model_dump(by_alias=True, exclude_none=True))
 
 
-__all__ = ["Places", "model_of"]
+__all__ = ["Places", "declared_places", "model_of"]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from isthmus_hub._sqlite import StorageDamaged, sync_directory
-from isthmus_hub.assets import Orders, Resolver
+from isthmus_hub.assets import Beliefs, Resolver
 from isthmus_hub.bus import OBSERVED, RESOLVE_GROUP, Bus, StreamCutShort
 from isthmus_hub.delivery import DeadLetter, Ledger
 from isthmus_hub.runtime import Quarantine, Quarantined, StateDirectory
@@ -69,7 +69,7 @@ def build_store(
     base: Path | None = None,
     *,
     by_object: bool | None = None,
-    orders: Orders | None = None,
+    beliefs: Beliefs | None = None,
 ) -> int:
     """Resolve ``observed`` into a new file beside ``path``, which begins empty or as a copy of ``base``.
 
@@ -84,10 +84,10 @@ def build_store(
         fresh.chmod(0o600)
     with Store.open(fresh, hub=hub, by_object=by_object) as store:
         if former is None:
-            return Resolver(store, bus, hub=hub, orders=orders or Orders()).run()
+            return Resolver(store, bus, hub=hub, beliefs=beliefs or Beliefs()).run()
         with store.transaction() as tx:
             tx.adopt(former)
-        entries = Resolver(store, bus, hub=hub, orders=orders or Orders()).run()
+        entries = Resolver(store, bus, hub=hub, beliefs=beliefs or Beliefs()).run()
         with store.transaction() as tx:
             tx.settle(former)
         return entries

@@ -104,7 +104,8 @@ def _asset(read: Reading, hub: str) -> Json:
         name: read.fact(name)
         for name in (
             "kind", "native_id", "source_id", "connector", "asset_class", "technology", "firmware", "purdue_level",
-            "level_source", "site", "zone", "criticality", "roles", "monitored_by", "first_seen", "last_seen",
+            "level_source", "site", "zone", "vendor_zone", "zones", "owner", "security_level", "criticality", "roles", "monitored_by",
+            "first_seen", "last_seen",
         )
     }  # fmt: skip
     own["identifiers"] = [f"{item['kind']}:{item['value']}" for item in read.fact("identifiers") or ()]

@@ -19,7 +19,8 @@ _FIELDS = {
     "ip": "host.ip source.ip destination.ip related.ip",
     "long": (
         "event.severity source.bytes source.packets destination.bytes destination.packets destination.port network.bytes "
-        "network.packets isthmus.alert.count isthmus.asset.criticality isthmus.communication.connections "
+        "network.packets isthmus.alert.count isthmus.asset.criticality isthmus.asset.security_level "
+        "isthmus.communication.connections "
         "isthmus.communication.function_codes isthmus.confidence"
     ),
     "float": "vulnerability.score.base isthmus.exposure.epss",
@@ -35,7 +36,8 @@ _FIELDS = {
         "isthmus.relationship.type isthmus.relationship.source isthmus.relationship.target isthmus.asset.kind "
         "isthmus.asset.native_id isthmus.asset.source_id isthmus.asset.connector isthmus.asset.asset_class "
         "isthmus.asset.technology isthmus.asset.firmware isthmus.asset.purdue_level isthmus.asset.level_source "
-        "isthmus.asset.site isthmus.asset.zone isthmus.asset.roles isthmus.asset.monitored_by isthmus.asset.identifiers "
+        "isthmus.asset.site isthmus.asset.zone isthmus.asset.vendor_zone isthmus.asset.zones isthmus.asset.owner "
+        "isthmus.asset.roles isthmus.asset.monitored_by isthmus.asset.identifiers "
         "isthmus.asset.scopes isthmus.asset.vlans isthmus.asset.interface_names isthmus.alert.source_id "
         "isthmus.alert.status isthmus.alert.vendor_status isthmus.alert.vendor_severity isthmus.alert.category "
         "isthmus.alert.subjects.id isthmus.alert.subjects.role isthmus.alert.subjects.name isthmus.exposure.state "

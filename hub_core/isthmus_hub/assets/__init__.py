@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from isthmus_hub.assets._attributes import ORDERS, Orders
+from isthmus_hub.assets._beliefs import Beliefs, Place, as_told
 from isthmus_hub.assets._believed import believed
 from isthmus_hub.assets._evidence import Evidence
 from isthmus_hub.assets._exposures import exposures
@@ -16,16 +17,19 @@ from isthmus_hub.assets._why import why
 
 __all__ = [
     "ORDERS",
+    "Beliefs",
     "Evidence",
     "Identifier",
     "IdentityIndex",
     "Observation",
     "Orders",
     "Partition",
+    "Place",
     "ResolveTotals",
     "Resolver",
     "Rulings",
     "Strength",
+    "as_told",
     "believed",
     "communications",
     "exposures",

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from isthmus_hub.assets._attributes import TOGETHER, Orders, Said, attributes
+from isthmus_hub.assets._beliefs import Beliefs
+from isthmus_hub.assets._described import placed
 from isthmus_sdk import stix
 
 UNITED = ("interfaces", "identifiers", "roles", "monitored_by")
@@ -20,7 +22,7 @@ _PER_SOURCE = frozenset(
     {"absent_since", "native_id", "source_id", "connector", "kind", "extension_type", *UNITED, OLDEST, NEWEST}
     | {name for names in TOGETHER.values() for name in names}
 )
-ALONE = Orders()
+ALONE = Beliefs()
 
 Body = Mapping[str, Any]
 
@@ -52,19 +54,19 @@ def mint(anchor: str, generation: int = 0) -> str:
     return stix.sdo_id("infrastructure", key)
 
 
-def resolved_asset(id: str, members: Iterable[Member], *, hub: str, orders: Orders = ALONE) -> dict[str, Any]:
+def resolved_asset(id: str, members: Iterable[Member], *, hub: str, beliefs: Beliefs = ALONE) -> dict[str, Any]:
     """The resolved infrastructure object. ``members`` are observed infrastructure objects with asset facts; at least one.
 
-    ``created`` is the earliest of the members', ``modified`` the latest; the store makes the latter strictly increase.
+    Zone, level and owner are the declared ones, where ``beliefs`` has any. ``created`` is the earliest of the members', ``modified`` the latest; the store makes the latter strictly increase.
     """
     ordered = sorted(members, key=_precedence)
     bodies = [member.body for member in ordered]
     best = bodies[-1]
-    facts = merged_facts([member.said for member in ordered], orders)
+    facts = merged_facts([member.said for member in ordered], beliefs.orders)
     facts |= {"connector": "isthmus", "source_id": hub, "native_id": id.partition("--")[2]}
     if since := absent_since(ordered):
         facts["absent_since"] = since
-    return {
+    body = {
         "type": "infrastructure",
         "spec_version": "2.1",
         "id": id,
@@ -77,6 +79,7 @@ def resolved_asset(id: str, members: Iterable[Member], *, hub: str, orders: Orde
         **_united(bodies, "object_marking_refs"),
         "extensions": {stix.ASSET: {"extension_type": "property-extension", **facts}},
     }
+    return placed(body, (name for member in ordered for name in member.instances), beliefs.place)
 
 
 def duplicate_of(id: str, former: Body) -> dict[str, Any]:
@@ -110,7 +113,7 @@ def _endpoint(body: Body) -> bool:
     return (stix.facts(body, stix.ASSET) or {}).get("kind") == "endpoint"
 
 
-def merged_facts(records: Sequence[Said], orders: Orders = ALONE) -> dict[str, Any]:
+def merged_facts(records: Sequence[Said], orders: Orders) -> dict[str, Any]:
     """Asset facts of all records as one."""
     told = [said.facts for said in records]
     out = attributes(records, sorted({name for facts in told for name in facts} - _PER_SOURCE), orders)

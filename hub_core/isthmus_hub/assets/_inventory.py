@@ -5,27 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from isthmus_hub.assets._described import described
 from isthmus_hub.assets._disputes import Told, disputes
 from isthmus_hub.assets._identity import Identifier, Observation, observation
 from isthmus_hub.assets._trust import all_poisoned
 from isthmus_hub.store import Store
 from isthmus_sdk import stix
-
-_FACTS = (
-    "technology",
-    "vendor",
-    "model",
-    "serial",
-    "firmware",
-    "operating_system",
-    "hostname",
-    "site",
-    "level_source",
-    "criticality",
-    "first_seen",
-    "last_seen",
-    "absent_since",
-)
 
 
 def inventory(store: Store) -> list[dict[str, Any]]:
@@ -92,25 +77,10 @@ def _end(store: Store, observed: str) -> dict[str, Any]:
 
 def _entry(store: Store, body: Mapping[str, Any], bad: frozenset[Identifier]) -> dict[str, Any]:
     facts = stix.facts(dict(body), stix.ASSET) or {}
-    bindings = _bindings(facts)
     told = list(_told(store, body["id"]))
     seen = observation(body["id"], {**facts, "connector": "", "source_id": ""})
     return {
-        "id": body["id"],
-        "name": body.get("name"),
-        "class": facts.get("asset_class") or "unknown",
-        "level": facts.get("purdue_level"),
-        "zone": facts.get("zone"),
-        **{name: facts.get(name) for name in _FACTS},
-        "roles": list(facts.get("roles", ())),
-        "monitored_by": list(facts.get("monitored_by", ())),
-        "labels": list(body.get("labels", ())),
-        "vlans": sorted({interface["vlan"] for interface in facts.get("interfaces", ()) if interface.get("vlan")}),
-        "external": facts.get("asset_class") == "external",
-        "witnessed_only": facts.get("kind") == "endpoint",
-        "scopes": sorted({interface.get("scope", "default") for interface in facts.get("interfaces", ())}),
-        "addresses": sorted({binding["address"] for binding in bindings}),
-        "bindings": bindings,
+        **described(body),
         "members": sorted(
             (member for member, _ in told),
             key=lambda member: (member["instance"], member["stream"], str(member["native_id"])),
@@ -125,16 +95,6 @@ def _entry(store: Store, body: Mapping[str, Any], bad: frozenset[Identifier]) ->
             for item in sorted(seen.identifiers)
         ],
     }
-
-
-def _bindings(facts: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Addresses with the scope in which each is unique."""
-    found = {
-        (interface.get("scope", "default"), ip)
-        for interface in facts.get("interfaces", ())
-        for ip in interface.get("ips", ())
-    }
-    return [{"scope": scope, "address": ip} for scope, ip in sorted(found)]
 
 
 def _told(store: Store, asset: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

@@ -12,7 +12,7 @@ import structlog
 
 from isthmus_hub.assets._asset import ALONE, Member, duplicate_of, mint, resolved_asset
 from isthmus_hub.assets._assign import Assignment, assign
-from isthmus_hub.assets._attributes import Orders
+from isthmus_hub.assets._beliefs import Beliefs
 from isthmus_hub.assets._communication import merge_edge, split_windows, worth_telling
 from isthmus_hub.assets._identity import Observation, observation
 from isthmus_hub.assets._index import IdentityIndex
@@ -43,8 +43,8 @@ MOST_POISON = 20
 """Entries in a row that may fail to resolve before the resolver itself is taken to be at fault, and stops."""
 _NOT_OF_AN_ENTRY = (RetriableError, StorageDamaged, ConfigurationError, OSError, MemoryError)
 """What goes wrong around an entry: trying it again, or somebody's help, mends it."""
-_ORDERS = "attribute orders"
-"""What the store keeps the orders under by which its assets were made: after a change, all are made anew."""
+_BELIEFS = "attribute orders"
+"""Under this the store keeps the beliefs by which its assets were made: after a change, all are made anew."""
 _NOT_COUNTERS = frozenset({"start", "seconds", "part"})
 _RANK = {
     "marking-definition": 0,
@@ -89,20 +89,20 @@ class Resolver:
     Single-threaded: one resolver per store. ``step`` may be called again after any error; nothing of a failed step stays.
     """
 
-    def __init__(self, store: Store, bus: Bus, *, hub: str, orders: Orders = ALONE) -> None:
+    def __init__(self, store: Store, bus: Bus, *, hub: str, beliefs: Beliefs = ALONE) -> None:
         self._store = store
         self._bus = bus
         self._hub = hub
-        self._orders = orders
+        self._beliefs = beliefs
         self._index: IdentityIndex | None = None
         self.totals: dict[tuple[str, str], ResolveTotals] = {}
         self._poisoned = 0
         """Entries in a row that could not be resolved."""
 
-    def believe(self, orders: Orders) -> None:
-        """From the next step on, choose by these; assets that this changes are told anew. For any thread."""
-        if orders.fingerprint != self._orders.fingerprint:
-            self._orders = orders
+    def believe(self, beliefs: Beliefs) -> None:
+        """From the next step on, decide by these; assets that this changes are told anew. For any thread."""
+        if beliefs.fingerprint != self._beliefs.fingerprint:
+            self._beliefs = beliefs
             self._index = None
 
     def position(self) -> int:
@@ -121,6 +121,8 @@ class Resolver:
         position = self.position()
         blocks = self._blocks(position)
         if not blocks:
+            if self._index is None and self._store.noted(_BELIEFS) != self._beliefs.fingerprint:
+                self._index = self._load()  # what people declare counts at once, also where no source speaks
             return 0
         try:
             self._take(blocks)
@@ -184,8 +186,8 @@ class Resolver:
 
     def _load(self) -> IdentityIndex:
         index = identities(self._store)
-        believed = self._orders.fingerprint
-        if self._store.noted(_ORDERS) != believed:
+        believed = self._beliefs.fingerprint
+        if self._store.noted(_BELIEFS) != believed:
             with self._store.transaction() as tx:
                 for asset in sorted(set(index.assigned.values())):
                     members = sorted(index.members(asset))
@@ -193,7 +195,7 @@ class Resolver:
                         continue  # a store that is being made anew: they will come
                     if _tell(tx, body := self._asset(tx, asset, members)):
                         tx.emit(body)
-                tx.note(_ORDERS, believed)
+                tx.note(_BELIEFS, believed)
         return index
 
     def _apply(self, tx: Transaction, blocks: Sequence[StoredBlock], index: IdentityIndex) -> None:
@@ -330,7 +332,7 @@ class Resolver:
                 tx.emit(body)
 
     def _asset(self, tx: Transaction, asset: str, members: Iterable[str]) -> dict[str, Any]:
-        return resolved_asset(asset, (member_of(tx, id) for id in members), hub=self._hub, orders=self._orders)
+        return resolved_asset(asset, (member_of(tx, id) for id in members), hub=self._hub, beliefs=self._beliefs)
 
     def _assign(self, tx: Transaction, decision: Assignment, index: IdentityIndex) -> set[str]:
         """Write assignments and aliases; returns the observed ids that belong to another asset than before."""

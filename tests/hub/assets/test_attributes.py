@@ -13,7 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from builders import HUB, Bench, bench, source
 
-from isthmus_hub.assets import ORDERS, Orders, Resolver, believed
+from isthmus_hub.assets import ORDERS, Beliefs, Orders, Resolver, believed
 from isthmus_hub.assets._attributes import Said, attributes, choose
 from isthmus_sdk import stix
 
@@ -97,7 +97,7 @@ def test_what_nobody_says_is_not_there() -> None:
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Bench]:
     with bench(tmp_path) as made:
-        made.resolver = Resolver(made.store, made.bus, hub=HUB, orders=HERE)
+        made.resolver = Resolver(made.store, made.bus, hub=HUB, beliefs=Beliefs(HERE))
         made.observe("cmdb", source("cmdb").asset("c1", name="press", serial="SN4711X", firmware="V3", criticality=80))
         made.observe("guardian", source("guardian").asset("g1", name="press", serial="SN4711X", firmware="V4"))
         made.resolve()
@@ -126,7 +126,7 @@ def test_every_value_is_kept_with_its_source_and_the_reason_is_told(hub: Bench) 
 
 
 def test_another_order_changes_the_inventory_and_tells_platforms_once(hub: Bench) -> None:
-    hub.resolver.believe(Orders({"firmware": ("cmdb",)}, AREAS))
+    hub.resolver.believe(Beliefs(Orders({"firmware": ("cmdb",)}, AREAS)))
     hub.observe("zeek", source("zeek").asset("z9", name="other"))
     told = [
         obj
@@ -135,6 +135,6 @@ def test_another_order_changes_the_inventory_and_tells_platforms_once(hub: Bench
     ]
     assert firmware(hub) == "V3"
     assert len(told) == 1
-    hub.resolver = Resolver(hub.store, hub.bus, hub=HUB, orders=Orders({"firmware": ("cmdb",)}, AREAS))
+    hub.resolver = Resolver(hub.store, hub.bus, hub=HUB, beliefs=Beliefs(Orders({"firmware": ("cmdb",)}, AREAS)))
     hub.observe("zeek", source("zeek").asset("z10", name="another"))
     assert len([obj for obj in hub.resolve() if obj["type"] == "infrastructure"]) == 1
