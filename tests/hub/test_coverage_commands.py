@@ -215,4 +215,6 @@ def test_open_exposures_are_listed_the_most_urgent_first(works: Works, assets: l
     priorities = [row["priority"] for row in found["exposures"]]
     assert priorities == sorted(priorities, reverse=True)
     assert asked(works, "exposures", "--limit", "1")["exposures"] == found["exposures"][:1]
-    assert "open exposures" in works.run("exposures").err
+    shown = works.run("exposures")
+    assert "open exposures" in shown.err
+    assert "[" not in shown.out, "sources are named as people write them"

@@ -215,7 +215,7 @@ def _cell(value: Any) -> str:
     if value is None or value == "":
         return "-"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {count}" for name, count in value.items()) or "-"
+        value = ", ".join(f"{name} {count}" for name, count in value.items()) or "-"
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value)) or "-"
+        value = ", ".join(map(str, value)) or "-"
     return escape(str(value))

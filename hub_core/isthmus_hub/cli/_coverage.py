@@ -131,6 +131,7 @@ def exposures(
                 "known": "KEV" if row["kev"] else "" if row["epss"] is None else f"EPSS {row['epss']:.2f}",
                 "reach": row["reach"].replace("_", " "),
                 "critical": "crown jewel" if row["crown_jewel"] else row["criticality"],
+                "instances": ", ".join(row["instances"]),
             }
             for row in found["exposures"]
         ],

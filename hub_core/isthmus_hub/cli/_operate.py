@@ -352,7 +352,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="The simulated site follows from it.")] = 7,
     json: JsonOption = False,
 ) -> int:
-    """A simulated site through three vendors' APIs into one inventory, delivered and explained."""
+    """A simulated site: six products read into one inventory, delivered and explained."""
     from isthmus_hub.demo import run_demo
     from isthmus_hub.hub import Hub
 
