@@ -20,7 +20,7 @@ import msgspec
 from tests.hub.assets.site import Measured, Record, Site, build, measure, observed
 
 from benchmarks._report import Row
-from isthmus_hub.assets import Identifier, IdentityIndex, Observation, observation
+from isthmus_hub.assets import Identifier, IdentityIndex, Observation, fit, observation
 from isthmus_hub.assets._weights import DEFAULT, Weights
 
 SEEDS = range(9_001, 9_021)
@@ -41,6 +41,8 @@ def run(rounds: int) -> list[Row]:
         Row("devices wrongly said to have no agent, median", *_gaps([each.false_gaps for each in whole])),
         Row("devices without an agent that were missed, median", *_gaps([each.missed_gaps for each in whole])),
     ]
+    fitted = _fitted(9_100)
+    rows.append(_row("weights fitted to another site: F1", [_measured(seed, weights=fitted).f1 for seed in SEEDS]))
     for name, measured in _ablations():
         found = [measured(seed) for seed in SEEDS]
         f1, b_cubed = (statistics.median(getattr(each, what) for each in found) for what in ("f1", "b_cubed"))
@@ -63,6 +65,13 @@ def _measured(seed: int, change: Change = list, weights: Weights = DEFAULT) -> M
     index = IdentityIndex(weights)
     index.update(change(observations))
     return measure(site, said, index.clusters(index.observations))
+
+
+def _fitted(seed: int) -> Weights:
+    """A model of one site."""
+    index = IdentityIndex()
+    index.update(_site(seed)[2])
+    return fit(index.sharing(), index.devices(), DEFAULT).weights
 
 
 def _row(name: str, values: Iterable[float], must: float | None = None) -> Row:

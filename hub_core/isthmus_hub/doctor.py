@@ -121,6 +121,7 @@ def _files(state: Path) -> Iterator[Finding]:
 
 def _configuration(path: Path, state_dir: Path) -> Iterator[Finding]:
     from isthmus_hub.config import check_settings, load
+    from isthmus_hub.fitting import weights_of
     from isthmus_hub.runtime.environments import installed
 
     if not path.exists():
@@ -138,6 +139,7 @@ def _configuration(path: Path, state_dir: Path) -> Iterator[Finding]:
             for kind in ("connector", "platform")
         }
         check_settings(config, manifests["connector"], platforms=manifests["platform"])
+        weights_of(config)
     except IsthmusError as error:
         yield Finding("problem", "configuration", str(error))
         return

@@ -32,6 +32,9 @@ class Explores:
         def bus(self) -> Bus: ...
 
         @property
+        def beliefs(self) -> assets.Beliefs: ...
+
+        @property
         def orders(self) -> assets.Orders: ...
 
         def placed_assets(self, owner: str | None = None) -> list[dict[str, Any]]: ...
@@ -71,7 +74,7 @@ class Explores:
 
     def assets_why(self, one: str, two: str) -> dict[str, Any]:
         """Why two things are one asset or are not, each named by an id or by a value that it alone carries."""
-        return assets.why(self.store, self._one(one), self._one(two))
+        return assets.why(self.store, self._one(one), self._one(two), self.beliefs.weights)
 
     def store_show(self, id: str, at: str | None = None, instance: str | None = None) -> dict[str, Any]:
         """What each source says about an observed object, or said at a time (STIX timestamp)."""

@@ -27,6 +27,7 @@ from isthmus_hub.covering import Covers
 from isthmus_hub.decisions import Decides
 from isthmus_hub.delivery import Deliverer, DeliveryReport
 from isthmus_hub.explore import Explores
+from isthmus_hub.fitting import Fits
 from isthmus_hub.forward import Forwarder
 from isthmus_hub.keeping import base_of_rebuild, checkpoint_of, resolve_all
 from isthmus_hub.parts import Parts
@@ -50,7 +51,7 @@ from isthmus_sdk.loader import load_platform
 PARALLEL_INSTANCES = 8
 
 
-class Hub(Parts, Explores, Decides, Places, Covers, OperatesBus):
+class Hub(Parts, Explores, Decides, Places, Fits, Covers, OperatesBus):
     """One hub. Use :meth:`open`; it is a context manager. Safe for several threads."""
 
     @cached_property

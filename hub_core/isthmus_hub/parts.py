@@ -15,6 +15,7 @@ from isthmus_hub import assets
 from isthmus_hub.bus import Bus, NatsAccess, open_bus
 from isthmus_hub.config import Config, check_settings, load
 from isthmus_hub.delivery import Ledger
+from isthmus_hub.fitting import weights_of
 from isthmus_hub.keeping import Keeping
 from isthmus_hub.placing import declared_places
 from isthmus_hub.receive import Receivers, Spool, folder_of
@@ -286,11 +287,11 @@ class Parts:
 
     @property
     def beliefs(self) -> assets.Beliefs:
-        """What assets are made by: orders of belief, and the zones and owners that the configuration declares."""
-        return assets.Beliefs(self.orders, *declared_places(self._config))
+        """What assets are made by: orders of belief, declared zones and owners, the model of identity. Raises for a bad model file."""
+        return assets.Beliefs(self.orders, *declared_places(self._config), weights_of(self._config))
 
     def check_configuration(self) -> None:
-        """Raise ``InvalidSettings`` where settings do not fit the manifests of what they configure."""
+        """Raise ``InvalidSettings`` where settings do not fit the manifests of what they configure, and for a bad model file."""
         manifests = {
             name: found.manifest.for_configuration() for name, found in self.connectors.items() if found.manifest
         }
@@ -298,6 +299,7 @@ class Parts:
             name: found.manifest.for_configuration() for name, found in self.platforms.items() if found.manifest
         }
         check_settings(self.config, manifests, platforms=platforms)
+        weights_of(self.config)
 
     def reconfigure(self, config: Config) -> None:
         """Take a new configuration; a bad one is refused whole. The hub's name and bus cannot change while it runs."""

@@ -26,7 +26,7 @@ OPERATIONS = frozenset(
         "quarantine_drop", "dead_list", "dead_show", "dead_retry", "dead_drop", "bus_groups", "bus_seek", "bus_check", "bus_forget",
         "bus_dead_list", "bus_dead_show", "bus_dead_retry", "bus_dead_drop",
         "store_check", "store_rebuild", "confirm_absence", "accept_drift", "asset_show", "assets_why",
-        "assets_merge", "zones", "report", "assets_split", "assets_decisions", "assets_undo", "store_find", "store_paths", "store_search", "store_show",
+        "assets_fit", "assets_merge", "zones", "report", "assets_split", "assets_decisions", "assets_undo", "store_find", "store_paths", "store_search", "store_show",
     }
 )  # fmt: skip
 LONGEST_REQUEST = 1 << 20

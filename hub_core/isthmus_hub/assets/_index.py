@@ -14,13 +14,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from isthmus_hub._collector import uncollected
-from isthmus_hub.assets._cluster import AT_ONCE, Cluster, pairs, relation, veto
+from isthmus_hub.assets._cluster import AT_ONCE, Cluster, kept_apart, pairs, relation, veto
 from isthmus_hub.assets._evidence import Evidence
+from isthmus_hub.assets._fit import Pair
 from isthmus_hub.assets._identity import AGENTS, Identifier, Observation
 from isthmus_hub.assets._joining import join
-from isthmus_hub.assets._likeness import Likeness, Surroundings, likeness
+from isthmus_hub.assets._likeness import Likeness, Surroundings, levels, likeness
 from isthmus_hub.assets._linking import STRONG, strong_clusters
 from isthmus_hub.assets._rulings import Rulings
 from isthmus_hub.assets._trust import CROWD, JUDGED, poisoned
@@ -88,6 +90,28 @@ class IdentityIndex:
             and found.bits >= self.weights.undecided
             and not veto(self._device(one), self._device(two), self._poisoned)
         )
+
+    def sharing(self) -> list[Pair]:
+        """What a model is fitted to, in canonical order: records of one device by what certainly identifies it, one pair a source and the
+        next; and every two clusters that share a value and that nothing but a person keeps apart.
+        """
+        found = []
+        for root in sorted(self._strong):
+            members = sorted(self._strong[root].members, key=lambda member: (member.source, member.id))
+            for record, following in pairwise(members):
+                if record.source != following.source:
+                    compared = levels(Cluster([record]), Cluster([following]), self.weights, self._around)
+                    found.append(Pair(tuple(compared), True))
+        for one, two in sorted(self._candidates(self._holders)):
+            mine, theirs = self._strong[one], self._strong[two]
+            apart = bool(kept_apart(mine, theirs))
+            if apart or not veto(mine, theirs, self._poisoned):
+                found.append(Pair(tuple(levels(mine, theirs, self.weights, self._around)), False if apart else None))
+        return found
+
+    def devices(self) -> list[Cluster]:
+        """Records that are certainly one device each, in canonical order."""
+        return [self._strong[root] for root in sorted(self._strong)]
 
     def evidence(self, ids: Iterable[str]) -> list[Evidence]:
         """Why these are, or are not, one device with what shares a value with them."""

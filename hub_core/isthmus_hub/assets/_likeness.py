@@ -22,6 +22,17 @@ class Likeness(NamedTuple):
         return ", ".join(f"{name} {bits:+.1f}" for name, bits in self.reasons)
 
 
+class Level(NamedTuple):
+    """How one comparison came out."""
+
+    name: str
+    """For people."""
+    weight: str
+    """Name of the weight that says what it is worth."""
+    less: float = 0.0
+    """Bits that go off, for a value that several devices have."""
+
+
 class Surroundings(NamedTuple):
     """What of the other clusters matters for two of them."""
 
@@ -32,40 +43,63 @@ class Surroundings(NamedTuple):
     poisoned: Container[Identifier]
 
 
+TRAITS = (
+    ("vendor", "vendor_differs"),
+    ("model", "model_differs"),
+    ("system", "system_differs"),
+    ("asset_class", "asset_class_differs"),
+)
+"""Weights of what many devices share, where it is the same and where it is not."""
+
+
+_TRAIT_LEVELS = tuple((trait, Level(trait, trait), Level(f"{trait} differs", differs)) for trait, differs in TRAITS)
+_SHARED: Mapping[int, tuple[str, str]] = {
+    AT_ONCE: ("address_at_once", "address_at_once"),
+    MEET: ("address_fixed", "address_leased"),
+    UNDATED: ("address_undated_fixed", "address_undated_leased"),
+    APART: ("address_apart_fixed", "address_apart_leased"),
+}
+"""Weights of an address that both have, and of one that is known to change hands."""
+_ADDRESS_DIFFERS = Level("address differs", "address_differs")
+_MAC_DIFFERS = Level("mac differs", "mac_differs")
+
+
 def likeness(one: Cluster, two: Cluster, weights: Weights, around: Surroundings) -> Likeness:
     """Compare two clusters."""
-    reasons = [*_addresses(one, two, weights, around), *_names(one, two, weights, around)]
-    for trait, equal, differs in (
-        ("vendor", weights.vendor, weights.vendor_differs),
-        ("model", weights.model, weights.model_differs),
-        ("system", weights.system, weights.system_differs),
-        ("asset_class", weights.asset_class, weights.asset_class_differs),
-    ):
+    reasons = []
+    bits = weights.prior
+    for name, weight, less in levels(one, two, weights, around):
+        worth = getattr(weights, weight) - less
+        bits += worth
+        reasons.append((name, worth))
+    return Likeness(bits, tuple(reasons))
+
+
+def levels(one: Cluster, two: Cluster, weights: Weights, around: Surroundings) -> list[Level]:
+    """Every comparison that can be made of two clusters. ``weights`` choose among several shared addresses."""
+    found = [*_addresses(one, two, weights, around), *_names(one, two, around)]
+    for trait, equal, differs in _TRAIT_LEVELS:
         mine, theirs = one.said(trait), two.said(trait)
         if mine and theirs:
-            reasons.append((trait, equal) if mine & theirs else (f"{trait} differs", differs))
-    return Likeness(weights.prior + sum(bits for _, bits in reasons), tuple(reasons))
+            found.append(differs if mine.isdisjoint(theirs) else equal)
+    return found
 
 
-def _addresses(one: Cluster, two: Cluster, weights: Weights, around: Surroundings) -> list[tuple[str, float]]:
+def _addresses(one: Cluster, two: Cluster, weights: Weights, around: Surroundings) -> list[Level]:
     shared = one.addresses.keys() & two.addresses.keys()
     if shared:
-        return [("address", max(_address(address, one, two, weights, around) for address in shared))]
+        found = {_address(address, one, two, around) for address in shared}
+        best = found.pop() if len(found) == 1 else max(found, key=lambda weight: (getattr(weights, weight), weight))
+        return [Level("address", best)]
     several = one.adapters > 1 or two.adapters > 1 or not one.said("hostname").isdisjoint(two.said("hostname"))
     if not several and _elsewhere(one, two):
-        return [("address differs", weights.address_differs)]
+        return [_ADDRESS_DIFFERS]
     return []
 
 
-def _address(address: str, one: Cluster, two: Cluster, weights: Weights, around: Surroundings) -> float:
-    leased = around.changed_hands(address)
-    bits: Mapping[int, tuple[float, float]] = {
-        AT_ONCE: (weights.address_at_once, weights.address_at_once),
-        MEET: (weights.address_fixed, weights.address_leased),
-        UNDATED: (weights.address_undated_fixed, weights.address_undated_leased),
-        APART: (weights.address_apart_fixed, weights.address_apart_leased),
-    }
-    return bits[relation(one.addresses[address], two.addresses[address])][leased]
+def _address(address: str, one: Cluster, two: Cluster, around: Surroundings) -> str:
+    """The weight of a shared address."""
+    return _SHARED[relation(one.addresses[address], two.addresses[address])][around.changed_hands(address)]
 
 
 def _elsewhere(one: Cluster, two: Cluster) -> bool:
@@ -77,22 +111,17 @@ def _elsewhere(one: Cluster, two: Cluster) -> bool:
     )
 
 
-def _names(one: Cluster, two: Cluster, weights: Weights, around: Surroundings) -> list[tuple[str, float]]:
+def _names(one: Cluster, two: Cluster, around: Surroundings) -> list[Level]:
     """Values that both have. The more devices a value is known for, the less it says (term frequency)."""
-    reasons = []
-    for kind, bits, loss in (
-        ("hostname", weights.hostname, 1),
-        ("mac", weights.mac, 1),
-        ("local_mac", weights.local_mac, 2),
-        ("serial", weights.serial, 1),
-    ):
+    found = []
+    for kind, loss in (("hostname", 1), ("mac", 1), ("local_mac", 2), ("serial", 1)):
         mine, theirs = one.said(kind), two.said(kind)
         if shared := mine & theirs:
             rarest = min(around.devices(Identifier(kind, value)) for value in shared)
-            reasons.append((kind, bits - loss * math.log2(rarest)))
+            found.append(Level(kind, kind, loss * math.log2(rarest)))
         elif kind == "mac" and _own(mine, around) and _own(theirs, around):
-            reasons.append(("mac differs", weights.mac_differs))
-    return reasons
+            found.append(_MAC_DIFFERS)
+    return found
 
 
 def _own(macs: Set[str], around: Surroundings) -> bool:

@@ -185,13 +185,15 @@ class Resolver:
         return chosen
 
     def _load(self) -> IdentityIndex:
-        index = identities(self._store)
+        """The index, from the store. Where other beliefs made its assets, they are made anew by these: divided, then told."""
+        index = identities(self._store, self._beliefs.weights)
         believed = self._beliefs.fingerprint
         if self._store.noted(_BELIEFS) != believed:
             with self._store.transaction() as tx:
+                self._settle(tx, set(index.observations), set(), index)
                 for asset in sorted(set(index.assigned.values())):
                     members = sorted(index.members(asset))
-                    if not index.observations.keys() >= set(members):
+                    if not members or not index.observations.keys() >= set(members):
                         continue  # a store that is being made anew: they will come
                     if _tell(tx, body := self._asset(tx, asset, members)):
                         tx.emit(body)
@@ -212,7 +214,7 @@ class Resolver:
         if sum(tx.decide(decision) for decision in step.decisions):
             told = {seen.id for seen in observed}
             observed += [seen for seen in index.rule(rulings(tx.decisions())) if seen.id not in told]
-        self._resolve_assets(tx, step, observed, index)
+        self._resolve_assets(tx, observed, index)
         self._retell_absences(tx, changes, index)
         members = {seen.id for seen in observed}
         for change in sorted(live, key=_order):
@@ -294,13 +296,12 @@ class Resolver:
     def _total(self, meta: Mapping[str, Any]) -> ResolveTotals:
         return self.totals.setdefault((meta.get("instance", ""), meta.get("stream", "")), ResolveTotals())
 
-    def _resolve_assets(
-        self, tx: Transaction, step: _Step, observed: Sequence[Observation], index: IdentityIndex
-    ) -> None:
-        if not observed:
-            return
-        affected = index.update(observed)
-        changed = {seen.id for seen in observed}
+    def _resolve_assets(self, tx: Transaction, observed: Sequence[Observation], index: IdentityIndex) -> None:
+        if observed:
+            self._settle(tx, index.update(observed), {seen.id for seen in observed}, index)
+
+    def _settle(self, tx: Transaction, affected: set[str], changed: set[str], index: IdentityIndex) -> None:
+        """Give the devices of these records their assets, and tell what that makes of them. ``changed``: they say something new."""
         decision = assign(
             index.clusters(affected),
             {id: index.assigned[id] for id in affected if id in index.assigned},

@@ -8,13 +8,14 @@ from typing import Any
 from isthmus_hub.assets._identity import observation
 from isthmus_hub.assets._index import IdentityIndex
 from isthmus_hub.assets._rulings import rulings
+from isthmus_hub.assets._weights import DEFAULT, Weights
 from isthmus_hub.store import Store
 from isthmus_sdk import stix
 
 
-def identities(store: Store) -> IdentityIndex:
+def identities(store: Store, weights: Weights = DEFAULT) -> IdentityIndex:
     """Everything observed that can be an asset, divided into devices, with the assets these were given."""
-    index = IdentityIndex()
+    index = IdentityIndex(weights)
     index.rule(rulings(store.decisions()))
     index.update(
         observation(stored.id, facts)
@@ -26,13 +27,13 @@ def identities(store: Store) -> IdentityIndex:
     return index
 
 
-def why(store: Store, one: str, two: str) -> dict[str, Any]:
+def why(store: Store, one: str, two: str, weights: Weights = DEFAULT) -> dict[str, Any]:
     """Every link between the assets of two observed things, made or refused, and what they share.
 
     ``links``: rule, value, both ends (observed ids), and ``veto``: empty where the link was made. ``shared``: values that
     both have; a poisoned one links nothing by itself.
     """
-    index = identities(store)
+    index = identities(store, weights)
     sides = [index.members(index.assigned.get(id, "")) or frozenset({id}) for id in (one, two)]
     same = bool(sides[0] & sides[1])
     links = [

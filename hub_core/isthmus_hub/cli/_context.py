@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -190,6 +190,24 @@ def log_through(hub: Hub, *, daemon: bool = False) -> None:
 def print_json(data: Any) -> None:
     """One JSON document on standard output."""
     sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def write_whole(out: Path, content: bytes) -> None:
+    """The whole file or what was there before: somebody may be reading it, and a scheduled job may end in the middle.
+
+    Raises ``ConfigurationError`` that names ``--out``.
+    """
+    from isthmus_sdk.errors import ConfigurationError
+
+    made = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        made.write_bytes(content)
+        made.replace(out)
+    except OSError as error:
+        raise ConfigurationError(f"--out {out}: cannot be written ({error.strerror}); name another file") from error
+    finally:
+        with suppress(OSError):
+            made.unlink(missing_ok=True)
 
 
 def say(text: str) -> None:

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from isthmus_hub.cli import _context
-from isthmus_hub.cli._context import ConfigOption, JsonOption, StateOption, open_hub, print_json, read_hub, say, table
+from isthmus_hub.cli._context import (
+    ConfigOption,
+    JsonOption,
+    StateOption,
+    open_hub,
+    print_json,
+    read_hub,
+    say,
+    table,
+    write_whole,
+)
 from isthmus_hub.cli._zones import OwnerOption
 
 assets = typer.Typer(
@@ -146,6 +157,43 @@ def why(
         print(f"  {value['kind']} {value['value']}: {word}")
     if not found["same"] and not found["links"] and not found["shared"]:
         print("  They share nothing that identifies a device.")
+    return 0
+
+
+@assets.command("fit")
+def fit(
+    out: Annotated[Path | None, typer.Option(help="Write the model to this file, for `[assets] model`.")] = None,
+    config: ConfigOption = None,
+    state_dir: StateOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Fit the weights of identity to this inventory, and show what they would change. Nothing is applied."""
+    with open_hub(config, state_dir) as access:
+        found = access.hub.assets_fit()
+    if out is not None:
+        write_whole(out, found["model"].encode())
+    if json:
+        print_json(found)
+        return 0
+    table(
+        [
+            {**one, "was": f"{one['before'][0]:+.1f} {one['before'][1]:+.1f}", "is": f"{one['agrees']:+.1f} {one['differs']:+.1f}"}
+            for one in found["estimates"]
+        ],
+        [("trait", "TRAIT"), ("m", "AGREE, ONE DEVICE"), ("u", "AGREE, TWO"), ("was", "BITS NOW"), ("is", "BITS FITTED"), ("pairs", "PAIRS")],
+        empty="",
+    )  # fmt: skip
+    devices, undecided = found["devices"], found["undecided"]
+    print(
+        f"Model {found['version']} for {found['replaces']}: {devices['before']} devices would be {devices['after']}, "
+        f"{len(found['merged'])} of them merged anew, {len(found['divided'])} divided; undecided pairs {undecided['before']}, "
+        f"then {undecided['after']}."
+    )
+    say(
+        f'isthmus: written to {out}; `[assets] model = "{out}"` applies it'
+        if out is not None
+        else "isthmus: nothing was written; --out FILE keeps the model"
+    )
     return 0
 
 

@@ -47,6 +47,7 @@ def init(
 def config_check(config: ConfigOption = None, state_dir: StateOption = None, json: JsonOption = False) -> int:
     """Is the configuration valid, and does it fit what is installed? Contacts nothing."""
     from isthmus_hub.config import check_settings
+    from isthmus_hub.fitting import weights_of
     from isthmus_hub.runtime.environments import installed
 
     loaded = read_config(config)
@@ -55,6 +56,7 @@ def config_check(config: ConfigOption = None, state_dir: StateOption = None, jso
         if found.manifest:
             kinds[found.kind][found.name] = found.manifest.for_configuration()
     check_settings(loaded, kinds["connector"], platforms=kinds["platform"])
+    weights_of(loaded)
     result = {
         "file": str(loaded.file),
         "ok": True,

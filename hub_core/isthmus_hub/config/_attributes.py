@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isthmus_hub.config._kinds import Section, Text
+from isthmus_hub.config._kinds import File, Section, Text
 
 Sources = tuple[Text, ...]
 
@@ -37,4 +37,12 @@ class AttributesConfig(Section):
     """How much depends on it."""
 
 
-__all__ = ["AttributesConfig"]
+class AssetsConfig(Section):
+    """``[assets]``: how records are divided into devices."""
+
+    model: File | None = None
+    """File of a model that `isthmus assets fit` wrote; without it the one that is shipped. A change divides the whole inventory
+    anew at the next sync or reload; what people decided stays."""
+
+
+__all__ = ["AssetsConfig", "AttributesConfig"]

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr
 
-from isthmus_hub.config._attributes import AttributesConfig
+from isthmus_hub.config._attributes import AssetsConfig, AttributesConfig
 from isthmus_hub.config._coverage import CoverageConfig
 from isthmus_hub.config._frozen import FrozenDict
 from isthmus_hub.config._kinds import (
@@ -330,6 +330,7 @@ class Config(Section):
     zones: tuple[ZoneConfig, ...] = Field(default=(), alias="zone")
     conduits: tuple[ConduitConfig, ...] = Field(default=(), alias="conduit")
     owners: tuple[OwnerConfig, ...] = Field(default=(), alias="owner")
+    assets: AssetsConfig = AssetsConfig()
     attributes: AttributesConfig = AttributesConfig()
     connectors: FrozenMap[Name, ConnectorConfig] = Field(default_factory=FrozenDict, alias="connector")
     platforms: FrozenMap[Name, PlatformConfig] = Field(default_factory=FrozenDict, alias="platform")

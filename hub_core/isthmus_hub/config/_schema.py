@@ -91,6 +91,7 @@ _TITLES = {
     "ConduitConfig": "[[conduit]]",
     "OwnerConfig": "[[owner]]",
     "PlaceConditions": "when = { … } of a zone or an owner",
+    "AssetsConfig": "[assets]",
     "AttributesConfig": "[attributes]",
     "ConnectorConfig": "[connector.NAME]",
     "ReceiveConfig": "[connector.NAME.receive.STREAM]",

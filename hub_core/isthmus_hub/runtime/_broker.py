@@ -188,6 +188,7 @@ class Broker:
                 "limits": Limits(**_capped(frame.limits)),
                 "retry": Retry(**_capped(frame.retry)),
                 "rate": declared.at_most(wanted) if declared else wanted,
+                "rates": {path: Rate(**each) for path, each in frame.rates.items()},
             }
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"the connector's limits cannot be used ({type(error).__name__})") from None

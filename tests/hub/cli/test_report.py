@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from isthmus_hub.cli import main
-from isthmus_hub.cli._report import write
+from isthmus_hub.cli._context import write_whole
 
 
 @pytest.fixture
@@ -51,6 +51,6 @@ def test_a_report_that_could_not_be_written_leaves_the_one_before(tmp_path: Path
     page = tmp_path / "report.html"
     page.write_text("before")
     with pytest.raises(TypeError):
-        write(page, "not bytes")  # type: ignore[arg-type]
+        write_whole(page, "not bytes")  # type: ignore[arg-type]
     assert page.read_text() == "before"
     assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
