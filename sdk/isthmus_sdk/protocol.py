@@ -169,6 +169,8 @@ class Connect(Frame, tag="connect"):
     limits: dict[str, Any] = msgspec.field(default_factory=dict)
     retry: dict[str, Any] = msgspec.field(default_factory=dict)
     user_agent: str = ""
+    rates: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    """Beginning of a path -> the rate of that part of the API."""
 
 
 class Ask(Frame, tag="request"):

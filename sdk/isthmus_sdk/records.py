@@ -46,7 +46,7 @@ class Bad:
 class Records:
     """Validates the raw records of one stream against its model.
 
-    With ``of_text`` a struct takes numbers that are given as text, as rows of a table give them.
+    With ``of_text`` a struct takes numbers that are given as text, as rows of a table and many exports give them.
     """
 
     def __init__(self, model: Any, key: str | Sequence[str] | None = None, *, of_text: bool = False) -> None:

@@ -194,6 +194,7 @@ class StreamRun:
                 summarised=stream.summary is not None,
                 whole="" if self._snapshots is None else instance.snapshot,
                 notice=lambda text: self._log("info", text),
+                push=stream.push,
             )
             return self._context_offline(transport)
         assert instance.connect is not None

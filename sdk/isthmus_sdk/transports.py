@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from isthmus_sdk.context import PagesRequest
     from isthmus_sdk.http import Http
     from isthmus_sdk.http._broker import Channel
+    from isthmus_sdk.push import Push
 
 
 class HttpTransport:
@@ -48,7 +49,7 @@ class HttpTransport:
 
 
 class FilesTransport:
-    """Pages from files: drop folders, replays, ``map``."""
+    """Pages from files: drop folders, replays, ``map``. With ``push``, also files in which a daemon kept such messages."""
 
     def __init__(
         self,
@@ -61,8 +62,10 @@ class FilesTransport:
         summarised: bool = False,
         whole: str = "",
         notice: Callable[[str], None] | None = None,
+        push: Push | None = None,
     ) -> None:
         self._globs = globs
+        self._push = push
         self._positions = {name: position for name, position in (positions or {}).items() if position is not None}
         self._settle = settle
         self._one_pass = one_pass
@@ -75,6 +78,7 @@ class FilesTransport:
     def pages(self, request: PagesRequest, resume: Any) -> Iterator[Page]:
         """Pages of every file of the stream. A second call of the same run has nothing left to read."""
         from isthmus_sdk import files
+        from isthmus_sdk.push._records import line_reader
 
         if self._given:
             return iter(())
@@ -91,6 +95,7 @@ class FilesTransport:
             tables=request.tables,
             whole=self._whole,
             notice=self._notice,
+            message=line_reader(self._push),
         )
 
 

@@ -92,7 +92,12 @@ def map_files(
     with _inputs(files or ["-"], standard_input, options, notice) as inputs:
         for path, observed_at in inputs:
             transport = FilesTransport(
-                [glob_of(path)], one_pass=True, final=True, summarised=stream.summary is not None, notice=notice
+                [glob_of(path)],
+                one_pass=True,
+                final=True,
+                summarised=stream.summary is not None,
+                notice=notice,
+                push=stream.push,
             )
             ctx: Context[Any] = Context(settings, stream.name, transport=transport, files=True, items=stream.items)
             pages = _dated(stream.fn(ctx), observed_at)

@@ -52,7 +52,12 @@ def preview(
             checked,
             stream.name,
             transport=FilesTransport(
-                [glob_of(name) for name in files], one_pass=True, final=True, summarised=summarised, notice=notice
+                [glob_of(name) for name in files],
+                one_pass=True,
+                final=True,
+                summarised=summarised,
+                notice=notice,
+                push=stream.push,
             )
             if http is None
             else HttpTransport(lambda: http),

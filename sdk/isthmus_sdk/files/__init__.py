@@ -1,7 +1,8 @@
 """Files as a transport: the pages of a stream from files that somebody drops, or that a sensor keeps writing.
 
-Formats, told by content: a JSON document (envelope, array or one record), NDJSON, tables with Zeek's header (or without
-one, where the stream names default columns) and CEF lines; each plain, gzip or zstd. See :func:`pages`.
+Formats, told by content: a JSON document (envelope, array or one record), NDJSON, CSV with a header (for streams that are not
+summarised), tables with Zeek's header (or without one, where the stream names default columns), CEF lines, and syslog messages
+as a daemon kept them, where the stream takes such messages; each plain, gzip or zstd. See :func:`pages`.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ def pages(
     now: float | None = None,
     whole: str = "",
     notice: Callable[[str], None] | None = None,
+    message: Callable[[bytes], bytes] | None = None,
 ) -> Iterator[Page]:
     """Pages of every file that matches, in natural order; each page of at most ``max_records`` records and 4 MiB.
 
@@ -45,6 +47,8 @@ def pages(
     * ``tables``: the logs this stream reads, with the columns of tables without a header; others are refused by name.
     * ``whole``: ``"file"``: a file is given only once it has settled, whatever its form; ``"batch"``: no file is given before
       all that are new have settled, and one that vanishes meanwhile is an error.
+    * ``message``: makes a record of one syslog message (``RecordError`` where a line holds none), for streams that take
+      such messages: a file may hold what a syslog daemon kept of them, one a line.
     * ``now``: seconds since 1970, for tests. ``notice`` receives remarks, such as copies that are left alone.
 
     ``Page.observed_at`` is the file's time; ``Page.partition`` names the input file by its beginning. A file that
@@ -64,6 +68,7 @@ def pages(
         max_records=max_records,
         whole=whole,
         notice=notice or (lambda text: None),
+        message=message,
     )
     return walk.pages()
 

@@ -36,6 +36,8 @@ class Record:
 
     data: bytes
     too_large: int = 0
+    why: str = ""
+    """Why it cannot be read, where that is known here."""
 
 
 def records_of(read: Callable[[int], bytes], path: str, *, items: str | None, guess: bool) -> Iterator[Record]:

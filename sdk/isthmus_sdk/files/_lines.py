@@ -1,4 +1,4 @@
-"""Pages of a file whose records are lines: NDJSON, tables, CEF. Growing files are read to their last newline."""
+"""Pages of a file whose records are lines: NDJSON, tables, CEF, syslog messages. Growing files are read to their last newline."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class LineReader:
 
     ``source`` stands at the first byte to read, with the fingerprint of what lies before it. ``take_rest(bytes)``
     decides whether a last line without a newline is complete. ``defaults``: the logs that a table may be, with their
-    columns for tables without a header.
+    columns for tables without a header. ``message`` makes a record of a syslog message.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class LineReader:
         native: bool,
         max_records: int,
         take_rest: Callable[[bytes], bool],
+        message: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self._source = source
         self._kind = kind
@@ -64,6 +65,7 @@ class LineReader:
         self._native = native
         self._max_records = max_records
         self._take_rest = take_rest
+        self._message = message
         self._fingerprint = source.fingerprint.copy()
         source.track = False
         self.left_over = False
@@ -211,7 +213,11 @@ class LineReader:
         """Records as JSON (or as they stand, if the stream takes tables), and why some are not readable."""
         if self._kind == "lines" or (self._kind == "table" and self._native):
             return lines, {}
-        convert = self._table.to_json if self._kind == "table" and self._table else _cef.to_json
+        convert: Callable[[bytes], bytes] = self._cef
+        if self._kind == "table" and self._table:
+            convert = self._table.to_json
+        elif self._kind == "messages" and self._message:
+            convert = self._message
         records: list[bytes] = []
         unreadable: dict[int, str] = {}
         for index, line in enumerate(lines):
@@ -221,6 +227,10 @@ class LineReader:
                 records.append(line)
                 unreadable[index] = str(error)
         return records, unreadable
+
+    def _cef(self, line: bytes) -> bytes:
+        """A line of CEF; a daemon that keeps all in one file may have kept another form of message beside it."""
+        return _cef.to_json(line) if self._message is None or b"CEF:" in line else self._message(line)
 
 
 def default_table(path: str, lines: Sequence[bytes], defaults: Sequence[Table]) -> Table:

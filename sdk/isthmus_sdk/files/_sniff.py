@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
 
-from isthmus_sdk.errors import UnexpectedReply
+from isthmus_sdk.errors import RecordError, UnexpectedReply
 from isthmus_sdk.files._source import Source
 
-Kind = Literal["lines", "table", "cef", "documents", "empty"]
+Kind = Literal["lines", "table", "cef", "messages", "documents", "empty"]
 
 HEAD = 1 << 16
 """Decoded bytes that are looked at first, and the most that a partition's name is made from."""
 MAX_RECORD = 4 << 20
 """Bytes of the largest record; a larger one goes to quarantine by its beginning."""
 
+_ZEEK = (b"#separator", b"#fields", b"#path")
+_COLUMN = re.compile(rb"[A-Za-z_][\w .:/()-]{0,63}")
+_MESSAGES_TRIED = 8
+"""Lines that are looked at for a message."""
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _KNOWN_BINARY = {
@@ -38,13 +44,24 @@ class Shape:
 
     kind: Kind
     head: bytes = b""
+    rows: bool = False
+    """Of documents: comma-separated text with a header."""
 
 
-def sniff(source: Source, *, items: str | None, log: bool, whole: bool, final: bool) -> Shape:
+def sniff(
+    source: Source,
+    *,
+    items: str | None,
+    log: bool,
+    whole: bool,
+    final: bool,
+    message: Callable[[bytes], bytes] | None = None,
+) -> Shape:
     """Kind of the file that ``source`` (at offset 0) reads.
 
     ``log``: it should hold lines; otherwise, without ``items``, an object whose first list holds objects is an
     envelope. ``whole``: the file is left alone, so a last line without a newline is complete; ``final``: for good.
+    ``message``: makes a record of a syslog message, for streams that take them: the file may be what a daemon kept.
     Raises ``UnexpectedReply`` for what is not readable.
     """
     data = source.read(HEAD)
@@ -55,18 +72,26 @@ def sniff(source: Source, *, items: str | None, log: bool, whole: bool, final: b
         return Shape("empty")
     if start[:1] in (b"{", b"["):
         return _json(source, data, items=items, log=log, whole=whole, final=final)
+    if not log and _is_csv(start):
+        return Shape("documents", data, rows=True)
     if start[:1] == b"#":
         return Shape("table", _first_record(data, comments=True, whole=whole))
     line = start.partition(b"\n")[0]
     if b"CEF:" in line:
         return Shape("cef", _first_record(data, comments=False, whole=whole))
+    rest = start[start.find(b"\n") + 1 :] if b"\n" in start else b""
+    if message is not None and not _goes_on_as_json(rest) and _holds_messages(start, message, whole=whole):
+        return Shape("messages", _first_record(data, comments=False, whole=whole))
     if b"\t" in line:
         return Shape("table", _first_record(data, comments=True, whole=whole))
     if b"\n" not in start and not whole:
         return Shape("empty")  # still being written
-    if _goes_on_as_json(start[start.find(b"\n") + 1 :] if b"\n" in start else b""):
+    if _goes_on_as_json(rest):
         return Shape("lines", _first_record(data, comments=False, whole=whole))
-    raise UnexpectedReply(f"{source.path}: is neither JSON, NDJSON, a Zeek table nor CEF")
+    raise UnexpectedReply(
+        f"{source.path}: is neither JSON, NDJSON, CSV with a header, a Zeek table nor CEF"
+        + ("" if message is None else ", nor do its lines hold messages that this stream takes by syslog")
+    )
 
 
 def refuse_binary(path: str, data: bytes) -> None:
@@ -134,6 +159,31 @@ def _goes_on_as_json(rest: bytes) -> bool:
     except (msgspec.DecodeError, RecursionError):
         return False
     return True
+
+
+def _is_csv(text: bytes) -> bool:
+    """Whether the first line is a header of comma-separated columns, and the next has as many; comments go before it."""
+    lines = [line for line in text.split(b"\n") if line.strip()]
+    first = next((number for number, line in enumerate(lines) if not line.startswith(b"#")), None)
+    if first is None or any(line.startswith(_ZEEK) for line in lines[:first]):
+        return False
+    names = [name.strip(b' "\r') for name in lines[first].split(b",")]
+    if len(names) < 2 or len(set(names)) < len(names) or not all(map(_COLUMN.fullmatch, names)):
+        return False
+    return len(lines) == first + 1 or lines[first + 1].count(b",") >= len(names) - 1
+
+
+def _holds_messages(text: bytes, message: Callable[[bytes], bytes], *, whole: bool) -> bool:
+    """Whether one of the first complete lines is a syslog message of the kind that the stream takes."""
+    lines = text.split(b"\n", _MESSAGES_TRIED)
+    for line in lines if whole and len(lines) <= _MESSAGES_TRIED else lines[:-1]:
+        try:
+            if line.strip():
+                message(line)
+                return True
+        except RecordError:
+            continue
+    return False
 
 
 def is_envelope(document: bytes, items: str | None, *, guess: bool) -> bool:

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from isthmus_sdk.errors import SourceError, UnexpectedReply
+from isthmus_sdk.files._csv import rows_of
 from isthmus_sdk.files._documents import Record, records_of
 from isthmus_sdk.files._lines import LineReader, complete_line, header_at
 from isthmus_sdk.files._listing import listing
@@ -31,7 +32,7 @@ from isthmus_sdk.page import Page
 MAX_RECORDS = 1_000
 MAX_BYTES = 4 << 20
 REST_SETTLE = 10.0
-"""Seconds after which the last line of a table or CEF file counts as finished without its newline."""
+"""Seconds after which the last line of a table, CEF or syslog file counts as finished without its newline."""
 
 
 @dataclass(slots=True)
@@ -67,6 +68,7 @@ class Walk:
     max_records: int = MAX_RECORDS
     whole: str = ""
     notice: Callable[[str], None] = lambda text: None
+    message: Callable[[bytes], bytes] | None = None
 
     def pages(self) -> Iterator[Page]:
         """Pages of all files; what could not be read is raised together, after everything else was given."""
@@ -128,6 +130,7 @@ class Walk:
                     log=self.log,
                     whole=self._left_alone(source),
                     final=self.final or file.compressed,
+                    message=self.message,
                 )
         if waits or file.shape is None or file.shape.kind == "empty":
             file.done = True
@@ -237,6 +240,7 @@ class Walk:
                 native=self.native,
                 max_records=self.max_records,
                 take_rest=lambda rest: self._takes(file, source, rest),
+                message=self.message,
             )
             last: Page | None = None
             for page in reader.pages(int(position["read"]) if "read" in position else None):
@@ -270,7 +274,7 @@ class Walk:
             source.track = False
             batch: list[Record] = []
             size = count = 0
-            for record in records_of(source.read, file.path, items=self.items, guess=not self.log):
+            for record in self._records_of(file, source):
                 count += 1
                 if count <= skip:
                     continue
@@ -280,6 +284,11 @@ class Walk:
                     yield _document_page(base, count, batch, replayed=count <= boundary)
                     batch, size = [], 0
             yield _at_end(_document_page(base, count, batch, replayed=False), source.stat)
+
+    def _records_of(self, file: _File, source: Source) -> Iterator[Record]:
+        if file.shape is not None and file.shape.rows:
+            return rows_of(source.read, file.path)
+        return records_of(source.read, file.path, items=self.items, guess=not self.log)
 
 
 def _attempt(file: _File, problems: list[SourceError], step: Callable[[_File], bool]) -> bool:
@@ -309,9 +318,9 @@ def _document_page(base: Mapping[str, Any], count: int, batch: list[Record], *, 
         after={**base, "off": count},
         positions=[{**base, "off": first + index} for index in range(len(batch))],
         unreadable={
-            index: f"has {record.too_large} bytes; the largest record may have {MAX_RECORD}"
+            index: record.why or f"has {record.too_large} bytes; the largest record may have {MAX_RECORD}"
             for index, record in enumerate(batch)
-            if record.too_large
+            if record.too_large or record.why
         },
         replayed=replayed,
     )

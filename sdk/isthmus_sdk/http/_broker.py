@@ -94,6 +94,7 @@ class BrokeredHttp(Http):
             origins=[str(origin) for origin in options.get("origins", ())],
             auth=describe(self.auth),
             rate=_as_data(options.get("rate")),
+            rates={path: _as_data(each) or {} for path, each in (options.get("rates") or {}).items()},
             limits=_as_data(options.get("limits")) or {},
             retry=_as_data(options.get("retry")) or {},
             user_agent=str(options.get("user_agent", "")),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -68,7 +70,8 @@ class Http:
     credential unless the auth names it: exact (``https://login.vendor.com``) or a domain below which every host is
     allowed (``https://*.blob.core.windows.net``, public addresses only). ``auth``, ``tls``, ``proxy`` are explicit:
     the process environment is never asked. ``account`` is a directory that all clients of one account share, in whatever
-    process: ``rate`` and a vendor's wish to wait then hold for them together, and beyond a restart. ``on_event`` receives ``Event``; ``cancel`` (an event or a callable) ends
+    process: ``rate`` and a vendor's wish to wait then hold for them together, and beyond a restart. ``rates`` are stricter
+    ones for parts of the API, by the beginning of their path; a request there waits for both. ``on_event`` receives ``Event``; ``cancel`` (an event or a callable) ends
     every wait with ``Interrupted``. ``transport`` takes an ``httpx`` transport in place of the network, and ``timer``
     a time that passes at once: for tests.
 
@@ -86,6 +89,7 @@ class Http:
         limits: Limits | None = None,
         retry: Retry | None = None,
         rate: Rate | None = None,
+        rates: Mapping[str, Rate] | None = None,
         account: Path | None = None,
         user_agent: str = "isthmus-sdk/1",
         on_event: Callable[[Event], None] | None = None,
@@ -110,6 +114,10 @@ class Http:
         self._timer = timer or Timer()
         self._on_event = on_event or (lambda event: None)
         self._limiter = Limiter(rate, self._timer, account, self._unshared)
+        self._parts = [
+            (self._start_of(path), Limiter(each, self._timer, _part(account, path), self._unshared))
+            for path, each in sorted((rates or {}).items())
+        ]
         self._breaker = Breaker(self._retry, self._timer.now)
         self._defaults = {
             "User-Agent": user_agent,
@@ -269,7 +277,9 @@ class Http:
                 )
             self._sleep(seconds)
 
-        with self._limiter.turn(wait) as waited:
+        with ExitStack() as turns:
+            # The part's own turn first: it is the longer wait, and the account's turn is taken when the request goes out.
+            waited = sum(turns.enter_context(limiter.turn(wait)) for limiter in self._limiters(request.url))
             if waited > 0.001:
                 self._on_event(Event("limited", request.method, request.url.without_query, seconds=waited))
             clock = Clock(
@@ -283,6 +293,14 @@ class Http:
         if check is not None:
             check(reply)
         return reply
+
+    def _limiters(self, url: Url) -> list[Limiter]:
+        """Whose turns a request needs: those of its part of the API, then the account's."""
+        path = url.path.lower()
+        return [*(limiter for start, limiter in self._parts if path.startswith(start)), self._limiter]
+
+    def _start_of(self, path: str) -> str:
+        return (self.base_url / path).path.lower()
 
     def _follow(self, request: Request, clock: Clock, with_credentials: bool) -> Response:
         """Send, and go where redirects point as long as that stays inside the allowed origins."""
@@ -417,6 +435,11 @@ class Http:
             self._limiter.hold(seconds)
         reason = type(failure.error).__name__
         self._on_event(Event("retry", request.method, request.url.without_query, seconds=seconds, reason=reason))
+
+
+def _part(account: Path | None, path: str) -> Path | None:
+    """Where clients of one account keep the standing of one part of the API."""
+    return None if account is None else account / f"part-{blake2b(path.lower().encode(), digest_size=8).hexdigest()}"
 
 
 def _what(request: Request) -> str:

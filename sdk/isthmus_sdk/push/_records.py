@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import msgspec
 
@@ -33,14 +34,22 @@ def records_of(push: Push, message: Message) -> list[bytes]:
             else "is a message that broke off: the sender closed the connection or fell silent in the middle"
         )
     if isinstance(push, Syslog):
-        return [_syslog(push, message)]
+        return [_syslog(push, message.body, received=moment(message.at), peer=message.peer)]
     return _posted(message.body, push.items)
 
 
-def _syslog(push: Syslog, message: Message) -> bytes:
+def line_reader(push: Push | None) -> Callable[[bytes], bytes] | None:
+    """What makes a record of a line in which a syslog daemon kept a message; ``None`` for streams that take no syslog.
+
+    The reader raises ``RecordError`` where the line holds none.
+    """
+    return partial(_syslog, push) if isinstance(push, Syslog) else None
+
+
+def _syslog(push: Syslog, body: bytes, *, received: str | None = None, peer: str | None = None) -> bytes:
     if push.payload == "text":
-        return syslog_to_json(message.body, received=moment(message.at), peer=message.peer, escapes=push.escapes)
-    body = message.body.strip(b"\r\n\0 ")
+        return syslog_to_json(body, received=received, peer=peer, escapes=push.escapes)
+    body = body.strip(b"\r\n\0 ")
     if push.escapes and b"#" in body:
         body = unescaped(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
     if push.payload == "json":
@@ -76,4 +85,4 @@ def _posted(body: bytes, items: str) -> list[bytes]:
         raise RecordError(f"is not the JSON it should be: {error}") from None
 
 
-__all__ = ["cef_to_json", "moment", "records_of"]
+__all__ = ["cef_to_json", "line_reader", "moment", "records_of"]

@@ -15,9 +15,11 @@ import msgspec
 _PRI = re.compile(r"<(\d{1,3})>")
 _ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)")
 _BSD_TIME = re.compile(
-    r"(?:[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d+)?|\d{4} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)"
+    r"(?:[A-Z][a-z]{2} [ \d]?\d (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d+)?|\d{4} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d)"
 )
 _TAG = re.compile(r"([^\s:\[\]<>{}=|]{1,48})(?:\[([^\]\s]{1,128})\])?:(?: |$)")
+_HOST = re.compile(r"[^\s,;={}|\"'<>()]{1,255}")
+"""What may be a host's name: a sender that leaves its own out goes on with the message, ``1,2026/05/04 10:00:01,...``."""
 _ELEMENT = re.compile(r"\[([^\s=\]\"]{1,64})((?: [^\s=\]\"]{1,64}=\"(?:[^\"\\\]]|\\.)*\")*) ?\]", re.DOTALL)
 _PARAMETER = re.compile(r" ([^\s=\]\"]{1,64})=\"((?:[^\"\\\]]|\\.)*)\"", re.DOTALL)
 _UNQUOTE = re.compile(r"\\([\"\\\]])")
@@ -62,8 +64,11 @@ def unescaped(text: str) -> str:
     return _ESCAPE.sub(lambda found: chr(int(found[1], 8)), text) if "#" in text else text
 
 
-def syslog_to_json(raw: bytes, *, received: str, peer: str, escapes: bool = True) -> bytes:
-    """One message as the JSON record of a stream, with when (canonical time) and from where it was received."""
+def syslog_to_json(raw: bytes, *, received: str | None = None, peer: str | None = None, escapes: bool = True) -> bytes:
+    """One message as the JSON record of a stream, with when (canonical time) and from where it was received.
+
+    A message that stands in a file was received by somebody else: both are ``None``.
+    """
     parts = msgspec.structs.asdict(parse_syslog(raw, escapes=escapes))
     return msgspec.json.encode({**parts, "received": received, "peer": peer})
 
@@ -115,7 +120,7 @@ def _rfc3164(text: str, *, headed: bool) -> dict[str, Any]:
         values["timestamp_text"] = time[0]
         text = text[time.end() :].removeprefix(" ")
         host, _, rest = text.partition(" ")
-        if host and not host.endswith(":") and not host.startswith(("CEF:", "LEEF:")):
+        if _HOST.fullmatch(host) and not host.endswith(":") and not host.startswith(("CEF:", "LEEF:")):
             values["hostname"], text = host, rest
     if (headed or time is not None) and not text.startswith(("CEF:", "LEEF:")) and (tag := _TAG.match(text)):
         values["app_name"], values["proc_id"] = tag[1], tag[2]

@@ -5,6 +5,7 @@ Differences: STIX 2.1, appendix C.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ _LABELLED: Final = {
 }
 """Where 2.0 kept an open vocabulary in ``labels``, 2.1 has a property for it."""
 _TLP: Final = {id: tlp1_object(name) for name, id in TLP_1.items()}
+_COARSE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,2}))?Z")
+"""A time without the milliseconds that ``created`` and ``modified`` have; what is added to it changes nothing."""
 _FILE_TIMES = {"created": "ctime", "modified": "mtime", "accessed": "atime"}
 _RENAMED: Final[Mapping[str, Mapping[str, str]]] = {
     "directory": _FILE_TIMES,
@@ -36,12 +39,18 @@ _RENAMED: Final[Mapping[str, Mapping[str, str]]] = {
 def upgrade(obj: Json) -> list[Json]:
     """STIX 2.0 to 2.1: the object with a version, and before it the observables that its ``objects`` held.
 
-    An object that already is 2.1, or of a type only 2.1 has, comes back alone and unchanged. Identifiers of observables are
-    those of their contributing properties; without any they are drawn from the container's id and the local key. Raises
+    An object that already is 2.1, or of a type only 2.1 has, comes back alone and says what it said. What is widely written
+    short is written out, in both versions: a TLP marking without its name, ``created`` and ``modified`` without
+    milliseconds. Identifiers of observables are those of their contributing properties; without any they are drawn from the container's id and the local key. Raises
     `RecordError` where a local reference leads nowhere, or observables can only be named by each other.
     """
     entry = TYPES.get(str(obj.get("type")))
-    if "spec_version" in obj or (entry is not None and entry.family == "SCO"):
+    if entry is not None and entry.family == "SCO":
+        return [obj]
+    obj = _written_out(obj)
+    if (
+        obj.get("spec_version", "2.0") != "2.0"
+    ):  # 2.0 has the property in bundles only; some producers have it in objects
         return [obj]
     kind = obj.get("type")
     if kind == "marking-definition" and obj.get("id") in _TLP:
@@ -62,6 +71,15 @@ def upgrade(obj: Json) -> list[Json]:
         made["object_refs"] = sorted({each["id"] for each in observables})
         return [*observables, made]
     return [made]
+
+
+def _written_out(obj: Json) -> Json:
+    published = _TLP.get(str(obj.get("id"))) if obj.get("type") == "marking-definition" else None
+    if published is not None and obj.get("definition") == published["definition"]:
+        return {**obj, **published}
+    times = {name: _COARSE.fullmatch(obj[name]) for name in ("created", "modified") if isinstance(obj.get(name), str)}
+    fine = {name: f"{found[1]}.{(found[2] or '').ljust(3, '0')}Z" for name, found in times.items() if found}
+    return {**obj, **fine} if fine else obj
 
 
 def _observables(local: Mapping[str, Any], container: str) -> list[Json]:

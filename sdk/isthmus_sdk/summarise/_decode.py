@@ -1,6 +1,6 @@
 """Records of a page as structs, a page at a time: the fast road of streams that are summarised.
 
-JSON records are decoded as one list. Rows of a table become one JSON text of arrays by replacing separators, and are
+JSON records are decoded as one list, once more with numbers that are given as text where they do not decode as they stand. Rows of a table become one JSON text of arrays by replacing separators, and are
 decoded as array-like structs whose fields are the table's columns. Where a page as a whole does not decode, its records
 are taken one by one, so that each bad one is named with its own error.
 """
@@ -31,8 +31,8 @@ class PageDecoder:
         self._model = model
         self._unwrap = unwrap
         self._list: Callable[[bytes], list[Any]] = msgspec.json.Decoder(list[model]).decode
-        self._records = Records(model)
-        self._rows = Records(model, of_text=True)  # as the fast road reads them
+        self._list_of_text: Callable[[bytes], list[Any]] = msgspec.json.Decoder(list[model], strict=False).decode
+        self._records = Records(model, of_text=True)
         self._tables: dict[tuple[str, ...], Callable[[bytes], list[Any]] | None] = {}
 
     def decode(self, page: Page) -> tuple[list[Any], dict[int, Bad]]:
@@ -47,19 +47,21 @@ class PageDecoder:
         return self._one_by_one(page)
 
     def _whole(self, records: Sequence[bytes]) -> list[Any] | None:
-        made = self._try(records)
+        made = self._try(records, self._list)
         if made is None and self._unwrap is not None:
             # All of a page in envelopes is as usual as none; a mixed page goes record by record.
             try:
-                made = self._try([self._unwrap(record) for record in records])
+                records = [self._unwrap(record) for record in records]
             except Exception:  # the author's function; each record gets its own verdict below
                 return None
-        return made
+            made = self._try(records, self._list)
+        return made if made is not None else self._try(records, self._list_of_text)
 
-    def _try(self, records: Sequence[bytes]) -> list[Any] | None:
+    @staticmethod
+    def _try(records: Sequence[bytes], decode: Callable[[bytes], list[Any]]) -> list[Any] | None:
         try:
             # A line break may not stand inside a JSON text, so no record can run over into the next.
-            made = self._list(b"[" + b",\n".join(records) + b"]")
+            made = decode(b"[" + b",\n".join(records) + b"]")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         return made if len(made) == len(records) else None
@@ -117,12 +119,13 @@ class PageDecoder:
 
     def _one(self, raw: bytes, table: Table | None) -> Any:
         try:
-            data = table.to_json(raw) if table else self._unwrap(raw) if self._unwrap else raw
+            data = table.to_json(raw) if table else raw
+            data = self._unwrap(data) if self._unwrap else data
         except RecordError as error:
             return Bad(error.path, str(error))
         except (Exception, RecursionError) as error:  # an unwrap function is the author's
             return Bad("", f"{type(error).__name__}: {error}")
-        return (self._rows if table else self._records).validate([data])[0]
+        return self._records.validate([data])[0]
 
 
 def _narrowed(annotation: Any) -> Any:

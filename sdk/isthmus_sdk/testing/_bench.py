@@ -289,7 +289,9 @@ class Bench:
             import glob
 
             globs = [glob.escape(str(path)) for path in self.case.pages(stream.name)]
-            transport = FilesTransport(globs, one_pass=True, final=True, summarised=stream.summary is not None)
+            transport = FilesTransport(
+                globs, one_pass=True, final=True, summarised=stream.summary is not None, push=stream.push
+            )
             ctx: Context[Any] = Context(self.settings, stream.name, transport=transport, files=True, items=stream.items)
             pages = list(stream.fn(ctx))
             self.kept[key] = [

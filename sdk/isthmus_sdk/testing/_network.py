@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 book = Book()
 _SECRET_FIELD = re.compile(r"password|passwd|secret|token|api_?key|private_?key|passphrase|credential", re.IGNORECASE)
 _NOT_SECRET = re.compile(r"(?:url|uri|path|file|name|id|lifetime|ttl|endpoint|header|expiry)$", re.IGNORECASE)
+_TRIES = 16
+"""Recorded records that are looked at for one that can be given a mark."""
 
 
 @book.rule("secrets", "bronze", "credentials are typed as Secret, and unknown settings are refused")
@@ -158,7 +160,9 @@ def border(bench: Bench) -> Iterator[str]:
             wanted["the last time less the lookback"] = earlier(top, stream.lookback)
         late = {}
         for number, (what, mark) in enumerate(wanted.items()):
-            raw = copies.at(copies.copy(len(records) + 40 + number), mark)
+            # Some recorded records may bear no mark at all, as rows of a full list beside those of a list of changes.
+            tried = (copies.copy(len(records) + 40 + number + turn * len(wanted)) for turn in range(_TRIES))
+            raw = next((made for each in tried if (made := copies.at(each, mark)) is not None), None)
             if raw is None:
                 yield (
                     f"stream {stream.name}: no record can be made with another {stream.cursor}; name the raw fields in "

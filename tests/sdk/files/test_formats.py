@@ -15,6 +15,8 @@ import zstandard
 from isthmus_sdk import files
 from isthmus_sdk.errors import SourceError, TooLarge, UnexpectedReply
 from isthmus_sdk.files import Table
+from isthmus_sdk.push import Syslog
+from isthmus_sdk.push._records import line_reader
 
 HEADER = (
     "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n#open\t2026-01-01-00-00-00\n"
@@ -303,3 +305,108 @@ def test_every_sample_is_read_whole(samples: Path) -> None:
     found = {name: sum(len(page.records) for page in pages(samples / name)) for name in expected}
     assert found == expected
     assert not any(page.unreadable for name in expected for page in pages(samples / name))
+
+
+# what a syslog daemon kept
+
+KEPT = (
+    "<14>May  4 10:00:01 fw-1 one,two\n"  # with its priority, as some daemons keep it
+    "May 4 10:00:02 fw-1 three,four\n"
+    "<14>1 2026-05-04T10:00:03Z fw-1 - - - - five\n"
+    "May  4 10:00:04 1,2026/05/04 10:00:04,six\n"  # from a sender that names no host
+)
+
+
+def test_messages_that_a_daemon_kept_are_records_of_a_stream_that_takes_them(drop: Callable[..., Path]) -> None:
+    found = read(drop("syslog", KEPT), message=line_reader(Syslog()))
+    assert [record["message"] for record in found] == ["one,two", "three,four", "five", "1,2026/05/04 10:00:04,six"]
+    assert [record["hostname"] for record in found] == ["fw-1", "fw-1", "fw-1", None]
+    assert {record["received"] for record in found} == {None}
+    with pytest.raises(SourceError, match="neither JSON"):
+        pages(drop("syslog", KEPT))
+
+
+def test_json_behind_a_syslog_header_is_the_record(drop: Callable[..., Path]) -> None:
+    lines = '<14>May  4 10:00:01 ids-1 suricata: {"a":1}\nMay  4 10:00:02 ids-1 suricata: {"a":2}\nlast {"a":'
+    whole, torn = pages(drop("eve", lines), message=line_reader(Syslog(payload="json")), final=True)
+    assert [msgspec.json.decode(record) for record in whole.records] == [{"a": 1}, {"a": 2}]
+    assert torn.records == [b'last {"a":']
+    assert "holds no JSON object" in torn.unreadable[0]
+
+
+def test_a_table_and_bare_lines_stay_what_they_are_for_a_stream_that_takes_messages(drop: Callable[..., Path]) -> None:
+    taking = {"message": line_reader(Syslog(payload="json"))}
+    assert read(drop("a.log", HEADER + ROW), **taking) == read(drop("a.log", HEADER + ROW))
+    table = Table.of("conn", "ts:time uid:string")
+    assert read(drop("b.log", "1760000000.25\tC1\n"), tables=(table,), **taking) == [{"ts": 1760000000.25, "uid": "C1"}]
+    (page,) = pages(drop("c.log", 'torn\n{"a":1}\n'), **taking)
+    assert page.records == [b"torn", b'{"a":1}']
+    with pytest.raises(SourceError, match="nor do its lines hold messages"):
+        pages(drop("d.log", "hello\nworld\n"), **taking)
+
+
+def test_cef_and_other_messages_in_one_file_are_both_read(drop: Callable[..., Path]) -> None:
+    lines = "May  4 10:00:01 fw-1 CEF:0|A|B|1|2|N|5|src=192.0.2.1\nMay  4 10:00:02 fw-1 one,two\n"
+    cef, own = read(drop("mixed", lines), message=line_reader(Syslog()))
+    assert cef["extension"] == {"src": "192.0.2.1"}
+    assert own["message"] == "one,two"
+    (page,) = pages(drop("mixed", lines))
+    assert page.unreadable.keys() == {1}
+
+
+def test_a_file_of_messages_that_grows_is_read_on_from_where_it_ended(drop: Callable[..., Path]) -> None:
+    taking = {"message": line_reader(Syslog()), "one_pass": False, "settle": 0.0, "log": True}
+    path = drop("syslog", KEPT)
+    first = pages(path, **taking)
+    cursors = {first[-1].partition: first[-1].after}
+    path.write_text(KEPT + "May  4 10:00:05 fw-1 seven\n")
+    (page,) = pages(path, cursors=cursors, **taking)
+    assert [msgspec.json.decode(record)["message"] for record in page.records] == ["seven"]
+
+
+# comma-separated text
+
+
+CSV = 'cve,score,words\r\nCVE-2099-0001,0.5,"one, ""two""\nthree"\n\nCVE-2099-0002,,x\n'
+
+
+@pytest.mark.parametrize("pack", [bytes, lambda data: gzip.compress(data, mtime=0)], ids=["plain", "gzip"])
+def test_comma_separated_text_is_records_by_its_header(
+    drop: Callable[..., Path], pack: Callable[[bytes], bytes]
+) -> None:
+    wanted = [
+        {"cve": "CVE-2099-0001", "score": "0.5", "words": 'one, "two"\nthree'},
+        {"cve": "CVE-2099-0002", "score": "", "words": "x"},
+    ]
+    assert read(drop("a.csv", pack(CSV.encode()))) == wanted
+    told = "#model_version:v1,score_date:2026-05-04T10:00:00Z\n# a word: or two\n"
+    more = {"model_version": "v1", "score_date": "2026-05-04T10:00:00Z"}
+    assert read(drop("b.csv", pack(b"\xef\xbb\xbf" + (told + CSV).encode()))) == [{**more, **row} for row in wanted]
+    assert read(drop("c.csv", pack(b"cve,score"))) == []
+
+
+def test_a_row_of_other_columns_is_told_and_stops_nothing(drop: Callable[..., Path]) -> None:
+    (page,) = pages(drop("a.csv", "a,b\n1,2\n3,4,5\n6,7\n"))
+    assert page.unreadable == {1: "has 3 columns where the header names 2"}
+    assert page.records[1] == b"3,4,5"
+
+
+@pytest.mark.parametrize("text", ["hello, world\nsecond line\n", "a,a\n1,2\n", "1,2\n3,4\n", "one\ntwo\n", "a,\n1,2\n"])
+def test_text_that_merely_holds_commas_is_none(drop: Callable[..., Path], text: str) -> None:
+    with pytest.raises(SourceError):
+        read(drop("a.txt", text))
+
+
+@pytest.mark.parametrize(
+    ("content", "why"), [(b"a,b\n1,\xff\n", "not UTF-8"), (b"a,b\n1," + b"x" * (5 << 20) + b"\n", "largest a record")]
+)
+def test_rows_that_cannot_be_read_name_the_file(drop: Callable[..., Path], content: bytes, why: str) -> None:
+    with pytest.raises(SourceError, match=rf"a\.csv: .*{why}"):
+        read(drop("a.csv", content))
+
+
+def test_comma_separated_text_goes_on_where_a_run_was_stopped(drop: Callable[..., Path]) -> None:
+    path = drop("a.csv", "a,b\n" + "".join(f"{number},x\n" for number in range(5)))
+    first, *_ = pages(path, max_records=2)
+    later = [page for page in pages(path, max_records=2, cursors={first.partition: first.after}) if not page.replayed]
+    assert [msgspec.json.decode(record)["a"] for page in later for record in page.records] == ["2", "3", "4"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.sdk.http.conftest import QuickTimer
@@ -30,6 +31,43 @@ def test_a_burst_passes_without_waiting(vendor: HostileServer, client: Make, tim
     http = client(vendor.url, rate=Rate(requests=1, per=60, burst=3), timer=timer)
     for _ in range(4):
         http.get("x")
+    assert sum(timer.waits) == pytest.approx(60, abs=1)
+
+
+def test_a_part_of_the_api_has_a_stricter_rate_and_others_are_not_slowed_down(
+    vendor: HostileServer, client: Make, timer: QuickTimer
+) -> None:
+    for path in ("/api/exports/a", "/api/Exports/b", "/api/rows"):
+        vendor.on(path, json_page({}))
+    parts = {"/api/exports": Rate(requests=1, per=60)}
+    http = client(vendor.url, rate=Rate(requests=1000, per=1, burst=100), rates=parts, timer=timer)
+    for _ in range(5):
+        http.get("/api/rows")
+    assert sum(timer.waits) < 1
+    http.get("/api/exports/a")
+    http.get("/api/Exports/b")
+    assert sum(timer.waits) == pytest.approx(60, abs=1)
+
+
+def test_a_request_to_a_part_counts_for_the_whole_as_well(
+    vendor: HostileServer, client: Make, timer: QuickTimer
+) -> None:
+    vendor.on("/exports", json_page({}))
+    vendor.on("/rows", json_page({}))
+    parts = {"/exports": Rate(requests=1, per=1, burst=100)}
+    http = client(vendor.url, rate=Rate(requests=1, per=60), rates=parts, timer=timer)
+    http.get("/exports")
+    http.get("/rows")
+    assert sum(timer.waits) == pytest.approx(60, abs=1)
+
+
+def test_clients_of_one_account_share_the_rate_of_a_part(
+    vendor: HostileServer, client: Make, timer: QuickTimer, tmp_path: Path
+) -> None:
+    vendor.on("/exports", json_page({}))
+    for _ in range(2):
+        http = client(vendor.url, rates={"/exports": Rate(requests=1, per=60)}, timer=timer, account=tmp_path / "one")
+        http.get("/exports")
     assert sum(timer.waits) == pytest.approx(60, abs=1)
 
 

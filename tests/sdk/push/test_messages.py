@@ -53,6 +53,14 @@ def test_a_message_of_rfc_3164_keeps_its_time_as_text_because_it_names_no_year()
     assert (precise.timestamp, precise.hostname, precise.message) == ("2026-01-18T11:07:53.1+01:00", "fw01", "x")
 
 
+def test_a_sender_that_names_no_host_or_pads_no_day_loses_nothing_of_its_message() -> None:
+    bare = parse_syslog(b"<14>May  4 10:00:01 1,2026/05/04 10:00:01,007,THREAT")
+    assert (bare.hostname, bare.message) == (None, "1,2026/05/04 10:00:01,007,THREAT")
+    day = parse_syslog(b"May 4 10:00:01 fw-1 1,2026/05/04 10:00:01,007,THREAT")
+    assert (day.timestamp_text, day.hostname) == ("May 4 10:00:01", "fw-1")
+    assert parse_syslog(b"May  4 10:00:01 2001:db8::1 x").hostname == "2001:db8::1"
+
+
 @pytest.mark.parametrize(
     "raw",
     [

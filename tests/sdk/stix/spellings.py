@@ -149,6 +149,7 @@ VENDORS: Table = [
     *many(("Cisco Systems", "Cisco Systems, Inc", "Cisco Systems, Inc.", "Cisco Systems Inc."), "Cisco Systems"),
     ("VMware, Inc.", "VMware"), ("Schneider Electric SE", "Schneider Electric"), ("Schneider Electric", "Schneider Electric"), ("ABB", "ABB"), ("AG", "AG"),
     ("Phoenix Contact GmbH & Co. KG", "Phoenix Contact"), ("Rockwell Automation", "Rockwell Automation"), ("SAS", "SAS"), ("Zebra Technologies Corp.", "Zebra Technologies"),
+    *((name, name) for name in ("Cisco", "Sysco", "Pelco", "Texas", "Visa", "Zinc")), ("Cisco Systems,Inc", "Cisco Systems"),
     ("Yokogawa Electric Corporation", "Yokogawa Electric"), ("Moxa Inc", "Moxa"), ("3M", "3M"),
     *many((None, "", "Unknown", "n/a"), None),
     *many(([], b"x", "\ud800"), BROKEN),

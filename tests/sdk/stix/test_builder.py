@@ -95,7 +95,7 @@ SHAPES: dict[str, Callable[[Builder], Shape]] = {
         status="open", vendor_status="NEW", category="recon", rule=Rule("r-1", "Scan"), count=4, sensor=stix.system("s1"),
         subjects=[Subject(full_asset(stix), "victim"), Subject(stix.ip("10.9.9.9"), "source")],
         observables=[stix.ip("10.9.9.9"), stix.traffic(stix.ip("10.9.9.9"), stix.ip("10.0.0.5"), ["TCP", "modbus"], target_port=502)],
-        techniques=["T0843", "T1046.001", "nonsense"], references=[Reference("nvd", "CVE-2024-0001"), {"source_name": "x", "url": "https://x.example"}],
+        techniques=["t0843", "T1046.001", "T0843", "nonsense"], references=[Reference("nvd", "CVE-2024-0001"), {"source_name": "x", "url": "https://x.example"}],
     ),
     "alert with pattern": lambda stix: stix.alert("al-2", title="t", first_seen=5, rule=Rule("r", "n", "[ipv4-addr:value = '1.1.1.1']", "stix")),
     "alert without rule": lambda stix: stix.alert("al-3", title="Odd", first_seen=1_700_000_000, subjects=[Subject(stix.asset_id("a-17"))], observables=[stix.mac("001b1baabbcc")]),
@@ -269,6 +269,20 @@ def test_a_cve_is_everybodys_and_its_state_is_the_assets() -> None:
     assert one[0]["id"] == two[0]["id"]
     assert one.id != two.id
     assert (facts(two.object, EXPOSURE) or {})["state"] == "accepted"
+
+
+def test_findings_of_one_vulnerability_on_one_asset_are_told_apart_where_the_source_does() -> None:
+    stix = builder()
+
+    def found(state: str, finding: str | None) -> dict[str, Any]:
+        return stix.exposure(stix.asset_id("a"), "CVE-2024-0001", state=state, finding=finding).object
+
+    whole, viewer, reader = found("open", None), found("open", "viewer 1"), found("open", "reader 1")
+    assert len({each["id"] for each in (whole, viewer, reader)}) == 3
+    assert found("resolved", " viewer 1 ")["id"] == viewer["id"]
+    assert found("open", "")["id"] == whole["id"]
+    assert viewer["extensions"][EXPOSURE]["native_id"] == "viewer 1"
+    assert "native_id" not in whole["extensions"][EXPOSURE]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ _SERIAL_PLACEHOLDERS = frozenset(
 """What boards and virtual machines report whose maker filled nothing in: the same on thousands of machines."""
 _ONE_CHARACTER = re.compile(r"([0fFxX.*#-])\1*")
 _FORMS = "ag|se|gmbh|kg|inc|incorporated|corp|corporation|co|company|ltd|limited|llc|llp|plc|sa|sas|spa|s\\.p\\.a|bv|nv|ab|as|asa|oy|oyj|kk|pty|pte"
-_LEGAL_FORM = re.compile(rf"(?:,? *(?:{_FORMS})\.?| *&| *,)$", re.IGNORECASE)
+_LEGAL_FORM = re.compile(rf"(?:(?:, *| +)(?:{_FORMS})\.?| *&| *,)$", re.IGNORECASE)
 _SPACES = re.compile(r"\s+")
 
 

@@ -216,7 +216,8 @@ class AlertShapes(GeneralShapes):
             facts["vendor_status"] = word
         if word := said("category", category):
             facts["category"] = word
-        if known := [word for word in words(techniques, "techniques") if _TECHNIQUE.fullmatch(word)]:
+        spelled = dict.fromkeys(word.upper() for word in words(techniques, "techniques"))
+        if known := [word for word in spelled if _TECHNIQUE.fullmatch(word)]:
             facts["techniques"] = known
         if subjects:
             facts["subjects"] = [given(ref=ref, role=role) for ref, role in subjects]

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.stix import normalise
 from isthmus_sdk.stix._extensions import EXPOSURE
+from isthmus_sdk.stix._ids import sdo_id
 from isthmus_sdk.stix._json import Json
 from isthmus_sdk.stix._shapes.core import (
     Origin,
@@ -99,11 +100,13 @@ class ExposureShapes(Origin):
         modified: object = None,
         description: str | None = None,
         fix: str | None = None,
+        finding: str | None = None,
     ) -> Shape:
         """``has`` from the asset to the vulnerability.
 
         ``state``: open, resolved or accepted. ``likelihood``: confirmed, likely or possible. ``cvss`` 0 to 10, ``epss``
-        0 to 1.
+        0 to 1. ``finding``: what tells this one from others of the same vulnerability on the same asset, for sources that find
+        and close it in each product by itself; it is part of the identity, and the ``native_id`` of the facts.
         """
         one_of("state", state, STATES)
         if likelihood is not None:
@@ -118,8 +121,12 @@ class ExposureShapes(Origin):
             **self._scores(cvss, epss, kev, fix),
             first_seen=first,
             last_seen=last,
+            native_id=said("finding", finding),
             source_id=self.source_id,
         )
         edge = self.edge("has", exposed, flaw.id, began, changed)
+        if named := known.get("native_id"):
+            key = {"finding": named, "relationship_type": "has", "source_ref": exposed, "target_ref": flaw.id}
+            edge["id"] = sdo_id("relationship", key)
         edge["extensions"] = {EXPOSURE: {"extension_type": "property-extension", **known}}
         return Shape(edge, gather(objects_of(asset), flaw, [edge]), notes_of(asset))
