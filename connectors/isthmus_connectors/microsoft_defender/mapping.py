@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 from isthmus_connectors.microsoft_defender.models import (
     Alert,
     Evidence,
+    KnownVulnerability,
     Machine,
     MachineSoftware,
     MachineVulnerability,
@@ -27,6 +29,8 @@ _CRITICALITY = {"low": 25, "high": 75}
 """``deviceValue`` where somebody set it: "Normal" is what every machine starts with and says nothing."""
 _STATUSES = {"new": "open", "inprogress": "acknowledged", "resolved": "closed"}
 _HASHES = (("SHA-1", "sha1", re.compile(r"[0-9a-f]{40}")), ("SHA-256", "sha256", re.compile(r"[0-9a-f]{64}")))
+_URI = re.compile(r"https?://[^\s<>\"{}|\\^`]+", re.IGNORECASE)
+_WITHIN_ONE_LOOK = timedelta(hours=1)
 _GROUP_MACS = ("01:00:5e", "33:33:", "01:80:c2", "01:00:0c", "ff:ff:ff:ff:ff:ff")
 """Multicast and broadcast: listed by some agents as an adapter's address, which it never is."""
 
@@ -84,7 +88,11 @@ def alert_to_stix(alert: Alert, stix: Builder) -> Iterator[Any]:
 
 
 def vulnerability_to_stix(finding: MachineVulnerability, stix: Builder) -> Iterator[Any]:
-    """A CVE on a machine, which is known by its id alone, and the product it is in."""
+    """A CVE on a machine, which is known by its id alone, and the product it is in.
+
+    The service finds and fixes it in each version of each product by itself, so each is an exposure of its own: one that is
+    fixed says nothing of the others.
+    """
     if finding.cve is None:
         raise Ignored("a product without a CVE")
     fixed = (finding.status or "").lower() == "fixed"
@@ -96,13 +104,55 @@ def vulnerability_to_stix(finding: MachineVulnerability, stix: Builder) -> Itera
     yield stix.exposure(
         asset,
         finding.cve,
+        finding=" ".join(part for part in (finding.vendor, finding.product, finding.version) if part).lower() or None,
         state="resolved" if fixed else "open",
         likelihood="confirmed",
         cvss=finding.score,
         first_seen=finding.first_seen,
         last_seen=finding.last_seen,
-        modified=finding.changed,
+        modified=_as_of(finding, fixed=fixed),
         fix=_fix(finding),
+    )
+
+
+def _as_of(finding: MachineVulnerability, *, fixed: bool) -> str | None:
+    """Since when the statement holds, so that the newest wins in whatever order they come.
+
+    A machine that goes from one device group to another is told as fixed in the one and new in the other by the same look
+    of the service. Looks are six hours apart, so a fix is dated an hour before the look that found it: what the same look
+    says to be there stands, and a fix still follows the look before. A row of the whole export holds as of when the product
+    was last reported.
+    """
+    if finding.changed is None:
+        return None if fixed else finding.last_seen
+    if not fixed:
+        return finding.changed
+    return (datetime.fromisoformat(finding.changed) - _WITHIN_ONE_LOOK).isoformat()
+
+
+def known_vulnerability_to_stix(known: KnownVulnerability, stix: Builder) -> Iterator[Any]:
+    """What holds of a CVE everywhere. Those that no machine has are the service's whole catalogue, and left aside."""
+    if known.exposed == 0:
+        raise Ignored("no machine has it")
+    told = (
+        (known.public_exploit, "exploit:public"),
+        (known.verified_exploit, "exploit:verified"),
+        (known.exploit_in_kit, "exploit:in-kit"),
+    )
+    yield stix.vulnerability(
+        known.id,
+        description=known.description,
+        cvss=known.score,
+        epss=known.probability,
+        labels=[
+            *(label for holds, label in told if holds),
+            *(f"exploit-type:{kind.lower()}" for kind in known.exploit_types),
+        ],
+        references=[
+            *([Reference("cvss", description=known.vector)] if known.vector else []),
+            *(Reference("exploit", url=uri) for uri in known.exploit_uris if _URI.fullmatch(uri)),
+        ],
+        modified=known.updated,
     )
 
 

@@ -124,12 +124,29 @@ class MachineSoftware(_Record):
     support_ends: Moment = Field(default=None, validation_alias=AliasChoices("endOfSupportDate", "EndOfSupportDate"))
 
 
+class KnownVulnerability(_Record):
+    """A row of ``/api/vulnerabilities``: what holds of a CVE on every machine."""
+
+    id: NativeId
+    description: Text = None
+    score: Number = Field(default=None, ge=0, le=10, alias="cvssV3")
+    vector: Text = Field(default=None, alias="cvssVector")
+    probability: Number = Field(default=None, ge=0, le=1, alias="epss")
+    exposed: Whole = Field(default=None, alias="exposedMachines")
+    updated: Moment = Field(default=None, alias="updatedOn")
+    public_exploit: Flag = Field(default=None, alias="publicExploit")
+    verified_exploit: Flag = Field(default=None, alias="exploitVerified")
+    exploit_in_kit: Flag = Field(default=None, alias="exploitInKit")
+    exploit_types: Texts = Field(default=(), alias="exploitTypes")
+    exploit_uris: Texts = Field(default=(), alias="exploitUris")
+
+
 class MachineVulnerability(_Record):
     """One CVE in one product on one machine.
 
-    A row of ``/api/vulnerabilities/machinesVulnerabilities``, or of the exports ``SoftwareVulnerabilitiesByMachine`` and
-    ``SoftwareVulnerabilityChangesByMachine``, which call some fields otherwise and tell scores, times and (changes
-    only) ``status``. The exports list products without a CVE too: ``cveId`` is null then.
+    A row of the exports ``SoftwareVulnerabilitiesByMachine`` and ``SoftwareVulnerabilityChangesByMachine``; only the second has
+    ``status`` and ``eventTimestamp``. Both list products without a CVE too: ``cveId`` is null then. Files may also hold rows of
+    ``/api/vulnerabilities/machinesVulnerabilities``, which call some fields otherwise and tell neither score nor times.
     """
 
     id: NativeId

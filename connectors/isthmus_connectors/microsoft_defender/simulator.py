@@ -3,11 +3,14 @@
 ``python -m isthmus_connectors.microsoft_defender.simulator --data plant.json`` serves:
 
 ``POST /{tenant}/oauth2/v2.0/token`` (client credentials; ``--expires-in`` seconds, real expiry), ``GET /api/machines``,
-``/api/alerts`` and ``/api/vulnerabilities/machinesVulnerabilities`` with ``$filter``, ``$top``, ``$skip``, ``$expand``
-and ``@odata.nextLink``; 401 for expired tokens, 400 for a bad filter, 429 with ``Retry-After`` above ``--rate`` calls a
-minute. One server plays both the sign-in host and the API. The data file is described in
-:mod:`isthmus_connectors.simulation._plant`; the product name in ``seen_by`` is ``microsoft-defender``. Tables for
-``native`` rows: ``machines``, ``alerts``, ``vulnerabilities``, ``software``.
+``/api/alerts`` and ``/api/vulnerabilities`` with ``$filter``, ``$top``, ``$skip``, ``$expand`` and ``@odata.nextLink``, and the
+exports ``/api/machines/SoftwareVulnerabilitiesByMachine``, ``SoftwareVulnerabilityChangesByMachine`` (``sinceTime``, at most 14
+days back) and ``SoftwareInventoryByMachine`` with ``pageSize`` and opaque links; 401 for expired tokens, 400 for a bad filter,
+429 with ``Retry-After`` above ``--rate`` calls a minute, or ``--export-rate`` of the exports. One server plays both the sign-in
+host and the API. The data file is described in :mod:`isthmus_connectors.simulation._plant`; the product name in ``seen_by`` is
+``microsoft-defender``. Tables for ``native`` rows: ``machines``, ``alerts``, ``vulnerabilities``, ``vulnerability_changes``,
+``software``, ``cves``. A vulnerability of the plant is new at its ``first_seen``, and fixed at its ``last_seen`` where its
+``state`` is no longer open.
 
 Rows have the service's habits: seven fraction digits, MAC addresses without separators, loopback interfaces with an
 all-zero or absent MAC, nulls everywhere, alerts newest first, evidence only when it is asked for.
@@ -16,12 +19,15 @@ all-zero or absent MAC, nulls everywhere, alerts newest first, evidence only whe
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
+import json
 import re
 import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -34,7 +40,16 @@ _PLATFORMS = {
     "Windows Server 2022": "WindowsServer2022", "Ubuntu": "Ubuntu", "Red Hat Enterprise Linux": "RedHatEnterpriseLinux",
 }  # fmt: skip
 SOFTWARE = "/api/machines/SoftwareInventoryByMachine"
+FINDINGS = "/api/machines/SoftwareVulnerabilitiesByMachine"
+CHANGES = "/api/machines/SoftwareVulnerabilityChangesByMachine"
+CVES = "/api/vulnerabilities"
+EXPORTS = (SOFTWARE, FINDINGS, CHANGES)
 """Paged by ``pageSize`` and the link to the next page; with ``$top`` there is no link."""
+_MOST = {**dict.fromkeys(EXPORTS, 200_000), CVES: 8000}
+REACH = timedelta(days=14)
+"""How far back changes are kept."""
+_LOOK = timedelta(hours=6)
+"""The service looks so often; changes since a time are those of the look that it falls into, too."""
 _STATUS = {"open": "New", "in_progress": "InProgress", "acknowledged": "InProgress", "closed": "Resolved"}
 _CLAUSE = re.compile(r"\s*(\w+)\s+(eq|ne|ge|gt|le|lt)\s+('(?:[^']|'')*'|\S+)\s*")
 _FILTERS = {
@@ -43,8 +58,7 @@ _FILTERS = {
                       "rbacGroupId"},
     "/api/alerts": {"alertCreationTime", "lastUpdateTime", "incidentId", "InvestigationId", "id", "assignedTo",
                     "detectionSource", "lastEventTime", "status", "severity", "category"},
-    "/api/vulnerabilities/machinesVulnerabilities": {"id", "cveId", "machineId", "fixingKbId", "productName",
-                                                     "productVersion", "severity", "productVendor"},
+    CVES: {"id", "name", "description", "cvssV3", "publishedOn", "severity", "updatedOn"},
 }  # fmt: skip
 
 
@@ -55,7 +69,8 @@ class BadRequest(Exception):
 class DefenderTenant:
     """One tenant: its sign-in, its limits and its tables.
 
-    ``clock`` returns seconds and decides when tokens expire and how calls are counted; ``rate`` = calls a minute.
+    ``clock`` returns seconds and decides when tokens expire and how calls are counted; ``rate`` = calls a minute, ``export_rate``
+    those of the exports. ``today`` decides how far back changes reach.
     """
 
     def __init__(
@@ -68,7 +83,9 @@ class DefenderTenant:
         expires_in: float = 3599,
         page_size: int = 10_000,
         rate: int | None = None,
+        export_rate: int | None = None,
         clock: Callable[[], float] = time.monotonic,
+        today: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.plant = plant
         self.tenant_id, self.client_id, self.client_secret = tenant_id, client_id, client_secret
@@ -77,7 +94,9 @@ class DefenderTenant:
         self.calls_per_token: int | None = None
         """A token is revoked after so many API calls: expiry in mid-run without waiting for it."""
         self._used: dict[str, int] = {}
-        self._calls: list[float] = []
+        self.export_rate, self.today = export_rate, today
+        self._calls: dict[bool, list[float]] = {False: [], True: []}
+        """When calls of the last minute came: of all, and (true) of the exports among them."""
         self._lock = threading.Lock()
 
     def answer(self, request: Request) -> Reply:
@@ -91,8 +110,10 @@ class DefenderTenant:
         tables: dict[str, Callable[[bool], list[dict[str, Any]]]] = {
             "/api/machines": lambda _: self._machines(),
             "/api/alerts": self._alerts,
-            "/api/vulnerabilities/machinesVulnerabilities": lambda _: self._vulnerabilities(),
+            FINDINGS: lambda _: self._findings(),
+            CHANGES: lambda _: self._changes(request),
             SOFTWARE: lambda _: self._software(),
+            CVES: lambda _: self._cves(),
         }
         if request.path not in tables:
             return _error(404, "ResourceNotFound", f"{request.path} does not exist")
@@ -128,28 +149,33 @@ class DefenderTenant:
             spent = self.calls_per_token is not None and used > self.calls_per_token
             if scheme != "Bearer" or token not in self.tokens or self.tokens[token] <= now or spent:
                 return _error(401, "Unauthorized", "Token is missing, expired or invalid", challenge)
-            self._calls = [*(called for called in self._calls if called > now - 60), now]
-            if self.rate is not None and len(self._calls) > self.rate:
-                wait = max(1, round(self._calls[0] + 60 - now))
-                self._calls.pop()
-                return _error(429, "TooManyRequests", "API calls quota exceeded", {"Retry-After": str(wait)})
+            for exports, rate in ((False, self.rate), (True, self.export_rate)):
+                if exports and request.path not in EXPORTS:
+                    continue
+                calls = self._calls[exports] = [*(at for at in self._calls[exports] if at > now - 60), now]
+                if rate is not None and len(calls) > rate:
+                    wait = max(1, round(calls[0] + 60 - now))
+                    calls.pop()
+                    return _error(429, "TooManyRequests", "API calls quota exceeded", {"Retry-After": str(wait)})
         return None
 
     def _page(self, request: Request, rows: list[dict[str, Any]]) -> Reply:
-        top, skip = _count(request, "$top"), _count(request, "$skip") or 0
-        if top is not None and top > 10_000:
-            raise BadRequest("$top: the maximum is 10000")
-        size = min(self.page_size, top) if top else self.page_size
-        if request.path == SOFTWARE and top is None:
-            size = min(size, _count(request, "pageSize") or size)
+        export = request.path in EXPORTS
+        given = "$top" if request.query.get("$top") is not None or not export else _named(request, "pageSize")
+        asked, skip = _count(request, given), _count(request, "$skip") or _continued(request)
+        most = _MOST.get(request.path, 10_000)
+        if asked is not None and asked > most:
+            raise BadRequest(f"{given}: the maximum is {most}")
+        size = min(self.page_size, asked) if asked else self.page_size
         entity = request.path.rsplit("/", 1)[-1].capitalize()
         host = request.headers.get("host", "localhost")
         body: dict[str, Any] = {
             "@odata.context": f"http://{host}/api/$metadata#{entity}",
             "value": rows[skip : skip + size],
         }
-        if top is None and skip + size < len(rows):
-            query = urlencode({**request.query, "$skip": skip + size}, safe="$")
+        if request.query.get("$top") is None and skip + size < len(rows):
+            position = {"$skiptoken": _token_at(skip + size)} if export else {"$skip": skip + size}
+            query = urlencode({**request.query, **position}, safe="$")
             body["@odata.nextLink"] = f"http://{host}{request.path}?{query}"
         return Reply(200, body)
 
@@ -257,13 +283,54 @@ class DefenderTenant:
             **view,
         }  # fmt: skip
 
-    def _vulnerabilities(self) -> list[dict[str, Any]]:
+    def _findings(self) -> list[dict[str, Any]]:
         rows = [
-            self._vulnerability(finding, view)
+            self._finding(finding, view)
             for finding, view in self.plant.visible("vulnerabilities")
             if finding.get("state", "open") == "open"  # the service lists only what is still there
         ]
         return rows + self.plant.native("vulnerabilities")
+
+    def _changes(self, request: Request) -> list[dict[str, Any]]:
+        try:
+            since = datetime.fromisoformat(request.query["sinceTime"])
+        except (KeyError, ValueError):
+            raise BadRequest("sinceTime: a date and time is required") from None
+        since = since if since.tzinfo else since.replace(tzinfo=UTC)
+        if since < self.today() - REACH:
+            raise BadRequest("sinceTime: the maximum is 14 days")
+        rows = []
+        for finding, view in self.plant.visible("vulnerabilities"):
+            row = self._finding(finding, view)
+            rows.append({**row, "status": "New", "eventTimestamp": row["firstSeenTimestamp"]})
+            if finding.get("state", "open") != "open":
+                rows.append({**row, "status": "Fixed", "eventTimestamp": row["lastSeenTimestamp"]})
+        told = [*rows, *self.plant.native("vulnerability_changes")]
+        return [row for row in told if _moment(row.get("eventTimestamp")) > since - _LOOK]
+
+    def _cves(self) -> list[dict[str, Any]]:
+        rows: dict[str, dict[str, Any]] = {}
+        for finding, _ in self.plant.visible("vulnerabilities"):
+            row = rows.setdefault(finding["cve"], {
+                "id": finding["cve"],
+                "name": finding["cve"],
+                "description": finding.get("summary"),
+                "severity": _severity(finding),
+                "cvssV3": finding.get("cvss"),
+                "cvssVector": None,
+                "exposedMachines": 0,
+                "publishedOn": iso(finding.get("first_seen")),
+                "updatedOn": iso(finding.get("first_seen")),
+                "publicExploit": bool(finding.get("kev")),
+                "exploitVerified": bool(finding.get("kev")),
+                "exploitInKit": False,
+                "exploitTypes": [],
+                "exploitUris": [],
+                "cveSupportability": "Supported",
+                "epss": finding.get("epss"),
+            })  # fmt: skip
+            row["exposedMachines"] += finding.get("state", "open") == "open"
+        return [*rows.values(), *self.plant.native("cves")]
 
     def _software(self) -> list[dict[str, Any]]:
         """The products that vulnerabilities were found in: what the plant knows of software."""
@@ -283,24 +350,82 @@ class DefenderTenant:
                 rows[tuple(map(str, row.values()))] = row
         return [*rows.values(), *self.plant.native("software")]
 
-    def _vulnerability(self, finding: Mapping[str, Any], view: Mapping[str, Any]) -> dict[str, Any]:
+    def _finding(self, finding: Mapping[str, Any], view: Mapping[str, Any]) -> dict[str, Any]:
         product = finding.get("product") or {}
+        device = self.plant.device(finding["device"]) or {}
+        os = str(device.get("os", ""))
         machine = self.machine_id(finding["device"])
-        names = [str(product.get(part) or "unknown") for part in ("vendor", "name", "version")]
-        knowledge = str(finding.get("fix") or "").removeprefix("KB") or None
-        score = finding.get("cvss") or 0
+        vendor, name, version = (str(product.get(part) or "unknown") for part in ("vendor", "name", "version"))
+        fix = str(finding.get("fix") or "")
+        known = fix.removeprefix("KB")
+        first = finding.get("first_seen")
         return {
-            "id": "-_-".join([machine, finding["cve"], *names, knowledge or ""]),
+            "id": f"{machine}_{name}_{version}_{finding['cve']}_",
+            "deviceId": machine,
+            "rbacGroupName": device.get("site"),
+            "deviceName": device.get("hostname") or device.get("name"),
+            "osPlatform": _PLATFORMS.get(os, os.replace(" ", "")),
+            "osVersion": device.get("os_version"),
+            "osArchitecture": "x64",
+            "softwareVendor": vendor,
+            "softwareName": name,
+            "softwareVersion": version,
             "cveId": finding["cve"],
-            "machineId": machine,
-            "fixingKbId": knowledge,
-            "productName": names[1],
-            "productVendor": names[0],
-            "productVersion": names[2],
-            "severity": finding.get("severity")
-            or ("Critical" if score >= 9 else "High" if score >= 7 else "Medium" if score >= 4 else "Low"),
+            "vulnerabilitySeverityLevel": _severity(finding),
+            "cvssScore": finding.get("cvss"),
+            "recommendedSecurityUpdate": fix or None,
+            "recommendedSecurityUpdateId": known if known.isdecimal() else None,
+            "recommendedSecurityUpdateUrl": None,
+            "diskPaths": [],
+            "registryPaths": [],
+            "lastSeenTimestamp": _spaced(finding.get("last_seen") or device.get("last_seen") or first),
+            "firstSeenTimestamp": _spaced(first),
+            "exploitabilityLevel": "ExploitIsVerified" if finding.get("kev") else "NoExploit",
+            "recommendationReference": f"va-_-{vendor}-_-{name}",
+            "securityUpdateAvailable": bool(fix),
             **view,
         }
+
+
+def _severity(finding: Mapping[str, Any]) -> str:
+    score = finding.get("cvss") or 0
+    word = "Critical" if score >= 9 else "High" if score >= 7 else "Medium" if score >= 4 else "Low"
+    return str(finding.get("severity") or word)
+
+
+def _spaced(moment: Any) -> str | None:
+    """The exports write times with a space and without a zone."""
+    text = iso(moment)
+    return text.replace("T", " ").removesuffix("Z") if text else None
+
+
+def _moment(text: Any) -> datetime:
+    """A time of a row; what has none happened before everything."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _token_at(skip: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps({"LineStoppedAt": skip}).encode()).decode("ascii")
+
+
+def _continued(request: Request) -> int:
+    """Where a link to the next page goes on."""
+    token = request.query.get("$skiptoken")
+    if token is None:
+        return 0
+    try:
+        return int(json.loads(base64.urlsafe_b64decode(token))["LineStoppedAt"])
+    except (ValueError, KeyError, TypeError):
+        raise BadRequest("$skiptoken: not one of ours") from None
+
+
+def _named(request: Request, name: str) -> str:
+    """A parameter of the exports as the request spells it: their own links write it in small letters."""
+    return next((each for each in request.query if each.lower() == name.lower()), name)
 
 
 def _error(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Reply:
@@ -326,7 +451,7 @@ def _filtered(rows: list[dict[str, Any]], request: Request) -> list[dict[str, An
         if match is None:
             raise BadRequest(f"$filter: cannot parse {text!r}")
         field, operator, wanted = match.groups()
-        if field not in _FILTERS[request.path]:
+        if field not in _FILTERS.get(request.path, ()):
             raise BadRequest(f"$filter: property {field!r} cannot be filtered")
         rows = [row for row in rows if _holds(row.get(field), operator, wanted)]
     return rows
@@ -361,6 +486,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--expires-in", type=float, default=3599, help="seconds that a token lives")
     parser.add_argument("--page-size", type=int, default=10_000)
     parser.add_argument("--rate", type=int, help="calls a minute before 429")
+    parser.add_argument("--export-rate", type=int, help="calls of the exports a minute before 429")
 
     def build(options: argparse.Namespace) -> Callable[[Request], Reply]:
         tenant = DefenderTenant(
@@ -373,6 +499,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             expires_in=options.expires_in,
             page_size=options.page_size,
             rate=options.rate,
+            export_rate=options.export_rate,
         )
         return tenant.answer
 

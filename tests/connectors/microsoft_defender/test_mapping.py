@@ -307,6 +307,96 @@ def test_a_change_that_says_fixed_is_a_newer_version_that_is_resolved() -> None:
     )
 
 
+def standing(*rows: dict[str, Any]) -> dict[str, str]:
+    """State of each exposure once all the rows are told, each on a page of its own: the newest version holds."""
+    newest: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        for edge in edges(objects_of(map_records(defender, "vulnerabilities", [{**EXPORTED, **row}])), "has"):
+            if edge["modified"] >= newest.get(edge["id"], edge)["modified"]:
+                newest[edge["id"]] = edge
+    return {
+        str(stix.facts(edge, stix.EXPOSURE)["native_id"]): stix.facts(edge, stix.EXPOSURE)["state"]
+        for edge in newest.values()
+    }
+
+
+AT = "2021-01-02 00:00:00.1234567"
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_cve_that_is_fixed_in_one_product_is_still_open_in_the_other(turn: int) -> None:
+    rows = [
+        {"softwareName": "viewer", "status": "Fixed", "eventTimestamp": AT},
+        {"softwareName": "reader", "status": "New", "eventTimestamp": AT},
+    ]
+    assert standing(*rows[::turn]) == {"microsoft viewer 81": "resolved", "microsoft reader 81": "open"}
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_new_version_with_the_old_flaw_leaves_it_open(turn: int) -> None:
+    rows = [
+        {"softwareVersion": "1.0", "status": "Fixed", "eventTimestamp": AT},
+        {"softwareVersion": "2.0", "status": "New", "eventTimestamp": AT},
+    ]
+    assert standing(*rows[::turn]) == {"microsoft edge 1.0": "resolved", "microsoft edge 2.0": "open"}
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+@pytest.mark.parametrize("apart", ["2021-01-01 23:20:00", AT, "2021-01-02 00:40:00"])
+def test_a_machine_that_moves_to_another_group_keeps_its_exposures_open(turn: int, apart: str) -> None:
+    rows = [
+        {"rbacGroupId": 3, "status": "Fixed", "eventTimestamp": AT},
+        {"rbacGroupId": 4, "status": "New", "eventTimestamp": apart},
+    ]
+    assert standing(*rows[::turn]) == {"microsoft edge 81": "open"}
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+@pytest.mark.parametrize(
+    ("first", "then", "state"), [("New", "Fixed", "resolved"), ("Fixed", "New", "open"), ("Fixed", "Updated", "open")]
+)
+def test_of_two_looks_of_the_service_the_later_one_holds(turn: int, first: str, then: str, state: str) -> None:
+    rows = [
+        {"status": first, "eventTimestamp": "2021-01-02 00:00:00"},
+        {"status": then, "eventTimestamp": "2021-01-02 06:00:00"},
+    ]
+    assert standing(*rows[::turn]) == {"microsoft edge 81": state}
+
+
+def test_what_the_whole_export_held_is_closed_by_a_later_fix_however_late_it_was_read() -> None:
+    listed = {"lastSeenTimestamp": "2021-01-01 20:00:00"}  # read at OBSERVED, years after
+    fixed = {**listed, "status": "fixed", "eventTimestamp": AT}
+    assert standing(listed, fixed) == standing(fixed, listed) == {"microsoft edge 81": "resolved"}
+
+
+KNOWN: dict[str, Any] = {
+    "id": "CVE-2019-0608", "name": "CVE-2019-0608", "description": "A spoofing vulnerability", "severity": "Medium",
+    "cvssV3": 4.3, "cvssVector": "CVSS:3.0/AV:N/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", "exposedMachines": 4, "epss": 0.12,
+    "publishedOn": "2019-10-08T00:00:00Z", "updatedOn": "2019-12-16T16:20:00Z", "publicExploit": True,
+    "exploitVerified": False, "exploitInKit": True, "exploitTypes": ["Remote"],
+    "exploitUris": ["https://exploits.example/1", "no address", "javascript:x"], "CveSupportability": "supported",
+}  # fmt: skip
+
+
+def test_what_is_known_of_a_cve_is_on_the_vulnerability_of_everybody() -> None:
+    (known,) = objects_of(map_records(defender, "cves", [KNOWN]), "vulnerability")
+    exposures = objects_of(map_records(defender, "vulnerabilities", [{**EXPORTED, "cveId": "cve-2019-0608"}]))
+    assert known["id"] in {obj["id"] for obj in exposures}
+    facts_ = stix.facts(known, stix.EXPOSURE)
+    assert (facts_["cvss"], facts_["epss"]) == (4.3, 0.12)
+    assert known["labels"] == ["exploit-type:remote", "exploit:in-kit", "exploit:public"]
+    told = {each["source_name"]: each for each in known["external_references"]}
+    assert told["cvss"]["description"] == KNOWN["cvssVector"]
+    assert [each["url"] for each in known["external_references"] if "url" in each] == ["https://exploits.example/1"]
+    assert known["modified"] == "2019-12-16T16:20:00.000Z"
+
+
+def test_a_cve_that_no_machine_has_is_left_aside_and_one_that_tells_nothing_else_is_not() -> None:
+    outcome = map_records(defender, "cves", [{**KNOWN, "exposedMachines": 0}, {"id": "TVM-2020-0002"}])
+    assert list(outcome.ignored) == ["no machine has it"]
+    assert outcome.mapped == 1
+
+
 def test_a_product_without_a_cve_is_ignored_and_a_row_without_the_field_is_not() -> None:
     outcome = map_records(defender, "vulnerabilities", [{**EXPORTED, "cveId": None}])
     assert list(outcome.ignored) == ["a product without a CVE"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -95,19 +96,62 @@ def test_evidence_comes_only_when_it_is_asked_for() -> None:
     assert len(ask("/api/alerts?$expand=evidence")[1]["value"][0]["evidence"]) == 4
 
 
-def test_the_next_link_leads_through_every_page() -> None:
-    rows = [{"id": f"v{n}", "cveId": "CVE-2020-1", "machineId": "m"} for n in range(5)]
-    data = plant(vulnerabilities=[], native={"microsoft-defender": {"vulnerabilities": rows}})
-    simulated = tenant(data, page_size=2)
+FINDINGS, CHANGES = (
+    "/api/machines/SoftwareVulnerabilitiesByMachine",
+    "/api/machines/SoftwareVulnerabilityChangesByMachine",
+)
+
+
+def walked(simulated: DefenderTenant, path: str) -> list[str]:
+    """Ids of all rows, along the links."""
+    met: list[str] = []
     with Server(simulated.answer) as server:
         token = {"Authorization": f"Bearer {sign_in(server.url, simulated)[1]['access_token']}"}
-        url, met = f"{server.url}/api/vulnerabilities/machinesVulnerabilities", []
+        url = f"{server.url}{path}"
         while url:
             parts = urlsplit(url)
             body = json.loads(get(server.url, f"{parts.path}?{parts.query}", token)[1])
             met += [row["id"] for row in body["value"]]
             url = body.get("@odata.nextLink")
-    assert met == ["v0", "v1", "v2", "v3", "v4"]
+    return met
+
+
+def five_findings(table: str = "vulnerabilities", **more: Any) -> dict[str, Any]:
+    rows = [{"id": f"v{n}", "cveId": "CVE-2020-1", "deviceId": "m", **more} for n in range(5)]
+    return plant(vulnerabilities=[], native={"microsoft-defender": {table: rows}})
+
+
+@pytest.mark.parametrize("size", ["pageSize=2", "pagesize=2", "pageSize=200000"])
+def test_the_next_link_leads_through_every_page(size: str) -> None:
+    assert walked(tenant(five_findings()), f"{FINDINGS}?{size}") == ["v0", "v1", "v2", "v3", "v4"]
+
+
+def test_with_top_there_is_no_link_to_the_next_page() -> None:
+    assert walked(tenant(five_findings()), f"{FINDINGS}?$top=2") == ["v0", "v1"]
+
+
+def test_changes_are_those_of_the_look_that_the_time_falls_into_and_of_all_later_ones() -> None:
+    data = five_findings("vulnerability_changes", eventTimestamp="2026-05-04 06:00:00.1234567", status="New")
+    held = {"today": lambda: datetime(2026, 5, 5, tzinfo=UTC)}
+    assert len(walked(tenant(data, **held), f"{CHANGES}?sinceTime=2026-05-04T08:00:00Z")) == 5
+    assert walked(tenant(data, **held), f"{CHANGES}?sinceTime=2026-05-04T13:00:00Z") == []
+
+
+def test_a_fixed_vulnerability_is_no_longer_listed_and_told_as_a_change() -> None:
+    data = plant()
+    data["vulnerabilities"][1] |= {"state": "resolved", "last_seen": "2026-05-04T05:00:00Z"}
+    assert ask(FINDINGS, data)[1]["value"] == []
+    today = {"today": lambda: datetime(2026, 5, 5, tzinfo=UTC)}
+    (row,) = ask(f"{CHANGES}?sinceTime=2026-05-04T04:00:00Z", data, **today)[1]["value"]
+    assert (row["status"], row["eventTimestamp"]) == ("Fixed", "2026-05-04 05:00:00.0000000")
+
+
+def test_the_exports_have_a_limit_of_their_own() -> None:
+    simulated = tenant(export_rate=1, clock=lambda: 0.0)
+    with Server(simulated.answer) as server:
+        token = {"Authorization": f"Bearer {sign_in(server.url, simulated)[1]['access_token']}"}
+        answers = [get(server.url, path, token)[0] for path in (FINDINGS, "/api/machines", FINDINGS, "/api/machines")]
+    assert answers == [200, 200, 429, 200]
 
 
 @pytest.mark.parametrize(
@@ -118,6 +162,13 @@ def test_the_next_link_leads_through_every_page() -> None:
         ("/api/alerts?$filter=lastUpdateTime%20about%20now", 400),
         ("/api/alerts?$top=10001", 400),
         ("/api/alerts?$skip=x", 400),
+        ("/api/vulnerabilities?$top=8001", 400),
+        (f"{FINDINGS}?pageSize=200001", 400),
+        (f"{FINDINGS}?$filter=cveId%20eq%20'x'", 400),
+        (f"{FINDINGS}?$skiptoken=x", 400),
+        (CHANGES, 400),
+        (f"{CHANGES}?sinceTime=yesterday", 400),
+        (f"{CHANGES}?sinceTime=2020-01-01T00:00:00Z", 400),
         ("/api/nothing", 404),
     ],
 )

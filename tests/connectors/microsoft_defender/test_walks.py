@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -62,7 +64,7 @@ def native_alert(n: int, updated: str = "2026-05-04T05:22:30.2Z", **more: Any) -
     return {"id": f"da{n}", "title": f"Alert {n}", "severity": "Low", "status": "New", **times, **more}
 
 
-@pytest.mark.parametrize("stream", ["machines", "alerts", "vulnerabilities"])
+@pytest.mark.parametrize("stream", ["machines", "alerts", "vulnerabilities", "software", "cves"])
 def test_every_stream_gives_valid_objects(stream: str, valid: Callable[[Objects], None]) -> None:
     with Server(tenant().answer) as api:
         ran = run(api, stream)
@@ -116,13 +118,114 @@ def test_an_interrupted_walk_goes_on_after_the_last_stored_page() -> None:
     assert skips[:2] == ["0", "9"]
 
 
+FINDINGS, CHANGES = (
+    "/api/machines/SoftwareVulnerabilitiesByMachine",
+    "/api/machines/SoftwareVulnerabilityChangesByMachine",
+)
+
+
+def finding(n: int, **more: Any) -> dict[str, Any]:
+    named = {"id": f"m_p_1_CVE-2020-{1000 + n}_", "cveId": f"CVE-2020-{1000 + n}", "deviceId": "m"}
+    product = {"softwareVendor": "v", "softwareName": "p", "softwareVersion": "1"}
+    times = {"firstSeenTimestamp": "2020-01-01 00:00:00", "lastSeenTimestamp": "2020-02-01 00:00:00"}
+    return {**named, **product, **times, **more}
+
+
+def hours_ago(hours: float) -> str:
+    return (datetime.now(UTC) - timedelta(hours=hours)).strftime("%Y-%m-%d %H:%M:%S.%f0")
+
+
+def states(objects: Objects) -> dict[str, str]:
+    """State of each exposure by its CVE, as the newest version of those sent says it."""
+    newest: dict[str, dict[str, Any]] = {}
+    for edge in edges(objects, "has"):
+        if edge["modified"] >= newest.get(edge["id"], edge)["modified"]:
+            newest[edge["id"]] = edge
+    names = {obj["id"]: obj["name"] for obj in objects if obj["type"] == "vulnerability"}
+    return {names[edge["target_ref"]]: stix.facts(edge, stix.EXPOSURE)["state"] for edge in newest.values()}
+
+
 def test_an_interrupted_walk_along_next_links_goes_on_at_the_saved_link() -> None:
-    rows = [{"id": f"v{n}", "cveId": f"CVE-2020-{1000 + n}", "machineId": "m", "productName": "p"} for n in range(7)]
-    with Server(tenant(many("vulnerabilities", rows), page_size=3).answer) as api:
+    with Server(tenant(many("vulnerabilities", [finding(n) for n in range(7)]), page_size=3).answer) as api:
         first = run(api, "vulnerabilities", pages=1)
         second = run(api, "vulnerabilities", cursors=first.cursors)
+        asked = [request.query for request in api.asked(FINDINGS)]
     assert len(first.of("vulnerability")) == 3
     assert len({obj["name"] for obj in (first.objects + second.objects) if obj["type"] == "vulnerability"}) == 7
+    assert len(asked) == 3
+    assert all("$top" not in query for query in asked)
+
+
+def test_the_whole_export_comes_first_and_then_only_what_changed() -> None:
+    data = many("vulnerabilities", [finding(n) for n in range(3)])
+    changes = data["native"][PRODUCT]["vulnerability_changes"] = []
+    with Server(tenant(data).answer) as api:
+        first = run(api, "vulnerabilities")
+        changes += [
+            finding(0, status="Fixed", eventTimestamp=hours_ago(0)),
+            finding(1, status="Updated", cvssScore=9.8, eventTimestamp=hours_ago(0)),
+            finding(9, status="New", eventTimestamp=hours_ago(0)),
+        ]
+        second = run(api, "vulnerabilities", cursors=first.cursors)
+        third = run(api, "vulnerabilities", cursors=second.cursors)
+        asked = [len(api.asked(path)) for path in (FINDINGS, CHANGES)]
+    assert (first.error, second.error, third.error) == (None, None, None)
+    assert states(first.objects + second.objects) == {
+        "CVE-2020-1000": "resolved", "CVE-2020-1001": "open", "CVE-2020-1002": "open", "CVE-2020-1009": "open"
+    }  # fmt: skip
+    assert third.objects == []
+    assert asked == [1, 2]
+
+
+def test_a_change_that_the_service_found_before_the_whole_export_was_read_is_read_all_the_same() -> None:
+    data = many("vulnerabilities", [finding(0)])
+    changes = data["native"][PRODUCT]["vulnerability_changes"] = []
+    with Server(tenant(data).answer) as api:
+        first = run(api, "vulnerabilities")
+        changes.append(finding(0, status="Fixed", eventTimestamp=hours_ago(10)))
+        second = run(api, "vulnerabilities", cursors=first.cursors)
+    assert states(first.objects + second.objects) == {"CVE-2020-1000": "resolved"}
+
+
+def paused(cursors: dict[str, bytes], days: float) -> dict[str, bytes]:
+    """The cursors of a run that ended so many days ago."""
+    ((partition, cursor),) = cursors.items()
+    state = {**json.loads(cursor), "high": (datetime.now(UTC) - timedelta(days=days)).isoformat()}
+    return {partition: json.dumps(state).encode()}
+
+
+@pytest.mark.parametrize(("days", "asked"), [(13, [0, 1]), (15, [1, 1]), (400, [1, 1])])
+def test_after_a_pause_longer_than_changes_are_kept_everything_is_read_anew(days: int, asked: list[int]) -> None:
+    data = many("vulnerabilities", [finding(n) for n in range(3)])
+    with Server(tenant(data).answer) as api:
+        first = run(api, "vulnerabilities")
+        before = len(api.asked(FINDINGS))
+        ran = run(api, "vulnerabilities", cursors=paused(first.cursors, days))
+        assert [len(api.asked(FINDINGS)) - before, len(api.asked(CHANGES))] == asked
+    assert (first.error, ran.error, before) == (None, None, 1)
+
+
+def test_a_fix_in_the_last_days_of_a_long_pause_is_read() -> None:
+    data = many("vulnerabilities", [finding(0), finding(1)])
+    with Server(tenant(data).answer) as api:
+        first = run(api, "vulnerabilities")
+        native = data["native"][PRODUCT]
+        native["vulnerabilities"] = [finding(1)]
+        native["vulnerability_changes"] = [finding(0, status="Fixed", eventTimestamp=hours_ago(24 * 10))]
+        second = run(api, "vulnerabilities", cursors=paused(first.cursors, 20))
+        third = run(api, "vulnerabilities", cursors=second.cursors)
+    assert states(first.objects + second.objects) == {"CVE-2020-1000": "resolved", "CVE-2020-1001": "open"}
+    assert third.objects == []
+    assert len(api.asked(FINDINGS)) == 2
+
+
+def test_exports_are_asked_for_no_faster_than_the_service_allows() -> None:
+    options = defender.http
+    assert isinstance(options, dict)
+    whole, exports = options["rate"], options["rates"]["/api/machines/Software"]
+    for rate, minute, hour in ((whole, 100, 1500), (exports, 30, 1000)):
+        for seconds, most in ((60, minute), (3600, hour)):
+            assert rate.burst + seconds * rate.requests / rate.per <= most
 
 
 def test_alerts_of_one_and_the_same_time_are_all_met_over_page_borders() -> None:
@@ -191,15 +294,20 @@ def test_a_sign_in_page_is_not_an_empty_tenant() -> None:
     assert ran.blocks == []
 
 
-def test_the_check_names_a_missing_permission() -> None:
-    with Server(tenant().answer, faults=[Fault("403", path="/api/alerts")]) as api:
+@pytest.mark.parametrize(
+    ("path", "permission"),
+    [("/api/alerts", "Alert.Read.All"), (FINDINGS, "Vulnerability.Read.All")],
+)
+def test_the_check_names_a_missing_permission(path: str, permission: str) -> None:
+    with Server(tenant().answer, faults=[Fault("403", path=path)]) as api:
         settings = configure(defender.settings, settings_for(api), {"client_secret": "defender"})
         http = connect(defender, settings)
         assert defender.checker is not None
         findings = defender.checker(Context(settings, connect=lambda: http))
         http.close()
     assert findings[0] == "/api/machines: readable"
-    assert "Alert.Read.All" in findings[1]
+    assert [permission in found for found in findings].count(True) == 1
+    assert sum(found.endswith("readable") for found in findings) == 3
 
 
 def test_a_vulnerability_names_the_machine_of_the_other_stream() -> None:
