@@ -13,15 +13,30 @@ from typing import Any
 
 from pydantic import Field
 
-from isthmus_connectors.nozomi_guardian import mapping, n2ql
+from isthmus_connectors.nozomi_guardian import n2ql
+from isthmus_connectors.nozomi_guardian.alerts import alert_to_stix
+from isthmus_connectors.nozomi_guardian.assets import asset_to_stix
+from isthmus_connectors.nozomi_guardian.exposures import node_cve_to_stix
+from isthmus_connectors.nozomi_guardian.links import link_to_stix
 from isthmus_connectors.nozomi_guardian.models import Alert, Asset, Link, Node, NodeCve, Session
+from isthmus_connectors.nozomi_guardian.nodes import node_to_stix
 from isthmus_sdk import Connector, Context, Page, Secret, Settings, Url
-from isthmus_sdk.errors import CursorExpired, UnexpectedReply
+from isthmus_sdk.errors import CursorExpired, PermissionDenied, UnexpectedReply
 from isthmus_sdk.http import Basic, Keyset, PageRequest, Rate, Reply
 
 PATH = "/api/open/query/do"
 _ALWAYS = {"skip_total_count": "true", "default_filters": "false"}
 """Counting is costly for the appliance; default filters are those of its web pages and hide rows."""
+
+_NEEDED = {
+    "assets": "read permission on assets",
+    "nodes": "read permission on nodes (stream nodes)",
+    "alerts": "read permission on alerts",
+    "links": "read permission on links",
+    "sessions": "read permission on sessions (stream sessions)",
+    "node_cves": "read permission on vulnerabilities",
+}
+"""What a group needs for each source, in the user management of the appliance."""
 
 
 class NozomiSettings(Settings):
@@ -97,23 +112,29 @@ def node_cves(ctx: Context[NozomiSettings]) -> Iterable[Page]:
     return _rows(ctx, "node_cves")
 
 
-assets.maps(mapping.asset_to_stix)
-nodes.maps(mapping.node_to_stix)
-alerts.maps(mapping.alert_to_stix)
-links.maps(mapping.link_to_stix)
-sessions.maps(mapping.link_to_stix)
-node_cves.maps(mapping.node_cve_to_stix)
+assets.maps(asset_to_stix)
+nodes.maps(node_to_stix)
+alerts.maps(alert_to_stix)
+links.maps(link_to_stix)
+sessions.maps(link_to_stix)
+node_cves.maps(node_cve_to_stix)
 
 
 @nozomi.check
 def check(ctx: Context[NozomiSettings]) -> list[str]:
-    """One row of each source: a table that the account may not read is named."""
-    findings = []
-    for source in ("assets", "alerts", "links", "node_cves"):
+    """One row of each source: what the account may not read is named, with what its group needs."""
+    return [f"{source}: {_readable(ctx, source, needed)}" for source, needed in _NEEDED.items()]
+
+
+def _readable(ctx: Context[NozomiSettings], source: str, needed: str) -> str:
+    try:
         reply = ctx.http.get(PATH, params={"query": f"{source} | head 1", **_ALWAYS}).json()
-        error = reply.get("error") if isinstance(reply, Mapping) else "the reply is no query result"
-        findings.append(f"{source}: {error or 'readable'}")
-    return findings
+    except PermissionDenied:
+        return f"the group of {ctx.settings.username} lacks {needed}"
+    if not isinstance(reply, Mapping):
+        return "the reply is no query result"
+    error = reply.get("error")
+    return f"{error} (needed: {needed} for the group of {ctx.settings.username})" if error else "readable"
 
 
 def _active(ctx: Context[NozomiSettings]) -> str:

@@ -40,6 +40,8 @@ class Asset(_Record):
     appliance_hosts: Texts = ()
     created_at: Moment = None
     last_activity_time: Moment = None
+    deleted_at: Moment = None
+    """A CMC keeps what its Guardians deleted for a while."""
 
 
 def _as_object(value: Any) -> Any:
@@ -81,10 +83,13 @@ class Node(_Record):
     is_disabled: Flag = None
     reputation: Text = None
     appliance_host: Text = None
+    appliance_hosts: Texts = ()
+    """As ``appliance_host``, on a CMC."""
     appliance_site: Text = None
     created_at: Moment = None
     first_activity_time: Moment = None
     last_activity_time: Moment = None
+    deleted_at: Moment = None
 
 
 class Technique(_Record):

@@ -429,6 +429,22 @@ def test_a_node_whose_address_cannot_be_read_goes_to_quarantine(fields: dict[str
     assert [bad.path for bad in outcome.quarantined] == [path]
 
 
+@pytest.mark.parametrize("stream", ["assets", "nodes"])
+def test_what_the_appliance_deleted_is_no_longer_there(stream: str) -> None:
+    row = {"id": "192.0.2.10", "ip": "192.0.2.10", "name": "plc"}
+    for never in (0, None, ""):
+        assert map_records(nozomi, stream, [{**row, "deleted_at": never}]).mapped == 1
+    gone = map_records(nozomi, stream, [{**row, "deleted_at": 1_777_888_800_000}])
+    assert gone.ignored == {"deleted at the appliance": 1}
+
+
+def test_a_node_of_a_cmc_is_the_endpoint_that_its_guardian_speaks_of() -> None:
+    row = {"id": "n-1", "ip": "192.0.2.10", "zone": "Cell"}
+    (one,) = objects_of(map_records(nozomi, "nodes", [{**row, "appliance_host": "g-1"}]), "infrastructure")[:1]
+    (other,) = objects_of(map_records(nozomi, "nodes", [{**row, "appliance_hosts": ["g-1"]}]), "infrastructure")[:1]
+    assert one["id"] == other["id"]
+
+
 def test_what_a_node_is_worth_is_in_its_labels() -> None:
     labels = node(is_confirmed="false", is_disabled=True, reputation="Bad")["labels"]
     assert labels == ["disabled", "endpoint", "reputation:bad", "unconfirmed"]

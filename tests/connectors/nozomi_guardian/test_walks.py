@@ -11,11 +11,12 @@ from tests.connectors.plant import plant
 
 from isthmus_connectors.nozomi_guardian.connector import nozomi
 from isthmus_connectors.nozomi_guardian.simulator import Guardian
-from isthmus_connectors.simulation import Fault, Plant, Server
+from isthmus_connectors.simulation import Fault, Plant, Reply, Request, Server
 from isthmus_sdk import stix
 from isthmus_sdk.errors import AuthenticationError, UnexpectedReply
 
 PRODUCT = "nozomi-guardian"
+Answer = Callable[[Request], Reply]
 
 
 def server(data: dict[str, Any] | None = None, *faults: Fault, max_rows: int = 1000) -> Server:
@@ -229,18 +230,43 @@ def test_a_sign_in_page_is_not_an_empty_appliance() -> None:
     assert ran.blocks == []
 
 
-def test_the_check_names_what_the_account_may_read() -> None:
+SOURCES = ("assets", "nodes", "alerts", "links", "sessions", "node_cves")
+
+
+def checked(
+    data: dict[str, Any] | None, answer: Callable[[Request, Answer], Reply] = lambda asked, rest: rest(asked)
+) -> list[str]:
+    """What the check finds where ``answer`` may come before the appliance's own."""
     from isthmus_sdk.context import Context
     from isthmus_sdk.settings import configure
     from isthmus_sdk.transports import connect
 
-    with server(plant(vulnerabilities=[])) as appliance:
+    own = Guardian(Plant(data or plant(), PRODUCT)).answer
+    with Server(lambda request: answer(request, own)) as appliance:
         settings = configure(nozomi.settings, {"base_url": appliance.url, "username": "hub"}, {"password": "guardian"})
         http = connect(nozomi, settings)
         assert nozomi.checker is not None
         findings = nozomi.checker(Context(settings, connect=lambda: http))
         http.close()
-    assert findings == [f"{source}: readable" for source in ("assets", "alerts", "links", "node_cves")]
+    return list(findings)
+
+
+def test_the_check_names_what_the_account_may_read() -> None:
+    assert checked(plant(vulnerabilities=[])) == [f"{source}: readable" for source in SOURCES]
+
+
+@pytest.mark.parametrize("refused", SOURCES)
+@pytest.mark.parametrize(
+    "reply", [Reply(403, {"error": "Forbidden"}), Reply(200, {"result": [], "error": "not authorized"})]
+)
+def test_the_check_names_the_permission_that_the_account_lacks(refused: str, reply: Reply) -> None:
+    def answer(request: Request, rest: Answer) -> Reply:
+        return reply if request.query["query"].startswith(f"{refused} ") else rest(request)
+
+    findings = dict(each.split(": ", 1) for each in checked(None, answer))
+    assert {source for source in SOURCES if findings[source] == "readable"} == set(SOURCES) - {refused}
+    assert "read permission on" in findings[refused]
+    assert "group of hub" in findings[refused]
 
 
 def test_nodes_are_the_addresses_of_the_assets_with_their_macs() -> None:
