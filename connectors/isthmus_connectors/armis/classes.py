@@ -9,7 +9,7 @@ _CLASSES = {
     "hypervisor": "hypervisor", "container": "container", "domain controller": "domain-controller",
     "mobile phone": "mobile", "smartphone": "mobile", "phone": "mobile", "tablet": "mobile", "handheld": "mobile",
     "switch": "switch", "industrial switch": "switch", "router": "router", "firewall": "firewall",
-    "access point": "access-point", "wireless access point": "access-point", "wlan controller": "network-device",
+    "access point": "access-point", "wireless access point": "access-point", "access point interface": "access-point", "wlan controller": "network-device",
     "network equipment": "network-device", "vpn server": "vpn-server", "load balancer": "network-device",
     "ip camera": "camera", "camera": "camera", "printer": "printer", "multifunction printer": "printer",
     "ip phone": "voip", "voip": "voip", "voip phone": "voip", "nas": "storage", "storage": "storage",
@@ -23,7 +23,7 @@ _CLASSES = {
     "sensor": "sensor", "meter": "meter", "robot": "robot", "industrial robot": "robot", "hvac": "building-automation",
     "building automation": "building-automation", "building management system": "building-automation",
     "infusion pump": "medical", "patient monitor": "medical", "medical device": "medical", "ct": "medical",
-    "mri": "medical", "ultrasound": "medical", "x-ray": "medical", "pacs": "medical", "ventilator": "medical",
+    "mri": "medical", "ultrasound": "medical", "x ray": "medical", "x ray machine": "medical", "pacs": "medical", "ventilator": "medical",
 }  # fmt: skip
 _OT = frozenset(
     {
@@ -49,9 +49,9 @@ def asset_class(type_enum: str | None, type: str | None) -> str | None:
     return type or type_enum
 
 
-def technology(category: str | None, type_enum: str | None) -> str | None:
+def technology(category: str | None, type_enum: str | None, type: str | None) -> str | None:
     """ot, it, iot or iomt, where type or category leave no doubt."""
-    if asset_class(type_enum, None) in _OT:
+    if asset_class(type_enum, type) in _OT:
         return "ot"
     word = f"{category or ''} ".lower()
     return next((found for part, found in _CATEGORIES if part in word), None)

@@ -39,7 +39,7 @@ def device_to_stix(device: Device, stix: Builder) -> Iterator[Any]:
         device.id,
         name=device.name or device.title or next(iter(device.names), None),
         asset_class=asset_class(device.type_enum, device.type),
-        technology=technology(device.category, device.type_enum),
+        technology=technology(device.category, device.type_enum, device.type),
         hostname=hostname,
         vendor=device.manufacturer,
         model=device.model,

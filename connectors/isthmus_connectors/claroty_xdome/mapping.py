@@ -64,20 +64,25 @@ def alert_device_to_stix(row: AlertDevice, stix: Builder) -> Iterator[Any]:
     """The relation of an alert and a device, both known by their ids; it ends when the alert is resolved there."""
     if row.uid and not row.retired:
         yield _device(row.uid, row, stix)
-    if row.alert_id is None:
+    joined = row.alert
+    number = row.alert_id or (joined and joined.id)
+    if number is None:
         if row.uid:
             return
         raise RecordError("the row names no alert", path="alert_id")
-    resolved = (row.status or "").lower() in ("resolved", "closed")
-    edge = stix.relationship(
+    if joined is not None and (joined.detected_time or joined.updated_time):
+        yield from alert_to_stix(joined, stix)
+    detected = row.detected or (joined.detected_time if joined else None)
+    updated = row.updated or (joined.updated_time if joined else None)
+    resolved = row.is_resolved or (row.status or "").lower() in ("resolved", "closed")
+    yield stix.relationship(
         "related-to",
-        stix.incident_id(row.alert_id),
+        stix.incident_id(number),
         stix.asset_id(row.device_uid),
-        start_time=row.detected,
-        stop_time=row.updated if resolved else None,
-        modified=core.latest(row.detected, row.updated),
+        start_time=detected,
+        stop_time=updated if resolved else None,
+        modified=core.latest(detected, updated),
     )
-    yield edge
 
 
 def vulnerability_to_stix(flaw: Vulnerability, stix: Builder) -> Iterator[Any]:
@@ -92,7 +97,7 @@ def vulnerability_to_stix(flaw: Vulnerability, stix: Builder) -> Iterator[Any]:
         yield stix.vulnerability(
             name,
             description=flaw.description,
-            cvss=flaw.cvss_v3_score if flaw.cvss_v3_score is not None else flaw.cvss_v2_score,
+            cvss=_cvss(flaw.cvss_v3_score, flaw.cvss_v2_score),
             epss=flaw.epss_score,
             kev=flaw.is_known_exploited,
             labels=[*labels, *([f"advisory:{flaw.name}"] if flaw.name and flaw.name not in names else [])],
@@ -109,23 +114,38 @@ def vulnerability_device_to_stix(row: VulnerabilityDevice, stix: Builder) -> Ite
     """A vulnerability on a device, which is known by its id alone."""
     if row.uid and not row.retired:
         yield _device(row.uid, row, stix)
-    names = _cves(row.cve_ids, row.name or row.vulnerability_id)
+    flaw = row.flaw
+    names = _cves(
+        row.cve_ids or (flaw.cve_ids if flaw else ()), row.name or (flaw and flaw.name) or row.vulnerability_id
+    )
     if not names:
         if row.uid:
             return
         raise RecordError("the row names no vulnerability", path="vulnerability_name")
-    relevance = (row.relevance or "").lower()
+    relevance, cvss, epss, kev = (
+        (row.relevance or "").lower(),
+        _cvss(row.cvss_v3, row.cvss_v2),
+        row.epss,
+        row.known_exploited,
+    )
+    if flaw is not None:
+        yield from vulnerability_to_stix(flaw, stix)
+        cvss = _cvss(cvss, flaw.cvss_v3_score, flaw.cvss_v2_score)
+        epss = flaw.epss_score if epss is None else epss
+        kev = flaw.is_known_exploited if kev is None else kev
+    gone = row.resolved or row.patched or relevance in _GONE or (row.status or "").lower() in _GONE
     for name in names:
-        # The row knows nothing of the vulnerability but its name: the list of vulnerabilities has the newer version.
-        yield stix.vulnerability(name, modified=core.earliest(row.detected, row.updated, stix.observed_at))
+        if flaw is None:
+            # The row knows nothing of the vulnerability but its name: the list of vulnerabilities has the newer version.
+            yield stix.vulnerability(name, modified=core.earliest(row.detected, row.updated, stix.observed_at))
         yield stix.exposure(
             stix.asset_id(row.device_uid),
             name,
-            state="resolved" if row.resolved or row.patched or relevance in _GONE else "open",
+            state="resolved" if gone else "open",
             likelihood=_LIKELIHOODS.get(relevance),
-            cvss=row.cvss_v3 if row.cvss_v3 is not None else row.cvss_v2,
-            epss=row.epss,
-            kev=row.known_exploited,
+            cvss=cvss,
+            epss=epss,
+            kev=kev,
             first_seen=row.detected,
             last_seen=core.latest(row.updated, row.resolved, row.patched),
             fix=row.recommendations,
@@ -329,6 +349,11 @@ def _cves(ids: Sequence[str], name: str | None) -> list[str]:
     """CVE ids in their order; the name where there is none."""
     found = [cve for each in ids if (cve := says(normalise.cve, each))]
     return list(dict.fromkeys(found)) or ([name] if name else [])
+
+
+def _cvss(*scores: float | None) -> float | None:
+    """The first score that there is."""
+    return next((score for score in scores if score is not None), None)
 
 
 def _end(

@@ -124,11 +124,16 @@ class Alert(_Record):
 
 
 class AlertDevice(_DeviceFields):
-    """A row of ``/device_alert_relations/``, or of ``/alerts/ID/devices``, which is a device and names no alert."""
+    """A row of ``/device_alert_relations/``, or of ``/alerts/ID/devices``, which is a device and names no alert.
+
+    Exports that join both put the alert into ``alert_info``.
+    """
 
     uid: Text = None
     device_uid: NativeId = Field(validation_alias=AliasChoices("device_uid", "uid"))
     alert_id: Text = None
+    alert: Alert | None = Field(None, alias="alert_info")
+    is_resolved: Flag = None
     status: Text = Field(None, alias="device_alert_status")
     detected: Moment = Field(None, alias="device_alert_detected_time")
     updated: Moment = Field(None, alias="device_alert_updated_time")
@@ -158,11 +163,16 @@ class Vulnerability(_Record):
 
 
 class VulnerabilityDevice(_DeviceFields):
-    """A row of ``/device_vulnerability_relations/``, or of ``/vulnerabilities/ID/devices``, which names no vulnerability."""
+    """A row of ``/device_vulnerability_relations/``, or of ``/vulnerabilities/ID/devices``, which names no vulnerability.
+
+    Exports that join both put the vulnerability into ``vulnerability_info``.
+    """
 
     uid: Text = None
     device_uid: NativeId = Field(validation_alias=AliasChoices("device_uid", "uid"))
     vulnerability_id: Text = None
+    flaw: Vulnerability | None = Field(None, alias="vulnerability_info")
+    status: Text = Field(None, alias="vulnerability_status")
     name: Text = Field(None, alias="vulnerability_name")
     cve_ids: Texts = Field((), alias="vulnerability_cve_ids")
     cvss_v2: Number = Field(None, alias="vulnerability_cvss_v2_score", ge=0, le=10)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from isthmus_connectors.crowdstrike_falcon import parties
 from isthmus_connectors.crowdstrike_falcon.models import Alert, App, Host, ParentProcess, Vulnerability
 from isthmus_sdk import stix as core
 from isthmus_sdk.errors import Ignored, RecordError
 from isthmus_sdk.fields import says
-from isthmus_sdk.stix import Builder, Interface, Reference, Rule, Shape, Subject, normalise
+from isthmus_sdk.stix import Builder, Interface, Reference, Rule, Shape, normalise
 
 PRODUCT = "CrowdStrike Falcon"
 _CLASSES = {
@@ -21,7 +22,12 @@ _CLASSES = {
     "kubernetes pod": "container",
 }
 _LAPTOPS = ("laptop", "notebook", "portable", "convertible", "sub notebook")
-_STATUSES = {"new": "open", "reopened": "open", "in_progress": "acknowledged", "closed": "closed"}
+_STATUSES = {
+    "new": "open", "reopened": "open", "in_progress": "acknowledged", "closed": "closed",
+    "true_positive": "closed", "false_positive": "closed", "ignored": "closed",
+}  # fmt: skip
+_NAMED_AFTER_THEIR_HOST = "automated-lead"
+"""Alerts whose name is a host and a time: it is no name of what they all follow."""
 _STATES = {"open": "open", "reopen": "open", "expired": "open", "closed": "resolved"}
 _LIKELIHOODS = {"confirmed": "confirmed", "potential": "possible"}
 _DEFAULT_SITE = "default-first-site-name"
@@ -54,13 +60,10 @@ def alert_to_stix(alert: Alert, stix: Builder) -> Iterator[Any]:
     """An alert of any Falcon product with its evidence. Its later states are versions of the same objects."""
     if not alert.model_fields_set - {"composite_id"}:
         raise Ignored("an id alone; what it stands for comes with the entities")
-    first = core.earliest(alert.first_at, alert.at, alert.created)
+    first = core.earliest(alert.first_at, alert.started, alert.at, alert.created)
     if first is None:
         raise RecordError("the alert has no time", path="timestamp")
-    aid = alert.agent_id or (alert.device.device_id if alert.device else None)
     notes: list[str] = []
-    subjects = [Subject(stix.asset_id(aid), "host")] if aid else []
-    user = _user(alert, stix)
     shape = stix.alert(
         alert.composite_id,
         title=alert.display_name or alert.name or alert.composite_id,
@@ -70,13 +73,13 @@ def alert_to_stix(alert: Alert, stix: Builder) -> Iterator[Any]:
         status=_STATUSES.get((alert.status or "").lower().replace(" ", "_")),
         vendor_status=_vendor_status(alert),
         category=alert.type,
-        rule=Rule(alert.pattern_id, alert.display_name or alert.name) if alert.pattern_id else None,
+        rule=_rule(alert),
         first_seen=first,
-        last_seen=core.latest(first, alert.last_at, alert.at),
+        last_seen=core.latest(first, alert.last_at, alert.ended, alert.at),
         modified=alert.updated,
         sensor=stix.system(PRODUCT),
-        subjects=[*subjects, Subject(user, "user")] if user else subjects,
-        observables=list(_evidence(alert, aid, user, notes, stix)),
+        subjects=parties.subjects(alert, stix),
+        observables=list(_evidence(alert, notes, stix)),
         techniques=_techniques(alert),
         references=_references(alert),
     )
@@ -122,8 +125,12 @@ def _site(host: Host) -> str | None:
 
 
 def _interfaces(host: Host) -> list[Interface]:
-    """The adapter by which the host reaches the cloud, and the one that holds its local address where that is another."""
-    pairs = ((host.mac_address, host.local_ip), (host.connection_mac_address, host.connection_ip))
+    """The adapter by which the host reaches the cloud, and the one that holds its local address where that is another.
+
+    A connection under the external address is the gateway's; where it is the host's own, it is the local address, too.
+    """
+    reaches = None if host.connection_ip == host.external_ip else host.connection_ip
+    pairs = ((host.mac_address, host.local_ip), (host.connection_mac_address, reaches))
     adapters: dict[str, dict[str, None]] = {}
     for mac, ip in pairs:
         own, address = says(normalise.adapter_mac, mac), says(normalise.ip, ip)
@@ -159,42 +166,49 @@ def _vendor_status(alert: Alert) -> str | None:
     return ", ".join([*([alert.status] if alert.status else []), *more]) or None
 
 
-def _references(alert: Alert) -> list[Reference]:
-    found = [Reference(PRODUCT, url=link)] if (link := says(normalise.url, alert.link)) else []
-    resource = alert.resource_id
-    return [*found, Reference(alert.cloud_provider or "cloud", external_id=resource)] if resource else found
-
-
-def _user(alert: Alert, stix: Builder) -> Shape | None:
-    if not alert.user_name:
+def _rule(alert: Alert) -> Rule | None:
+    """The pattern; of Next-Gen SIEM, whose alerts all have one pattern, the customer's own rule."""
+    name = alert.display_name or alert.name
+    if alert.correlation_rule:
+        return Rule(alert.correlation_rule, name)
+    if not alert.pattern_id:
         return None
-    kind = "windows-domain" if alert.logon_domain else None
-    return stix.user_account(alert.user_name, domain=alert.logon_domain, user_id=alert.user_id, account_type=kind)
+    return Rule(alert.pattern_id, "Automated lead" if alert.type == _NAMED_AFTER_THEIR_HOST else name)
 
 
-def _evidence(alert: Alert, aid: str | None, user: Shape | None, notes: list[str], stix: Builder) -> Iterator[Shape]:
-    """The process or file that the alert is about, addresses, and the indicator that matched."""
+def _references(alert: Alert) -> list[Reference]:
+    link, policy, resource = says(normalise.url, alert.link), alert.idp_policy_rule_name, alert.resource_id
+    return [
+        *([Reference(PRODUCT, url=link)] if link else []),
+        *([Reference("crowdstrike-identity-policy", external_id=policy)] if policy else []),
+        *([Reference(alert.cloud_provider or "cloud", external_id=resource)] if resource else []),
+    ]
+
+
+def _evidence(alert: Alert, notes: list[str], stix: Builder) -> Iterator[Shape]:
+    """The process or file that the alert is about, addresses and names, and the indicators that matched."""
+    owner = alert.aid or alert.composite_id
     image = _file(alert.filename, alert.filepath, alert.sha256, alert.sha1, alert.md5, stix)
     if alert.process_id and (alert.cmdline or alert.local_process_id is not None or image):
         yield stix.process(
-            f"{aid or alert.composite_id}:{alert.process_id}",
+            f"{owner}:{alert.process_id}",
             pid=alert.local_process_id,
             command_line=alert.cmdline,
             created=alert.process_started,
             image=image,
-            user=user,
-            parent=_parent(alert.parent, aid or alert.composite_id, stix),
+            user=next((made for role, made in parties.accounts(alert, stix) if role == "user"), None),
+            parent=_parent(alert.parent, owner, stix),
         )
     elif image:
         yield image
-    for text in (*alert.source_ips, *(each.remote_address for each in alert.accesses)):
-        if address := says(normalise.ip, text):
-            yield stix.ip(address)
-    matched = _matched(alert, stix)
-    if matched is not None:
-        yield matched
-    elif alert.ioc_type and alert.ioc_value:
-        notes.append(f"ioc_value: {alert.ioc_value[:80]!r} is no {alert.ioc_type[:40]}")
+    yield from parties.met(alert, stix)
+    told = {alert.sha256, alert.sha1, alert.md5}
+    others = ((each.ioc_type, each.ioc_value) for each in alert.matched if each.ioc_value not in told)
+    for kind, value in dict.fromkeys(((alert.ioc_type, alert.ioc_value), *others)):
+        if made := _matched(kind, value, stix):
+            yield made
+        elif kind and value:
+            notes.append(f"ioc_value: {value[:80]!r} is no {kind[:40]}")
 
 
 def _parent(parent: ParentProcess | None, owner: str, stix: Builder) -> Shape | None:
@@ -221,9 +235,9 @@ def _file(
     return says(lambda _: stix.file(title, hashes=hashes, directory=folder or None), path)
 
 
-def _matched(alert: Alert, stix: Builder) -> Shape | None:
+def _matched(kind: str | None, value: str | None, stix: Builder) -> Shape | None:
     """The value of the indicator that matched, by its type."""
-    kind, value = (alert.ioc_type or "").lower(), alert.ioc_value
+    kind = (kind or "").lower()
     if not value:
         return None
     if kind == "domain":

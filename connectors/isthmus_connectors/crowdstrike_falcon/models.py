@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from isthmus_sdk.fields import Flag, Many, Moment, NativeId, Number, Text, Texts, Whole
 
@@ -27,6 +27,7 @@ class Host(_Record):
     hostname: Text = None
     local_ip: Text = None
     mac_address: Text = None
+    external_ip: Text = None
     connection_ip: Text = None
     connection_mac_address: Text = None
     platform_name: Text = None
@@ -80,6 +81,13 @@ class NetworkAccess(_Record):
     remote_address: Text = None
 
 
+class Matched(_Record):
+    """An indicator that matched; which of an alert's several did, it does not say."""
+
+    ioc_type: Text = None
+    ioc_value: Text = None
+
+
 class Alert(_Record):
     """An alert of ``/alerts/combined/alerts/v1`` or ``/alerts/entities/alerts/v2``, of any Falcon product.
 
@@ -102,6 +110,8 @@ class Alert(_Record):
     at: Moment = Field(default=None, alias="timestamp")
     first_at: Moment = Field(default=None, alias="first_timestamp")
     last_at: Moment = Field(default=None, alias="last_timestamp")
+    started: Moment = Field(default=None, validation_alias=AliasChoices("start_time", "signal_start_timestamp"))
+    ended: Moment = Field(default=None, validation_alias=AliasChoices("end_time", "signal_end_timestamp"))
     link: Text = Field(default=None, alias="falcon_host_link")
     technique_id: Text = None
     mitre_attack: Annotated[list[Tactic], Many] = Field(default_factory=list)
@@ -110,7 +120,12 @@ class Alert(_Record):
     user_name: Text = None
     user_id: Text = None
     logon_domain: Text = None
+    user_names: Texts = ()
     source_ips: Texts = ()
+    destination_ips: Texts = ()
+    source_hosts: Texts = ()
+    destination_hosts: Texts = ()
+    host_names: Texts = ()
     cloud_provider: Text = None
     resource_id: Text = None
     filename: Text = None
@@ -126,6 +141,38 @@ class Alert(_Record):
     accesses: Annotated[list[NetworkAccess], Many] = Field(default_factory=list, alias="network_accesses")
     ioc_type: Text = None
     ioc_value: Text = None
+    matched: Annotated[list[Matched], Many] = Field(default_factory=list, alias="ioc_context")
+    # of Next-Gen SIEM
+    correlation_rule: Text = Field(default=None, alias="correlation_rule_id")
+    # of Identity Protection
+    idp_policy_rule_name: Text = None
+    source_sensor: Text = Field(default=None, alias="source_endpoint_sensor_id")
+    source_host: Text = Field(default=None, alias="source_endpoint_host_name")
+    source_ip: Text = Field(
+        default=None,
+        validation_alias=AliasChoices(
+            "source_endpoint_ip_address", "source_endpoint_address_ip4", "source_endpoint_address_ip6"
+        ),
+    )
+    source_account: Text = Field(
+        default=None, validation_alias=AliasChoices("source_account_sam_account_name", "source_account_name")
+    )
+    source_domain: Text = Field(default=None, alias="source_account_domain")
+    source_id: Text = Field(
+        default=None, validation_alias=AliasChoices("source_account_object_sid", "source_account_okta_id")
+    )
+    target_sensor: Text = Field(default=None, alias="target_endpoint_sensor_id")
+    target_host: Text = Field(default=None, alias="target_endpoint_host_name")
+    target_account: Text = Field(
+        default=None, validation_alias=AliasChoices("target_account_sam_account_name", "target_account_name")
+    )
+    target_domain: Text = Field(default=None, alias="target_account_domain")
+    target_id: Text = Field(default=None, alias="target_account_object_sid")
+
+    @property
+    def aid(self) -> str | None:
+        """The sensor of the host that the alert is about."""
+        return self.agent_id or (self.device.device_id if self.device else None)
 
 
 class KnownExploited(_Record):

@@ -41,6 +41,8 @@ ALARMS: dict[str, Alarm] = {
     # Signs of guessing, of stolen factors, of going around them.
     "user.account.lock": Alarm(40, ("T1110",)),
     "user.account.lock.limit": Alarm(50, ("T1110",)),
+    "policy.auth_reevaluate.fail": Alarm(50, ("T1550.004",)),
+    "security.authenticator.lifecycle.deactivate": Alarm(40, ("T1556.006",)),
     "user.mfa.attempt_bypass": Alarm(75, ("T1556.006",)),
     "user.mfa.okta_verify.deny_push": Alarm(50, ("T1621",)),
     "user.mfa.okta_verify.deny_push_upgraded_app": Alarm(50, ("T1621",)),
@@ -76,6 +78,8 @@ ALARMS: dict[str, Alarm] = {
 }
 SUSPECTED = Alarm(70, ("T1078.004",))
 """A sign-in of any kind that ThreatInsight suspects, or whose risk Okta calls high."""
+PHISHED = Alarm(75, ("T1566.002",))
+"""A sign-in that a phishing site relayed: FastPass noticed, and says so in the reason alone."""
 ASKED_FOR = Alarm(50)
 """A kind of event that the operator wants as an alert."""
 _SIGN_INS = (
@@ -135,6 +139,8 @@ def _alarm(event: Event, settings: Wanted) -> Alarm | None:
         return ASKED_FOR
     suspected = (event.debug.data.suspected or "").lower() == "true"
     is_sign_in = any(fnmatchcase(kind, each) for each in _SIGN_INS)
+    if is_sign_in and "phishing" in (event.outcome.reason or "").lower():
+        return PHISHED
     return SUSPECTED if is_sign_in and (suspected or risk == "HIGH") else None
 
 
@@ -166,7 +172,7 @@ def _alert(event: Event, alarm: Alarm, stix: Builder) -> Shape:
         severity=alarm.severity,
         vendor_severity=event.severity,
         category=kind,
-        rule=Rule(f"{kind}:suspected" if alarm is SUSPECTED else kind),
+        rule=Rule(f"{kind}:suspected" if alarm is SUSPECTED else f"{kind}:phishing" if alarm is PHISHED else kind),
         first_seen=event.published,
         modified=event.published,
         sensor=stix.system(PRODUCT),

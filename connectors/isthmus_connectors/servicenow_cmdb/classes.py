@@ -6,7 +6,8 @@ import re
 
 CLASSES = {
     "cmdb_ci_computer": "endpoint", "cmdb_ci_pc_hardware": "workstation", "cmdb_ci_server": "server",
-    "cmdb_ci_netgear": "network-device", "cmdb_ci_ip_switch": "switch", "cmdb_ci_ip_router": "router",
+    "cmdb_ci_esx_server": "hypervisor", "cmdb_ci_hyper_v_server": "hypervisor", "cmdb_ci_storage_switch": "switch",
+    "cmdb_ci_lb_appliance": "network-device", "cmdb_ci_lb_bigip": "network-device", "cmdb_ci_netgear": "network-device", "cmdb_ci_ip_switch": "switch", "cmdb_ci_ip_router": "router",
     "cmdb_ci_ip_firewall": "firewall", "cmdb_ci_wap_network": "access-point", "cmdb_ci_vpn": "vpn-server",
     "cmdb_ci_ot_plc": "plc", "cmdb_ci_ot_rtu": "rtu", "cmdb_ci_ot_ied": "ied", "cmdb_ci_ot_hmi": "hmi",
     "cmdb_ci_ot_ews": "engineering-workstation", "cmdb_ci_ot_historian": "historian",
@@ -19,6 +20,7 @@ CLASSES = {
 }  # fmt: skip
 """Class of the CMDB (its table's name) -> class of an asset. Children that are not listed: see `asset_class`."""
 _LABELS = {
+    "esx server": "hypervisor", "hyper-v server": "hypervisor", "storage switch": "switch",
     "computer": "endpoint", "server": "server", "network gear": "network-device", "ip switch": "switch",
     "ip router": "router", "ip firewall": "firewall", "wireless access point": "access-point", "plc": "plc", "rtu": "rtu",
     "ied": "ied", "hmi": "hmi", "human machine interface": "hmi", "ews": "engineering-workstation",

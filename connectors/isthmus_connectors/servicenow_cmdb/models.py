@@ -68,7 +68,7 @@ class Item(_Record):
     manufacturer: Name = _named("manufacturer")
     model: Name = _named("model_id")
     model_number: Value = None
-    os: Value = None
+    os: Name = None
     os_version: Value = None
     os_service_pack: Value = None
     firmware_version: Value = None

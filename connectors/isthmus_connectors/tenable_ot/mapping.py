@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from isthmus_connectors.tenable_ot.models import Asset, Event, Known, Link, NetworkInterface, Protocol
+from isthmus_connectors.tenable_ot.models import Asset, Event, Known, Link, NetworkInterface
 from isthmus_sdk import stix as core
 from isthmus_sdk.errors import Ignored, RecordError
 from isthmus_sdk.fields import only, says
@@ -43,11 +43,11 @@ _OT_TYPES = frozenset(
      "inverter", "relay", "remoteio", "powermeter", "powersupply", "io", "cp", "backplanemodule"}
 )  # fmt: skip
 _TECHNOLOGIES = {"controllerscategory": "ot", "iotcategory": "iot"}
-_CRITICALITIES = {"none": 0, "low": 25, "medium": 50, "high": 75}
+_CRITICALITIES = {"none": 0, "low": 25, "medium": 50, "high": 75, "critical": 100}
 _PROTOCOL = re.compile(
     r"(?P<name>.*?)\s*\(?\b(?P<transport>tcp|udp)\b\s*[/: ]?\s*(?P<port>[0-9]{1,5})?\)?", re.IGNORECASE
 )
-_WORD = re.compile(r"[a-z0-9][a-z0-9._-]*")
+_BETWEEN_WORDS = re.compile(r"[^a-z0-9._]+")
 
 
 def asset_to_stix(asset: Asset, stix: Builder) -> Iterator[Any]:
@@ -126,7 +126,7 @@ def link_to_stix(link: Link, stix: Builder) -> Iterator[Any]:
     yield stix.communication(
         stix.asset_id(link.asset1),
         stix.asset_id(link.asset2),
-        services=[_service(each) for each in link.protocols.nodes if each.name] or [Service("unknown")],
+        services=[_service(each.name) for each in link.protocols.nodes if each.name] or [Service("unknown")],
         first_seen=link.first,
         last_seen=link.last,
     )
@@ -250,9 +250,16 @@ def _traffic(event: Event, stix: Builder) -> list[Shape]:
     source, target = says(normalise.ip, event.source_ip), says(normalise.ip, event.target_ip)
     if not source or not target:
         return []
-    spoken = (text.lower() for text in (event.protocol, event.protocol_name) if text)
-    protocols = ["ipv6" if ":" in source else "ipv4", *(text for text in spoken if _WORD.fullmatch(text))]
-    return [stix.traffic(stix.ip(source), stix.ip(target), dict.fromkeys(protocols), target_port=event.port)]
+    spoken = [_service(text) for text in (event.protocol, event.protocol_name) if text]
+    words = (
+        _BETWEEN_WORDS.sub("-", word.lower()).strip("-")
+        for each in spoken
+        for word in (each.transport, each.protocol)
+        if word
+    )
+    protocols = dict.fromkeys(["ipv6" if ":" in source else "ipv4", *(word for word in words if word)])
+    port = event.port or next((each.port for each in spoken if each.port), None)
+    return [stix.traffic(stix.ip(source), stix.ip(target), protocols, target_port=port)]
 
 
 def _references(event: Event) -> list[Reference]:
@@ -286,9 +293,8 @@ def _bindings(interface: NetworkInterface, stix: Builder) -> Iterator[Any]:
             )
 
 
-def _service(protocol: Protocol) -> Service:
+def _service(name: str) -> Service:
     """``Modbus (TCP/502)`` is a protocol with its transport and port, ``S7`` a protocol, ``TCP/8080`` no more than that."""
-    name = protocol.name or ""
     found = _PROTOCOL.fullmatch(name)
     if not found:
         return Service(name)

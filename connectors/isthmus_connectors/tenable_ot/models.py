@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from isthmus_sdk.fields import Flag, Many, Moment, NativeId, Number, Port, Text, Texts
 
@@ -12,6 +12,11 @@ from isthmus_sdk.fields import Flag, Many, Moment, NativeId, Number, Port, Text,
 def _connection(value: Any) -> Any:
     """A connection is ``{"nodes": [...]}``; exports and older versions give the list itself."""
     return value if isinstance(value, dict) and "nodes" in value else {"nodes": value}
+
+
+def _total(value: Any) -> Any:
+    """``risk`` is an object; exports give its total alone."""
+    return value if isinstance(value, dict) or value is None else {"totalRisk": value}
 
 
 Wrapped = BeforeValidator(_connection)
@@ -71,7 +76,7 @@ class Asset(_Record):
     super_type: Text = Field(None, alias="superType")
     category: Text = None
     vendor: Text = None
-    model: Text = None
+    model: Text = Field(None, validation_alias=AliasChoices("model", "modelName"))
     family: Text = None
     firmware: Text = Field(None, alias="firmwareVersion")
     serial: Text = None
@@ -88,8 +93,10 @@ class Asset(_Record):
     macs: Annotated[Strings, Wrapped] = Strings()
     direct_ips: Annotated[Strings, Wrapped] = Field(Strings(), alias="directIps")
     direct_macs: Annotated[Strings, Wrapped] = Field(Strings(), alias="directMacs")
-    segments: Annotated[Connection[Segment], Wrapped] = Connection[Segment]()
-    risk: Risk | None = None
+    segments: Annotated[Connection[Segment], Wrapped] = Field(
+        Connection[Segment](), validation_alias=AliasChoices("segments", "extendedSegments")
+    )
+    risk: Annotated[Risk | None, BeforeValidator(_total)] = None
     run_status: Text = Field(None, alias="runStatus")
     first_seen: Moment = Field(None, alias="firstSeen")
     last_seen: Moment = Field(None, alias="lastSeen")

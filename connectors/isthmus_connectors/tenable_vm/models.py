@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from isthmus_sdk import stix
 from isthmus_sdk.fields import Many, Moment, NativeId, Number, Text, Texts
+
+
+def _flat(record: Any) -> Any:
+    """A record of ``/assets/v2/export``, which nests what the first form of the export has side by side."""
+    if not isinstance(record, dict):
+        return record
+    told = {
+        name: group
+        for name in ("timestamps", "network", "cloud", "ratings")
+        if isinstance(group := record.get(name), dict)
+    }
+    if not told:
+        return record
+    cloud, ratings = told.get("cloud", {}), told.get("ratings", {})
+    lifted = {
+        **told.get("timestamps", {}),
+        **told.get("network", {}),
+        **{
+            f"{name}_{key}": value
+            for name, group in cloud.items()
+            if isinstance(group, dict)
+            for key, value in group.items()
+        },
+        **({"acr_score": ratings["acr"].get("score")} if isinstance(ratings.get("acr"), dict) else {}),
+    }
+    return lifted | record
 
 
 class _Record(BaseModel):
@@ -37,7 +63,7 @@ class Source(_Record):
 
 
 class Asset(_Record):
-    """A record of ``/assets/export``."""
+    """A record of ``/assets/export``; one of ``/assets/v2/export`` is read as the same."""
 
     id: NativeId
     created_at: Moment = None
@@ -72,6 +98,8 @@ class Asset(_Record):
     symantec_ep_hardware_keys: Texts = ()
     bigfix_asset_id: Text = None
     qualys_asset_ids: Texts = ()
+
+    _nested = model_validator(mode="before")(_flat)
 
 
 class AssetReference(_Record):

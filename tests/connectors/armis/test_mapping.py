@@ -163,7 +163,7 @@ def test_risk_and_visibility_are_labels() -> None:
     [
         ("PLC", None, "plc"), (None, "IP Cameras", "camera"), ("ENGINEERING_WORKSTATION", None, "engineering-workstation"),
         (None, "Personal Computers", "workstation"), (None, "Switches", "switch"), ("BADGE_READER", "Badge Readers", "Badge Readers"),
-        (None, None, None),
+        (None, "X-Ray Machines", "medical"), (None, "Access Point Interface", "access-point"), (None, None, None),
     ],
 )  # fmt: skip
 def test_types_are_read_in_both_spellings(type_enum: str | None, type: str | None, expected: str | None) -> None:
@@ -171,18 +171,19 @@ def test_types_are_read_in_both_spellings(type_enum: str | None, type: str | Non
 
 
 @pytest.mark.parametrize(
-    ("category", "type_enum", "expected"),
+    ("category", "type_enum", "type", "expected"),
     [
-        ("Computers", "LAPTOP", "it"),
-        ("Computers", "HMI", "ot"),
-        ("Medical Devices", None, "iomt"),
-        ("Misc", None, None),
+        ("Computers", "LAPTOP", "Laptops", "it"),
+        ("Computers", "HMI", "HMIs", "ot"),
+        (None, None, "PLCs", "ot"),
+        ("Medical Devices", None, None, "iomt"),
+        ("Misc", None, None, None),
     ],
 )
 def test_the_technology_is_told_only_where_there_is_no_doubt(
-    category: str, type_enum: str | None, expected: str | None
+    category: str | None, type_enum: str | None, type: str | None, expected: str | None
 ) -> None:
-    assert technology(category, type_enum) == expected
+    assert technology(category, type_enum, type) == expected
 
 
 @pytest.mark.parametrize(
@@ -281,3 +282,8 @@ def test_a_vulnerability_with_a_due_date_is_known_to_be_exploited() -> None:
     (flaw,) = objects_of(map_records(armis, "vulnerabilities", [row]))
     known = stix.facts(flaw, stix.EXPOSURE) or {}
     assert (known["kev"], known["epss"], known["cvss"]) == (True, 0.8, 9.1)
+
+
+def test_a_type_in_words_alone_tells_class_and_technology() -> None:
+    old = asset(type="PLCs", typeEnum=None, category=None)
+    assert (old["asset_class"], old["technology"]) == ("plc", "ot")

@@ -136,6 +136,7 @@ def test_an_advisory_is_each_of_its_cves_and_without_one_itself() -> None:
         ({"vulnerability_relevance": "Irrelevant"}, "resolved", None),
         ({"device_vulnerability_resolution_date": "2026-05-02"}, "resolved", None),
         ({"vulnerability_relevance": "A new word"}, "open", None),
+        ({"vulnerability_relevance": "Confirmed", "vulnerability_status": "Fixed"}, "resolved", "confirmed"),
     ],
 )
 def test_the_state_of_an_exposure(fields: dict[str, Any], state: str, likelihood: str | None) -> None:
@@ -143,6 +144,39 @@ def test_the_state_of_an_exposure(fields: dict[str, Any], state: str, likelihood
     (edge,) = edges(objects_of(map_records(xdome, "device_vulnerabilities", [row])), "has")
     facts = stix.facts(edge, stix.EXPOSURE) or {}
     assert (facts["state"], facts.get("likelihood")) == (state, likelihood)
+
+
+def test_a_row_that_an_export_joined_with_its_alert_is_device_alert_and_relation() -> None:
+    told = {"id": 7, "alert_type_name": "Location Change", "category": "Device Changes", "status": "Unresolved",
+            "detected_time": "2026-05-03T09:00:00Z", "updated_time": "2026-05-04T09:00:00Z"}  # fmt: skip
+    row = {"uid": "u-1", "device_name": "plc", "alert_info": told}
+    objects = objects_of(map_records(xdome, "alert_devices", [row]))
+    assert [obj for obj in objects if obj["type"] == "incident"] == objects_of(
+        map_records(xdome, "alerts", [told]), "incident"
+    )
+
+    def on_a_device(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [edge for edge in edges(found, "related-to") if edge["target_ref"].startswith("infrastructure--")]
+
+    (edge,) = on_a_device(objects)
+    assert edge["start_time"] == "2026-05-03T09:00:00.000Z"
+    assert "stop_time" not in edge
+    (ended,) = on_a_device(objects_of(map_records(xdome, "alert_devices", [{**row, "is_resolved": True}])))
+    assert (ended["id"], ended["stop_time"]) == (edge["id"], "2026-05-04T09:00:00.000Z")
+
+
+def test_a_row_that_an_export_joined_with_its_vulnerability_is_device_vulnerability_and_exposure() -> None:
+    told = {"id": "ALX", "name": "CVE-2026-10001", "cve_ids": ["CVE-2026-10001"], "cvss_v3_score": 7.8, "epss_score": 0.25,
+            "is_known_exploited": True, "description": "words", "published_date": "2026-02-11T00:00:00Z"}  # fmt: skip
+    row = {"uid": "u-1", "device_name": "plc", "vulnerability_info": told, "vulnerability_relevance": "Confirmed",
+           "vulnerability_last_updated": "2026-05-03T09:00:00Z"}  # fmt: skip
+    objects = objects_of(map_records(xdome, "device_vulnerabilities", [row]))
+    assert [obj for obj in objects if obj["type"] == "vulnerability"] == objects_of(
+        map_records(xdome, "vulnerabilities", [told]), "vulnerability"
+    )
+    (edge,) = edges(objects, "has")
+    facts = stix.facts(edge, stix.EXPOSURE) or {}
+    assert (facts["cvss"], facts["epss"], facts["kev"], facts["state"]) == (7.8, 0.25, True, "open")
 
 
 def test_an_ot_event_is_a_communication_and_a_note_on_its_alerts() -> None:

@@ -182,3 +182,14 @@ def test_an_event_without_time_type_or_id_is_quarantined(field: str, path: str) 
 def test_the_same_event_gives_the_same_objects() -> None:
     assert of(event(device=DEVICE)) == of(event(device=DEVICE))
     assert event_to_stix.__module__.endswith("events")
+
+
+def test_a_sign_in_that_fastpass_declined_as_phishing_is_an_alert_of_its_own_rule() -> None:
+    declined = {"result": "FAILURE", "reason": "FastPass declined phishing attempt"}
+    (alert,) = of(event("user.authentication.auth_via_mfa", outcome=declined), "sighting")
+    facts = stix.facts(alert, stix.ALERT) or {}
+    assert (facts["severity"], facts["techniques"]) == (75, ["T1566.002"])
+    (rule,) = of(event("user.authentication.auth_via_mfa", outcome=declined), "indicator")
+    assert rule["pattern"] == "user.authentication.auth_via_mfa:phishing"
+    wrong = {"result": "FAILURE", "reason": "INVALID_CREDENTIALS"}
+    assert not of(event("user.authentication.auth_via_mfa", outcome=wrong), "sighting")

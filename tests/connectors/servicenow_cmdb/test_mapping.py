@@ -58,6 +58,24 @@ def test_those_who_answer_for_it_are_labels() -> None:
     assert asset["modified"] == "2026-04-30T21:14:07.000Z"
 
 
+def test_a_system_that_is_a_choice_is_named_by_its_label() -> None:
+    both = {"display_value": "Red Hat Enterprise Linux", "value": "linux"}
+    assert facts({**SERVER, "os": both, "os_version": "9.4"})["operating_system"] == "Red Hat Enterprise Linux 9.4"
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("cmdb_ci_linux_server", "server"),
+        ("cmdb_ci_esx_server", "hypervisor"),
+        ("ESX Server", "hypervisor"),
+        ("cmdb_ci_lb_bigip", "network-device"),
+    ],
+)
+def test_a_server_of_virtual_machines_and_a_load_balancer_have_their_own_classes(kind: str, expected: str) -> None:
+    assert facts({**SERVER, "sys_class_name": kind})["asset_class"] == expected
+
+
 def test_an_ot_device_has_its_class_and_its_declared_level() -> None:
     known = facts(PLC)
     assert (known["asset_class"], known["technology"], known["firmware"]) == ("plc", "ot", "V2.8.1")

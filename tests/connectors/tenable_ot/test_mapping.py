@@ -146,6 +146,39 @@ def test_ends_that_the_appliance_does_not_name_are_addresses_and_else_macs() -> 
     assert (ends["source"]["name"], ends["target"]["value"]) == ("192.0.2.7", "00:00:5e:00:53:08")
 
 
+def test_an_asset_as_the_appliance_exports_it_is_read_too() -> None:
+    exported = {
+        "id": uid(7), "type": "Cp", "superType": "Controller", "modelName": "1763-L16BBB", "risk": 23.87,
+        "macs": ["00:00:5e:00:53:07"], "ips": ["192.0.2.7"], "directIps": None, "directMacs": None,
+        "criticality": "CriticalCriticality", "extendedSegments": [{"id": uid(8), "name": "Cell 3"}],
+    }  # fmt: skip
+    outcome = map_records(tenable_ot, "assets", [exported])
+    assert outcome.mapped == 1, outcome.quarantined
+    [found] = [obj for obj in objects_of(outcome, "infrastructure") if "asset" in obj["labels"]]
+    known = stix.facts(found, stix.ASSET) or {}
+    assert (known["model"], known["zone"], known["criticality"]) == ("1763-L16BBB", "Cell 3", 100)
+    assert (known["interfaces"][0]["mac"], known["interfaces"][0]["ips"]) == ("00:00:5e:00:53:07", ["192.0.2.7"])
+    assert "risk:24" in found["labels"]
+
+
+@pytest.mark.parametrize(
+    ("written", "protocols", "port"),
+    [
+        ({"protocol": "ADS/AMS (udp/48899)", "port": 48899}, ["ipv4", "udp", "ads-ams"], 48899),
+        ({"protocol": "TCP", "protocolNiceName": "S7 Communication Plus", "port": "102"}, ["ipv4", "tcp", "s7-communication-plus"], 102),
+        ({"protocol": "Modbus (TCP/502)", "protocolNiceName": "Modbus", "port": None}, ["ipv4", "tcp", "modbus"], 502),
+        ({"protocol": "Unknown", "port": None}, ["ipv4"], None),
+        ({"protocol": "TCP/8443", "port": None}, ["ipv4", "tcp"], 8443),
+    ],
+)  # fmt: skip
+def test_the_conversation_of_an_event_has_its_protocol_in_every_spelling(
+    written: dict[str, Any], protocols: list[str], port: int | None
+) -> None:
+    ends = {"srcIP": "192.0.2.5", "dstIP": "192.0.2.6", "protocolNiceName": None}
+    [traffic] = [obj for obj in raised(**{**ends, **written})[0] if obj["type"] == "network-traffic"]
+    assert (traffic["protocols"], traffic.get("dst_port")) == (protocols, port)
+
+
 def test_a_resolution_whose_time_nobody_tells_is_still_newer_than_the_event() -> None:
     _, known = raised(resolved=True, resolvedTs=None)
     assert known["status"] == "closed"

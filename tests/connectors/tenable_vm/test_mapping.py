@@ -184,3 +184,31 @@ def test_one_plugin_on_two_ports_is_one_exposure_and_both_records_count() -> Non
     outcome = map_records(tenable_vm, "vulnerabilities", [FINDINGS[0], other])
     assert outcome.mapped == 2
     assert len(edges(objects_of(outcome), "has")) == 1
+
+
+def test_both_forms_of_the_export_give_the_same_asset() -> None:
+    first = {
+        "id": "a7", "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-02-01T00:00:00Z", "last_seen": "2026-02-01T00:00:00Z",
+        "network_name": "Plant A", "hostnames": ["hist-1"], "ipv4s": ["192.0.2.17"], "mac_addresses": ["00:00:5e:00:53:17"],
+        "azure_vm_id": "vm-7", "aws_ec2_instance_id": None, "acr_score": "7",
+    }  # fmt: skip
+    second = {
+        "id": "a7",
+        "timestamps": {name: first[name] for name in ("created_at", "updated_at", "last_seen")} | {"deleted_at": None},
+        "network": {name: first[name] for name in ("network_name", "hostnames", "ipv4s", "mac_addresses")},
+        "cloud": {"azure": {"vm_id": "vm-7"}, "aws": {"ec2_instance_id": None}, "gcp": None},
+        "ratings": {"acr": {"score": 7}, "aes": {"score": 500}},
+        "scan": None,
+    }
+    assert mapped("assets", first) == mapped("assets", second)
+    gone = map_records(tenable_vm, "assets", [{**second, "timestamps": {"deleted_at": "2026-03-01T00:00:00Z"}}])
+    assert gone.ignored == {"deleted in Tenable": 1}
+
+
+@pytest.mark.parametrize(
+    "odd", [{"timestamps": None}, {"network": []}, {"cloud": {"aws": "x"}}, {"ratings": {"acr": 3}}]
+)
+def test_a_nested_form_with_nothing_in_it_costs_nothing(odd: dict[str, Any]) -> None:
+    assert mapped("assets", {"id": "a7", "hostnames": ["hist-1"], **odd}) == mapped(
+        "assets", {"id": "a7", "hostnames": ["hist-1"]}
+    )
