@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from isthmus_connectors.cisa_kev.models import Entry
 from isthmus_sdk.errors import RecordError
+from isthmus_sdk.fields import says
 from isthmus_sdk.stix import Builder, Reference, Shape, normalise
 
 _CATALOGUE = "https://www.cisa.gov/known-exploited-vulnerabilities-catalog"
@@ -15,9 +16,9 @@ def entry_to_stix(entry: Entry, stix: Builder) -> Shape:
     The catalogue tells the day on which an entry was added and not when it was changed: a change is as old as the reply
     that showed it.
     """
-    cve = normalise.cve(entry.cve)
+    cve = says(normalise.cve, entry.cve)
     if cve is None:
-        raise RecordError("the entry names no CVE", path="cveID")
+        raise RecordError(f"{entry.cve[:60]!r} is no CVE", path="cveID")
     if entry.withdrawn:
         return stix.vulnerability(cve, kev=False)
     subject = " ".join(part for part in (entry.vendor, entry.product) if part)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from isthmus_sdk.fields import Flag, Moment, NativeId, Text, Texts
+from isthmus_sdk.fields import Flag, Listed, Moment, NativeId, Text
 
 
 class Entry(BaseModel):
@@ -21,6 +21,6 @@ class Entry(BaseModel):
     action: Text = Field(None, alias="requiredAction")
     due: Moment = Field(None, alias="dueDate")
     ransomware: Text = Field(None, alias="knownRansomwareCampaignUse")
-    cwes: Texts = ()
+    cwes: Listed = ()
     notes: Text = None
     withdrawn: Flag = None

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from isthmus_connectors.epss.models import Score
 from isthmus_sdk.errors import Ignored, RecordError
+from isthmus_sdk.fields import says
 from isthmus_sdk.stix import Builder, Shape, normalise
 
 
 def score_to_stix(score: Score, stix: Builder) -> Shape:
     """The vulnerability with its score, rounded: a change that nobody would act on is none, and gives no new version."""
-    cve = normalise.cve(score.cve)
+    cve = says(normalise.cve, score.cve)
     if cve is None:
-        raise RecordError("the row names no CVE", path="cve")
+        raise RecordError(f"{score.cve[:60]!r} is no CVE", path="cve")
     if score.epss is None:
         raise Ignored("no score")
-    return stix.vulnerability(cve, epss=rounded(score.epss), modified=score.date)
+    day = f"{score.date[:10]}T00:00:00.000Z" if score.date else None  # the file has the hour of its making, too
+    return stix.vulnerability(cve, epss=rounded(score.epss), modified=day)
 
 
 def rounded(score: float) -> float:

@@ -108,7 +108,9 @@ def alerts(ctx: Context[PaloAltoSettings]) -> Iterable[Page]:
         )
 
 
-@paloalto.stream("vulnerabilities", model=Vulnerability, key="zb_ticketid", snapshot=True, items="items")
+@paloalto.stream(
+    "vulnerabilities", model=Vulnerability, key=("deviceid", "vulnerability_name"), snapshot=True, items="items"
+)
 def vulnerabilities(ctx: Context[PaloAltoSettings]) -> Iterable[Page]:
     """Vulnerabilities of devices, confirmed and potential; the complete set in each run"""
     return ctx.pages(

@@ -37,6 +37,15 @@ SEVERITIES = {
 """PAN-OS's severities, as words and as CEF numbers them."""
 _LET_PASS = frozenset({"", "allow", "alert", "allowed"})
 _BROWSING = frozenset({"", "allow", "alert", "continue"})
+_URL_FILTERING = "9999"
+"""Number that PAN-OS gives to everything that URL filtering says; the category tells what it is."""
+_HARMFUL = frozenset(
+    {"malware", "malware-sites", "command-and-control", "phishing", "phishing-and-other-frauds", "ransomware", "grayware",
+     "bot-nets", "spyware-and-adware", "keyloggers-and-monitoring", "compromised-website", "scanning-activity"}
+)  # fmt: skip
+"""URL categories that are a threat by themselves: URL filtering calls these informational, too."""
+_FORWARDED = "x-fwd-for:"
+"""What stands before an address in place of a user, where the firewall logs who is behind a proxy."""
 _LEADING_ZERO = re.compile(r"(?:^|\.)0\d")
 _OCTETS = re.compile(r"\d{1,4}(?:\.\d{1,4}){3}")
 _DIGEST = {32: "MD5", 40: "SHA-1", 64: "SHA-256"}
@@ -87,11 +96,20 @@ def threat_to_stix(log: Threat, stix: Builder, settings: PaloAltoSettings) -> It
         raise Ignored(_other(log.type))
     severity = _severity(log.severity)
     action = (log.action or "").lower()
-    if log.subtype == "url" and action in _BROWSING and (severity or 0) <= SEVERITIES["informational"]:
+    browsed = log.category if log.subtype == "url" else None
+    if (
+        log.subtype == "url"
+        and action in _BROWSING
+        and (severity or 0) <= SEVERITIES["informational"]
+        and (browsed or "").lower() not in _HARMFUL
+    ):
         raise Ignored("URL filtering that let pass what is no threat")
     moment = _moment(log, settings)
     name, number = threat_of(log.threatid, log.tid)
-    title = name or log.thr_category or log.subtype or "threat"
+    known = "URL filtering" if number == _URL_FILTERING else name
+    title = (
+        name or (f"{known}: {browsed}" if known and browsed else known) or log.thr_category or log.subtype or "threat"
+    )
     sensor = settings.sensor or log.device_name or log.serial
     ends = _ends(log, sensor, stix)
     yield stix.alert(
@@ -100,8 +118,8 @@ def threat_to_stix(log: Threat, stix: Builder, settings: PaloAltoSettings) -> It
         severity=severity,
         vendor_severity=log.severity,
         vendor_status=log.action,
-        category=log.thr_category or log.subtype,
-        rule=Rule(f"threat-{number}", title) if number else None,
+        category=log.thr_category or browsed or log.subtype,
+        rule=Rule(f"threat-{number}", known or title) if number else None,
         first_seen=moment,
         modified=moment,
         count=_count(log.repeatcnt, "repeatcnt") or 1,
@@ -209,7 +227,7 @@ def _severity(told: str | None) -> int | None:
 
 
 def _native_id(log: Threat, moment: str, threat: str | None) -> str:
-    if log.serial and log.seqno:
+    if log.serial and (log.seqno or "").strip("0"):  # old releases write 0 in every log
         return f"{log.serial}/threat/{log.seqno}"
     parts = (log.serial, "threat", moment, log.sessionid, log.src, log.sport, log.dst, log.dport, threat)
     return "/".join("" if part is None else str(part) for part in parts)
@@ -260,5 +278,13 @@ def _found(log: Threat, stix: Builder) -> Iterator[Shape]:
 
 
 def _users(log: Threat, stix: Builder) -> Iterator[Shape]:
-    for user in dict.fromkeys(name for name in (log.srcuser, log.dstuser) if name):
+    """Users, and the address behind a proxy, which PAN-OS gives in a field of its own or in place of the user."""
+    told = dict.fromkeys(name for name in (log.srcuser, log.dstuser) if name)
+    users = [name for name in told if not name.lower().startswith(_FORWARDED)]
+    behind = [log.xff or "", *(name[len(_FORWARDED) :] for name in told if name not in users)]
+    for user in users:
         yield stix.user_account(user)
+    for ip in dict.fromkeys(
+        found for text in behind for part in text.split(",") if (found := says(normalise.ip, part))
+    ):
+        yield stix.ip(ip)

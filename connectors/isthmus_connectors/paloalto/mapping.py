@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,8 +23,11 @@ _CLASSES = (
     ("switch", "switch"), ("network equipment", "network-device"), ("storage", "storage"), ("server", "server"),
     ("smartphone", "mobile"), ("tablet", "mobile"), ("personal computer", "workstation"), ("workstation", "workstation"),
     ("building automation", "building-automation"), ("robot", "robot"), ("meter", "meter"),
+    ("virtual machine", "virtual-machine"),
 )  # fmt: skip
-"""Words of profiles and categories in those of the asset facts; the first that fits, the profile before the category."""
+"""Beginnings of words in profiles and categories; the first that fits, the profile before the category."""
+_BEGINS = [(re.compile(rf"\b{word}"), kind) for word, kind in _CLASSES]
+_SAYS_NO_CLASS = frozenset({"generic", "other"})
 _VERTICALS = {"medical": ("medical", "iomt"), "industrial": (None, "ot"), "utilities": (None, "ot")}
 _TECHNOLOGIES = {"iot": "iot", "non_iot": "it", "non-iot": "it"}
 _UNPROTECTED = frozenset({"no", "false", "0", "not_protected", "not protected", "unprotected", "not installed"})
@@ -120,7 +124,7 @@ def vulnerability_to_stix(found: Vulnerability, stix: Builder) -> Shape:
         likelihood=_LIKELIHOODS.get((found.status or "").lower()),
         cvss=found.cvss,
         first_seen=found.detected_date,
-        last_seen=core.latest(found.detected_date, found.date),
+        last_seen=core.latest(found.detected_date, found.last_detected_date, found.date),
         modified=changed,
         fix=found.remediate_instruction,
     )
@@ -163,10 +167,10 @@ def alert_of(raw: bytes) -> bytes:
 def _kind(device: Device) -> tuple[str | None, str | None]:
     """Class and technology: what profile and category say, then the branch of industry."""
     by_vertical, technology = _VERTICALS.get((device.profile_vertical or "").lower(), (None, None))
-    told = [f" {(text or '').lower()} " for text in (device.profile, device.category)]
-    by_word = next((kind for text in told for word, kind in _CLASSES if word in text), None)
+    told = [(text or "").lower() for text in (device.profile, device.category)]
+    by_word = next((kind for text in told for word, kind in _BEGINS if word.search(text)), None)
     kind = (device.profile_type or "").lower()
-    found = by_vertical or by_word or device.category
+    found = by_vertical or by_word or (device.category if told[1] not in _SAYS_NO_CLASS else None)
     return found, technology or _TECHNOLOGIES.get(kind)
 
 

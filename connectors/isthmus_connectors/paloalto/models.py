@@ -9,10 +9,16 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from isthmus_sdk.fields import Many, Moment, NativeId, Number, Port, Text, TextByKey, Texts
 from isthmus_sdk.stix import latest
+
+
+def _first(value: Any) -> Any:
+    """A time, which newer releases put into a list."""
+    times = [each for each in value if each] if isinstance(value, list) else [value]
+    return times[0] if times else None
 
 
 class _Record(BaseModel):
@@ -20,17 +26,20 @@ class _Record(BaseModel):
 
 
 class Device(_Record):
-    """An item of ``device/list`` with ``detail=true``. ``deviceid`` is the MAC or, of devices with a static IP, the IP."""
+    """An item of ``device/list`` with ``detail=true``, or as it is without.
 
-    deviceid: NativeId
+    ``deviceid`` is the MAC or, of devices with a static IP, the IP.
+    """
+
+    deviceid: NativeId = Field(validation_alias=AliasChoices("deviceid", "id"))
     hostname: Text = None
     internal_hostname: Text = None
     category: Text = None
     profile: Text = None
     profile_type: Text = None
     profile_vertical: Text = None
-    ip_address: Texts = ()
-    mac_address: Texts = ()
+    ip_address: Texts = Field((), validation_alias=AliasChoices("ip_address", "ip"))
+    mac_address: Texts = Field((), validation_alias=AliasChoices("mac_address", "MAC"))
     vendor: Text = None
     model: Text = None
     serial_number: Text = Field(None, alias="Serial_Number")
@@ -40,7 +49,7 @@ class Device(_Record):
     vlan: Text = None
     site_name: Text = None
     network_location: Text = Field(None, alias="NetworkLocation")
-    endpoint_protection: Text = None
+    endpoint_protection: Text = Field(None, validation_alias=AliasChoices("endpoint_protection", "epp_safety"))
     endpoint_protection_vendor: Text = None
     nac_profile_source: Text = Field(None, alias="NAC_profile_source")
     ad_domain: Text = Field(None, alias="AD_Domain")
@@ -48,8 +57,8 @@ class Device(_Record):
     asset_tag: Text = None
     tagIdList: Texts = ()
     customAttributes: Annotated[list[TextByKey], Many] = Field(default_factory=list)
-    first_seen_date: Moment = None
-    last_activity: Moment = None
+    first_seen_date: Moment = Field(None, validation_alias=AliasChoices("first_seen_date", "firstseen"))
+    last_activity: Moment = Field(None, validation_alias=AliasChoices("last_activity", "latest_device_time"))
 
 
 class Step(_Record):
@@ -96,13 +105,13 @@ class Alert(_Record):
 class Vulnerability(_Record):
     """An item of ``vulnerability/list`` grouped by device: one vulnerability of one device."""
 
-    zb_ticketid: NativeId
     deviceid: NativeId
     vulnerability_name: NativeId
     status: Text = None
     ticketState: Text = None
-    cvss: Number = Field(None, alias="CVSS", ge=0, le=10)
-    detected_date: Moment = None
+    cvss: Number = Field(None, validation_alias=AliasChoices("CVSS", "cvss_score"), ge=0, le=10)
+    detected_date: Annotated[Moment, BeforeValidator(_first)] = None
+    last_detected_date: Moment = None
     date: Moment = None
     remediate_instruction: Text = None
     reason_history: Annotated[list[Step], Many] = Field(default_factory=list)
@@ -172,6 +181,7 @@ class Threat(_Record):
     to_zone: Text = Field(None, alias="to")
     srcuser: Text = None
     dstuser: Text = None
+    xff: Text = None
     src_host: Text = None
     dst_host: Text = None
     src_mac: Text = None

@@ -49,10 +49,17 @@ _OF_KEY = {
     "dhost": "dst_host", "smac": "src_mac", "dmac": "dst_mac",
 }  # fmt: skip
 """CEF keys by what they hold. ``in`` is what the client sent: the guide's template counts from the server's side."""
+_OF_LOGGING_SERVICE = {
+    "in": "bytes_received", "out": "bytes_sent", "suser0": "srcuser", "duser0": "dstuser", "PanOSSourceDeviceHost": "src_host",
+    "PanOSSourceDeviceMac": "src_mac", "PanOSDestinationDeviceHost": "dst_host", "PanOSDestinationDeviceMac": "dst_mac",
+    "PanOSX-Forwarded-ForIP": "xff",
+}  # fmt: skip
+"""Keys that Strata Logging Service (product ``LF``) has alone, or for other things: it counts from the client's side."""
 _OF_LABEL = {
     "rule": "rule", "virtualsystem": "vsys", "virtuallocation": "vsys", "sourcezone": "from", "fromzone": "from",
     "destinationzone": "to", "tozone": "to", "sessionid": "sessionid", "urlcategory": "category", "direction": "direction",
     "elapsedtimeinseconds": "elapsed", "packets": "packets", "totalbytes": "bytes", "threatcategory": "thr_category",
+    "sourceipvaddress": "src", "destinationipvaddress": "dst",
 }  # fmt: skip
 """Fields that CEF numbers (``cs4``) by the label beside them (``cs4Label``)."""
 _KINDS = ("TRAFFIC", "THREAT")
@@ -89,6 +96,8 @@ def of_message(text: str) -> dict[str, Any]:
 
 def threat_of(name: str | None, number: str | None) -> tuple[str | None, str | None]:
     """Name and number of a threat, which PAN-OS writes as one: ``Port Scan(8001)``."""
+    if number and (twice := _NAMED.fullmatch(number)):
+        number = twice[2]  # Strata Logging Service writes 27379(27379)
     found = _NAMED.fullmatch(name or "")
     if found is None:
         return (None, name) if name and name.isdecimal() and not number else (name, number)
@@ -123,11 +132,14 @@ def _of_cef(record: dict[str, Any]) -> dict[str, Any]:
         "severity": record.get("severity"),
     }
     fields: dict[str, str] = record["extension"]
+    keys = _OF_KEY | _OF_LOGGING_SERVICE if record.get("device_product") == "LF" else _OF_KEY
     for key, value in fields.items():
-        name = _OF_KEY.get(key)
+        name = keys.get(key)
         if name is None and (label := fields.get(f"{key}Label")):
             name = _of_label(label)
-        if name:
+            if made.get(name or ""):
+                continue  # what has a key of its own is told there
+        if name and (value or name not in made):
             made[name] = _unquoted(value)
     if "cat" in fields:
         made["threatid" if kind == "THREAT" else "action_source"] = _unquoted(fields["cat"])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
 
 from isthmus_connectors.suricata.enip import cip_service, enip_command
 from isthmus_connectors.suricata.models import Dnp3Transaction, DnsEvent, EnipTransaction, Event, FlowEvent, IcsEvent
@@ -32,6 +35,12 @@ ELSEWHERE = {
 """Why an event is not this stream's; of other types see `_not_ours`."""
 SEVERITIES = {1: 70, 2: 50, 3: 30}
 """Priorities of rules: high, medium, low; whatever is above is informational."""
+_RESOLVERS = frozenset({53, 137, 5353, 5355})
+"""Ports that are asked for names."""
+_RESPONSE = 129
+"""Function code of every DNP3 response that was asked for; what is sent unasked has 130."""
+_CVE = re.compile(r"(?:19|20)\d\d[-_]\d{4,7}")
+"""A CVE as some rule sets have it, without the word before it."""
 _CODE_PROTOCOLS = ("modbus", "dnp3", "enip")
 _UNSAID = frozenset({"failed", "unknown"})
 """What ``app_proto`` says where no protocol was recognised."""
@@ -67,7 +76,7 @@ def alert_to_stix(event: Event, stix: Builder, settings: SuricataSettings) -> It
         sensor=stix.system(sensor or "Suricata"),
         subjects=[Subject(end, role) for role, ip in ends if (end := _end(ip, sensor, _vlan(event.vlan), stix))],
         observables=[*_traffic(event, stix), *_names(event, stix), *_files(event, stix)],
-        techniques=found.metadata.mitre_technique_id if found.metadata else (),
+        techniques=(*found.metadata.mitre_technique_id, *found.metadata.mitre_attack) if found.metadata else (),
         references=_references(event),
     )
 
@@ -102,6 +111,9 @@ def dns_to_flow(event: DnsEvent, settings: SuricataSettings) -> Flow:
     if event.event_type != "dns":
         raise _not_ours(event.event_type)
     answer = event.dns is not None and event.dns.type in ("answer", "response")
+    if answer and event.src_port in _RESOLVERS and event.dest_port not in _RESOLVERS:
+        # Older versions log an answer as its packet went. The communication is still from who asked.
+        event = structs.replace(event, src_ip=event.dest_ip, dest_ip=event.src_ip, dest_port=event.src_port)
     return _message(event, settings, "dns", None, count=0 if answer else 1)
 
 
@@ -109,16 +121,18 @@ def ics_to_flow(event: IcsEvent, settings: SuricataSettings) -> Flow:
     """A transaction of an OT protocol: its function code on the communication between client and server."""
     if event.event_type not in _CODE_PROTOCOLS:
         raise _not_ours(event.event_type)
-    protocol, code = event.event_type, None
+    protocol, code, count = event.event_type, None, 1
     if event.modbus is not None:
         code = _modbus_code(event.modbus)
     elif event.dnp3 is not None:
         code = _dnp3_code(event.dnp3)
+        if code == _RESPONSE:
+            code, count = None, 0  # tells of the request that it answers, which has an event of its own
     elif event.enip is not None:
         protocol, code = _enip_code(event.enip)
     else:
         raise RecordError(f"the event has no {protocol}", path=protocol)
-    return _message(event, settings, protocol, code)
+    return _message(event, settings, protocol, code, count)
 
 
 def seconds(text: str | None) -> float:
@@ -249,5 +263,5 @@ def _references(event: Event) -> Iterator[Reference]:
     if event.community_id:
         yield Reference("community-id", external_id=event.community_id)
     for text in event.alert.metadata.cve if event.alert and event.alert.metadata else ():
-        if cve := says(normalise.cve, text.replace("_", "-")):
+        if cve := says(normalise.cve, f"CVE-{text}" if _CVE.fullmatch(text) else text):
             yield Reference("cve", external_id=cve)

@@ -60,6 +60,7 @@ class DnsEvent(_Traffic, kw_only=True, gc=False):
     """``event_type: dns``: a question or an answer."""
 
     dns: Dns | None = None
+    src_port: PortNumber | None = None
 
 
 class ModbusPdu(msgspec.Struct, gc=False):
@@ -91,6 +92,7 @@ class Dnp3Side(msgspec.Struct, gc=False):
 class Dnp3Transaction(msgspec.Struct, gc=False):
     """``dnp3``: one message or, in other versions, a request and its response."""
 
+    type: str | None = None
     application: Dnp3Application | None = None
     request: Dnp3Side | None = None
     response: Dnp3Side | None = None
@@ -138,6 +140,8 @@ class Metadata(_Record):
     """Tags of a rule, as far as they are used."""
 
     mitre_technique_id: Listed = ()
+    mitre_attack: Listed = ()
+    """As ``mitre_technique_id``, in other rule sets' words."""
     cve: Listed = ()
 
 

@@ -65,6 +65,9 @@ _ALIASES = {"dnp3_tcp": "dnp3", "dnp3_udp": "dnp3", "enip_tcp": "enip", "enip_ud
 """What ``service`` calls analyzers that are made apart for each transport."""
 _UNKNOWN = re.compile(r"unknown-(\d{1,3})")
 _RAW = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ENDS = ("orig_h", "orig_p", "resp_h", "resp_p")
+_UNSET = re.compile(rb':\s*"(?:-|\(empty\)|)"')
+_SAYS_NOTHING = frozenset({b'""', b'"-"', b'"(empty)"'})
 _known_codes: dict[str, int] = {}
 
 
@@ -81,7 +84,7 @@ def conn_to_flow(record: Conn, settings: ZeekSettings) -> Flow:
         record.orig_h,
         record.resp_h,
         settings.sensor or record.system_name,
-        record.vlan,
+        record.vlan if record.inner_vlan is None else f"{record.vlan}.{record.inner_vlan}",
         _recognised(record.service) if record.service else None,
         record.proto,
         None if record.proto == "icmp" else record.resp_p,  # Zeek puts ICMP type and code there
@@ -148,15 +151,28 @@ def function_code(name: str) -> int:
 
 
 def unwrapped(raw: bytes) -> bytes:
-    """The record inside a Splunk export (``{"result": {"_raw": "…"}}`` or ``{"_raw": "…"}``); others as they are."""
-    if b'"_raw"' not in raw:
+    """The record as Zeek writes it by default; what is written so already as it is.
+
+    Splunk puts it into an envelope (``{"result": {"_raw": "…"}}`` or ``{"_raw": "…"}``). The ends are ``id_orig_h`` where
+    ``Log::default_scope_sep`` is ``_``, and ``{"id": {"orig_h": …}}`` where a shipper made objects of dots. Exports of
+    tables keep ``-`` for what is unset.
+    """
+    if b'"_raw"' in raw:
+        envelope = _RAW.decode(raw)
+        if "_raw" not in envelope and "result" in envelope:
+            envelope = _RAW.decode(envelope["result"])
+        if "_raw" in envelope:
+            raw = msgspec.json.decode(envelope["_raw"], type=str).encode()
+    if b'"id.orig_h"' in raw and not _UNSET.search(raw):
         return raw
-    envelope = _RAW.decode(raw)
-    if "_raw" not in envelope and "result" in envelope:
-        envelope = _RAW.decode(envelope["result"])
-    if "_raw" not in envelope:
-        return raw
-    return msgspec.json.decode(envelope["_raw"], type=str).encode()
+    record = {name: value for name, value in _RAW.decode(raw).items() if bytes(value) not in _SAYS_NOTHING}
+    inner = bytes(record.get("id", b""))
+    ends = _RAW.decode(record.pop("id")) if inner.startswith(b"{") else {}
+    for end in _ENDS:
+        told = ends.get(end, record.pop(f"id_{end}", None))
+        if told is not None:
+            record.setdefault(f"id.{end}", told)
+    return msgspec.json.encode(record)
 
 
 def _recognised(service: str) -> str | None:

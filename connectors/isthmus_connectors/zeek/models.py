@@ -44,6 +44,7 @@ class Conn(
     resp_pkts: Count | None = None
     vlan: Count | None = None
     """Logged where the policy script protocols/conn/vlan-logging is loaded."""
+    inner_vlan: Count | None = None
     path: str | None = None
     """Name of the log, where many logs share one JSON stream."""
     system_name: str | None = None

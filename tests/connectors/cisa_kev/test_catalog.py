@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
 from typing import Any
 
 from tests.connectors.conftest import map_records, objects_of, run_stream
@@ -9,6 +11,7 @@ from tests.connectors.scripted import Asked, Says, serve
 
 from isthmus_connectors.cisa_kev.connector import cisa_kev
 from isthmus_sdk import stix
+from isthmus_sdk.commands.map import map_files
 
 ROW = {
     "cveID": "CVE-2099-0101",
@@ -73,7 +76,23 @@ def test_an_entry_is_the_vulnerability_that_every_source_names() -> None:
 
 def test_an_entry_with_nothing_but_its_cve_is_enough_and_one_without_is_not() -> None:
     outcome = map_records(cisa_kev, "catalog", [{"cveID": "cve-2099-1"}, {"cveID": "CVE-2099-0001"}, {"product": "x"}])
-    assert (outcome.mapped, len(outcome.quarantined)) == (1, 2)
+    assert (outcome.mapped, [bad.path for bad in outcome.quarantined]) == (1, ["cveID", "cveID"])
+
+
+def test_the_catalogue_as_comma_separated_text_is_the_catalogue(tmp_path: Path) -> None:
+    path = tmp_path / "known_exploited_vulnerabilities.csv"
+    row = {**ROW, "cwes": "CWE-77, CWE-78", "shortDescription": "A command injection, of course."}
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(row), quoting=csv.QUOTE_ALL)
+        writer.writeheader()
+        writer.writerow(row)
+    (from_file,) = [
+        stix.decode(encoded) for encoded in map_files(cisa_kev, cisa_kev.streams["catalog"], [path]).objects
+    ]
+    same = {**row, "cwes": ["CWE-77", "CWE-78"]}
+    (from_feed,) = objects_of(map_records(cisa_kev, "catalog", [same]), "vulnerability")
+    assert (from_file["id"], from_file["description"]) == (from_feed["id"], from_feed["description"])
+    assert from_file["external_references"] == from_feed["external_references"]
 
 
 def test_a_catalogue_that_did_not_change_is_not_read_again() -> None:

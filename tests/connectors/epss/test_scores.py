@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from tests.connectors.scripted import Asked, Says, serve
 
 from isthmus_connectors.epss.connector import epss
 from isthmus_sdk import stix
+from isthmus_sdk.commands.map import map_files
 
 DAYS = {
     "2026-11-19": {"CVE-2099-0001": 0.9, "CVE-2099-0002": 0.31, "CVE-2099-0003": 0.02},
@@ -77,3 +80,16 @@ def test_a_second_run_of_the_same_day_brings_nothing() -> None:
         settings = {"base_url": server.url}
         first = run_stream(epss, "scores", settings, {})
         assert run_stream(epss, "scores", settings, {}, cursors=first.cursors).objects == []
+
+
+def test_the_daily_file_tells_what_the_api_tells(tmp_path: Path) -> None:
+    path = tmp_path / "epss_scores-2026-11-20.csv.gz"
+    text = (
+        "#model_version:v2026.06.15,score_date:2026-11-20T12:00:22Z\ncve,epss,percentile\nCVE-2099-0001,0.41234,0.9\n"
+    )
+    path.write_bytes(gzip.compress(text.encode()))
+    result = map_files(epss, epss.streams["scores"], [path])
+    from_file = [stix.decode(encoded) for encoded in result.objects]
+    from_api = objects_of(map_records(epss, "scores", [row("0.412340000")]))
+    assert [(obj["name"], obj["modified"]) for obj in from_file] == [(obj["name"], obj["modified"]) for obj in from_api]
+    assert scores(from_file) == scores(from_api) == {"CVE-2099-0001": 0.41}

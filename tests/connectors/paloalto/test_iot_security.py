@@ -93,6 +93,9 @@ def test_the_level_and_who_says_so(change: dict[str, Any], level: str | None, so
         ("Sigma Infusion", "Infusion System", "Medical", "medical"),
         ("Polycom IP Phone", "IP Phone", "Office", "voip"),
         ("Something", "Coffee Machine", "Office", "Coffee Machine"),
+        ("VMware", "Virtual Machine", "Traditional IT", "virtual-machine"),
+        ("Docs Thermometer", "Thermometer", "Office", "Thermometer"),
+        ("Docs Device", "generic", "Traditional IT", None),
         (None, None, None, None),
     ],
 )
@@ -124,6 +127,29 @@ def test_a_device_known_by_its_address_alone_is_a_device() -> None:
 
 
 # alerts
+
+
+def test_a_row_of_the_list_without_details_is_the_same_device() -> None:
+    short = {"id": "00:00:5e:00:53:14", "MAC": "00:00:5e:00:53:14", "ip": "192.0.2.20", "profile": "Siemens PLC",
+             "firstseen": "2026-05-01T00:00:00.000Z", "latest_device_time": "2026-05-04T00:00:00.000Z",
+             "epp_safety": "not_protected", "profile_type": "IoT"}  # fmt: skip
+    detailed = {"deviceid": short["id"], "mac_address": short["MAC"], "ip_address": short["ip"], "profile": "Siemens PLC",
+                "first_seen_date": short["firstseen"], "last_activity": short["latest_device_time"],
+                "endpoint_protection": "not_protected", "profile_type": "IoT"}  # fmt: skip
+    one, other = (objects_of(map_records(paloalto, "devices", [row])) for row in (short, detailed))
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    "told", ["2026-05-01T00:00:00.000Z", ["2026-05-01T00:00:00.000Z"], [None, "2026-05-01T00:00:00.000Z"]]
+)
+def test_a_vulnerability_as_newer_releases_tell_it(told: Any) -> None:
+    row = {"deviceid": "00:00:5e:00:53:14", "vulnerability_name": "CVE-2099-0001", "detected_date": told, "cvss_score": 7.8,
+           "last_detected_date": "2026-05-02T00:00:00.000Z", "status": "Confirmed", "ticketState": "new"}  # fmt: skip
+    (edge,) = edges(objects_of(map_records(paloalto, "vulnerabilities", [row])), "has")
+    known = stix.facts(edge, EXPOSURE) or {}
+    assert (known["cvss"], known["state"]) == (7.8, "open")
+    assert (known["first_seen"], known["last_seen"]) == ("2026-05-01T00:00:00.000Z", "2026-05-02T00:00:00.000Z")
 
 
 def test_an_alert_is_about_the_device_and_the_ends_it_spoke_to() -> None:

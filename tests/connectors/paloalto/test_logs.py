@@ -14,7 +14,7 @@ from isthmus_sdk import stix
 from isthmus_sdk.commands.map import MapOptions, Mapped, map_files
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.push import Message, records_of
-from isthmus_sdk.stix import ALERT, COMMUNICATION
+from isthmus_sdk.stix import ALERT, ASSET, COMMUNICATION
 
 HMI, PLC = "192.0.2.20", "192.0.2.10"
 TRAFFIC: dict[str, Any] = {
@@ -57,7 +57,14 @@ CEF_THREAT = CEF.format(
 STRATA = (
     "CEF:0|Palo Alto Networks|LF|2.0|TRAFFIC|end|3|dtz=UTC rt=May 04 2026 10:00:01 deviceExternalId=007 start=May 04 2026 10:00:00 "
     "src=192.0.2.20 dst=192.0.2.10 cs1Label=Rule cs1=x cs4Label=FromZone cs4=ot app=modbus-base spt=49152 dpt=502 proto=tcp act=allow "
-    "in=366 out=74 PanOSPacketsSent=3 PanOSPacketsReceived=1 externalId=1 dvchost=fw-1"
+    "out=366 in=74 PanOSPacketsSent=3 PanOSPacketsReceived=1 externalId=1 dvchost=fw-1"
+)
+STRATA_THREAT = (
+    "CEF:0|Palo Alto Networks|LF|2.0|THREAT|vulnerability|3|dtz=UTC rt=May 04 2026 10:00:01 deviceExternalId=007 suser=ann "
+    "PanOSSeverity=high start=May 04 2026 10:00:00 src=192.0.2.20 c6a2= c6a2Label=Source IPv6 Address dst=192.0.2.10 "
+    "suser0=docs\\\\ann duser0= cs1Label=Rule cs1=ot \\= it cs4=ot cs4Label=FromZone cs5=it cs5Label=ToZone app=web-browsing spt=49152 "
+    "dpt=502 proto=tcp act=reset-both externalId=7 dvchost=fw-1 cat=Struts Remote Code Execution PanOSThreatID=41756(41756) "
+    "PanOSThreatCategory=code-execution flexString2Label=DirectionOfAttack PanOSDirectionOfAttack=client-to-server"
 )
 
 
@@ -105,7 +112,9 @@ def test_a_session_is_the_same_in_every_form(tmp_path: Path, form: str) -> None:
         assert {**known["windows"][0], "part": ""} == {**wanted["windows"][0], "part": ""}
 
 
-@pytest.mark.parametrize("form", [OWN_THREAT, CEF_THREAT, json.dumps(THREAT)], ids=["own", "cef", "json"])
+@pytest.mark.parametrize(
+    "form", [OWN_THREAT, CEF_THREAT, STRATA_THREAT, json.dumps(THREAT)], ids=["own", "cef", "strata", "json"]
+)
 def test_a_threat_is_the_same_alert_in_every_form(tmp_path: Path, form: str) -> None:
     result = mapped(tmp_path, "threats", THREAT, *sent(form, form, form))
     assert result.report["mapped"] == 4
@@ -275,6 +284,8 @@ def test_signatures_of_the_log_and_of_iot_security_are_one_indicator(tmp_path: P
         ({"misc": "files.example/setup.exe", "subtype": "virus"}, {"file": "setup.exe"}),
         ({"filedigest": "ab" * 32, "misc": None}, {"file": None}),
         ({"srcuser": "docs\\ann"}, {"user-account": "docs\\ann"}),
+        ({"srcuser": "x-fwd-for: 2001:db8::9"}, {"ipv6-addr": "2001:db8::9", "user-account": None}),
+        ({"xff": "2001:db8::9, proxy"}, {"ipv6-addr": "2001:db8::9"}),
     ],
 )
 def test_what_a_threat_was_found_in_is_observed(tmp_path: Path, change: dict[str, Any], types: dict[str, Any]) -> None:
@@ -293,8 +304,26 @@ def test_browsing_that_is_no_threat_is_no_alert(tmp_path: Path) -> None:
     assert (report["mapped"], sum(report["ignored"].values())) == (2, 1)
 
 
-def test_a_log_without_a_number_is_known_by_what_it_says(tmp_path: Path) -> None:
-    bare = {**THREAT, "seqno": None}
+def test_url_filtering_is_one_rule_and_its_category_the_alert(tmp_path: Path) -> None:
+    url = {**THREAT, "subtype": "url", "severity": "informational", "threatid": "(9999)", "thr_category": "unknown"}
+    result = mapped(
+        tmp_path,
+        "threats",
+        {**url, "action": "block-url", "category": "online-gambling"},
+        {**url, "action": "alert", "category": "Phishing", "seqno": "8"},
+        {**url, "action": "alert", "category": "online-gambling", "seqno": "9"},
+    )
+    assert sorted((known["title"], known["category"]) for known in facts(result, ALERT)) == [
+        ("URL filtering: Phishing", "Phishing"),
+        ("URL filtering: online-gambling", "online-gambling"),
+    ]
+    rules = [obj for obj in map(stix.decode, result.objects) if obj["type"] == "indicator"]
+    assert [(rule["name"], rule["pattern"]) for rule in rules] == [("URL filtering", "threat-9999")]
+
+
+@pytest.mark.parametrize("seqno", [None, "0", "00"])
+def test_a_log_without_a_number_is_known_by_what_it_says(tmp_path: Path, seqno: str | None) -> None:
+    bare = {**THREAT, "seqno": seqno}
     result = mapped(tmp_path, "threats", bare, bare, {**bare, "dport": "81"}, {**bare, "threatid": "Other(1)"})
     assert sum(stix.decode(encoded)["type"] == "sighting" for encoded in result.objects) == 3
 
@@ -320,6 +349,44 @@ def test_a_zone_that_does_not_exist_is_a_wrong_setting() -> None:
 def test_a_message_that_is_no_log_says_so() -> None:
     with pytest.raises(RecordError, match="neither CEF, JSON nor a firewall's own"):
         panos.of_message("hello")
+
+
+def test_what_the_logging_service_knows_of_both_ends_is_kept(tmp_path: Path) -> None:
+    more = (
+        " PanOSSourceDeviceHost=hmi-1 PanOSSourceDeviceMac=00005e005314 PanOSDestinationDeviceHost= "
+        "PanOSX-Forwarded-ForIP=2001:db8::9"
+    )
+    result = mapped(tmp_path, "threats", *sent(STRATA_THREAT + more))
+    made = [stix.decode(encoded) for encoded in result.objects]
+    (client,) = [known for known in facts(result, ASSET) if known.get("hostname")]
+    assert (client["hostname"], client["interfaces"][0]["mac"]) == ("hmi-1", "00:00:5e:00:53:14")
+    assert [obj["value"] for obj in made if obj["type"] == "ipv6-addr"] == ["2001:db8::9"]
+    assert [obj["account_login"] for obj in made if obj["type"] == "user-account"] == ["docs\\ann"]
+
+
+def test_ends_of_ipv6_that_have_a_field_of_their_own(tmp_path: Path) -> None:
+    session = STRATA.replace("src=192.0.2.20", "src= c6a2=2001:db8::20 c6a2Label=Source IPv6 Address").replace(
+        "dst=192.0.2.10", "c6a3=2001:db8::10 c6a3Label=Destination IPv6 Address"
+    )
+    result = mapped(tmp_path, "traffic", *sent(session))
+    ends = [known["interfaces"][0]["ips"] for known in facts(result, ASSET)]
+    assert sorted(ends) == [["2001:db8::10"], ["2001:db8::20"]]
+
+
+def test_logs_that_a_syslog_daemon_kept_are_those_that_were_received(tmp_path: Path) -> None:
+    kept = [f"May  4 10:00:01 fw-1 {OWN_THREAT}", f"<14>May 4 10:00:01 fw-1 {CEF_THREAT}", OWN_THREAT, OWN_TRAFFIC]
+    path = tmp_path / "firewall.log"
+    path.write_text("".join(f"{line}\n" for line in kept))
+    from_file = map_files(paloalto, paloalto.streams["threats"], [path], MapOptions())
+    assert from_file.report["mapped"] == 3
+    assert sum(from_file.report["ignored"].values()) == 1
+    alerts = [
+        [known["native_id"] for known in facts(result, ALERT)]
+        for result in (from_file, mapped(tmp_path, "threats", *sent(OWN_THREAT)))
+    ]
+    assert alerts == [["007/threat/7"]] * 2
+    flows = map_files(paloalto, paloalto.streams["traffic"], [path], MapOptions())
+    assert flows.report["mapped"] == 1
 
 
 # the published sample

@@ -258,6 +258,7 @@ def test_an_event_that_cannot_be_used_names_the_place(
         (message("dnp3", {"type": "request", "application": {"function_code": 5}}, proto="UDP"), "dnp3", [5]),
         (message("dnp3", {"request": {"application": {"function_code": 1}}, "response": {}}), "dnp3", [1]),
         (message("dnp3", {"response": {"application": {"function_code": 130}}}), "dnp3", [130]),
+        (message("dnp3", {"type": "response", "application": {"function_code": 129}}), "dnp3", None),
         (message("enip", {"request": {"command": "RegisterSession"}}), "enip", [0x65]),
         (message("enip", {"request": {"command": "send_rr_data", "cip": {"service": "GetAttributesAll"}}}), "cip", [1]),
         (message("enip", {"response": {"command": "send_unit_data", "cip": {"service": "unknown-77"}}}), "cip", [77]),
@@ -288,6 +289,42 @@ def test_a_question_is_counted_and_its_answer_is_not(tmp_path: Path) -> None:
         )
         (known,) = facts(result, COMMUNICATION)
         assert known["windows"][0]["connections"] == 2
+
+
+@pytest.mark.parametrize("port", [53, 5355])
+def test_an_answer_that_is_logged_as_its_packet_went_is_of_the_same_communication(tmp_path: Path, port: int) -> None:
+    asked = message("dns", {"type": "query"}, src_port=40_000, dest_port=port, proto="UDP")
+    ends = {"src_ip": asked["dest_ip"], "src_port": port, "dest_ip": asked["src_ip"], "dest_port": 40_000}
+    answered = {**asked, **ends, "dns": {"type": "answer"}}
+    (known,) = facts(mapped(tmp_path, "dns", asked, answered), COMMUNICATION)
+    assert known["services"] == [{"protocol": "dns", "transport": "udp", "port": port}]
+    assert known["windows"][0]["connections"] == 1
+    (alone,) = facts(mapped(tmp_path, "dns", answered), COMMUNICATION)
+    assert alone["services"] == known["services"]
+
+
+def test_a_dnp3_response_is_of_the_request_that_it_answers(tmp_path: Path) -> None:
+    asked = message("dnp3", {"type": "request", "application": {"function_code": 1}})
+    answered = message("dnp3", {"type": "response", "application": {"function_code": 129}})
+    (known,) = facts(mapped(tmp_path, "ics", asked, answered), COMMUNICATION)
+    assert known["services"][0]["function_codes"] == [1]
+    assert known["windows"][0]["connections"] == 1
+
+
+@pytest.mark.parametrize(
+    ("cve", "wanted"),
+    [
+        ("2024-12345", "CVE-2024-12345"), ("2024_12345", "CVE-2024-12345"), ("CVE_2024_12345", "CVE-2024-12345"),
+        ("cve-2024-12345", "CVE-2024-12345"), ("2024", None), ("CVE_nobody", None),
+    ],
+)  # fmt: skip
+def test_techniques_and_cves_as_rule_sets_spell_them(tmp_path: Path, cve: str, wanted: str | None) -> None:
+    rule = {"signature_id": 7, "metadata": {"mitre_attack": ["t0855"], "mitre_technique_id": ["T0836"], "cve": [cve]}}
+    result = mapped(tmp_path, "alerts", alert(**rule))
+    (known,) = facts(result, ALERT)
+    assert known["techniques"] == ["T0836", "T0855"]
+    told = [ref for obj in objects(result).values() for ref in obj.get("external_references", ())]
+    assert [ref["external_id"] for ref in told if ref["source_name"] == "cve"] == ([wanted] if wanted else [])
 
 
 def test_seconds_raises_the_place() -> None:

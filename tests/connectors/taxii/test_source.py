@@ -17,6 +17,7 @@ from isthmus_sdk.errors import ConfigurationError, PermissionDenied, UnexpectedR
 from isthmus_sdk.transports import connect
 
 TAXII = "application/taxii+json;version=2.1"
+TLP_1_RED = "marking-definition--5e57c739-391a-4eb3-b6be-7d15ca92d5ed"
 ADDED = ("2026-11-20T10:00:00.000001Z", "2026-11-20T11:00:00.000001Z", "2026-11-20T12:00:00.000001Z")
 X_OBJECT = {
     "type": "x-vendor-score",
@@ -105,10 +106,28 @@ def test_a_marking_of_the_source_stays() -> None:
     assert kept["object_marking_refs"] == [red]
 
 
-def test_an_object_of_stix_2_0_becomes_one_of_2_1() -> None:
+@pytest.mark.parametrize("version", [{}, {"spec_version": "2.1"}])
+def test_what_feeds_write_short_is_written_out(version: dict[str, str]) -> None:
+    short = {"type": "marking-definition", "created": "2017-06-01T00:00:00Z", **version}
+    statement = {**short, "id": "marking-definition--00000000-0000-4000-8000-000000000001",
+                 "definition_type": "statement", "definition": {"statement": "c"}}  # fmt: skip
+    tlp = {**short, "id": TLP_1_RED, "definition_type": "tlp", "definition": {"tlp": "red"}}
+    made = {obj["id"]: obj for obj in objects_of(map_records(taxii, "objects", [statement, tlp]))}
+    assert made[statement["id"]]["created"] == "2017-06-01T00:00:00.000Z"
+    assert (made[TLP_1_RED]["name"], made[TLP_1_RED]["created"]) == ("TLP:RED", "2017-01-20T00:00:00.000Z")
+
+
+def test_a_marking_that_has_anothers_id_is_refused() -> None:
+    false = {"type": "marking-definition", "spec_version": "2.1", "id": TLP_1_RED, "created": "2017-01-20T00:00:00.000Z",
+             "definition_type": "tlp", "definition": {"tlp": "white"}}  # fmt: skip
+    assert len(map_records(taxii, "objects", [false]).quarantined) == 1
+
+
+@pytest.mark.parametrize("version", [{}, {"spec_version": "2.0"}])
+def test_an_object_of_stix_2_0_becomes_one_of_2_1(version: dict[str, str]) -> None:
     old = {
         name: value for name, value in malware(1, labels=["worm"]).items() if name not in ("spec_version", "is_family")
-    }
+    } | version
     (kept,) = objects_of(map_records(taxii, "objects", [old]))
     assert (kept["spec_version"], kept["malware_types"], kept["is_family"]) == ("2.1", ["worm"], False)
 

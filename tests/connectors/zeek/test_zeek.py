@@ -219,10 +219,11 @@ def test_one_address_in_two_vlans_or_at_two_sensors_is_two_endpoints(tmp_path: P
         {**CONN, "vlan": 10},
         {**CONN, "vlan": 20},
         {**CONN, "_system_name": "cell-3", "_path": "conn"},
+        {**CONN, "vlan": 10, "inner_vlan": 7},
     )
     natives = {known["native_id"] for obj in map(stix.decode, result.objects) if (known := stix.facts(obj, ASSET))}
     assert {native for native in natives if native.endswith("10.0.0.5")} == {
-        "endpoint:vlan10:10.0.0.5", "endpoint:vlan20:10.0.0.5", "endpoint:cell-3:10.0.0.5",
+        "endpoint:vlan10:10.0.0.5", "endpoint:vlan20:10.0.0.5", "endpoint:cell-3:10.0.0.5", "endpoint:vlan10.7:10.0.0.5",
     }  # fmt: skip
     named = map_lines(tmp_path, "conn", {**CONN, "_system_name": "x"}, settings={"sensor": "north"})
     assert communications(named)[0]["sensor"] == "north"
@@ -259,6 +260,44 @@ def test_unwrapping_leaves_other_records_alone() -> None:
     for envelope in ({"preview": False, "result": {"_raw": inner}}, {"_raw": inner, "_time": "x"}):
         assert json.loads(mapping.unwrapped(json.dumps(envelope).encode())) == MODBUS
     assert mapping.unwrapped(inner.encode()) == inner.encode()
+
+
+def spelled(**change: Any) -> dict[str, Any]:
+    return {**CONN, **change}
+
+
+ENDS = {name: CONN[f"id.{name}"] for name in ("orig_h", "orig_p", "resp_h", "resp_p")}
+OTHERS = {name: value for name, value in CONN.items() if not name.startswith("id.")}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {**OTHERS, **{f"id_{name}": value for name, value in ENDS.items()}},  # Log::default_scope_sep = "_"
+        {**OTHERS, "id": ENDS},
+        {name: str(value) for name, value in CONN.items()},
+        {**{name: str(value) for name, value in OTHERS.items()}, "id": {name: str(ENDS[name]) for name in ENDS}},
+        spelled(orig_pkts=4.0),
+        spelled(vlan="-", history=""),
+        {"_raw": json.dumps({**OTHERS, "id": ENDS})},
+    ],
+)
+def test_a_record_that_a_shipper_spells_in_its_own_way_tells_the_same(tmp_path: Path, record: dict[str, Any]) -> None:
+    told = [communications(map_lines(tmp_path, "conn", each, each)) for each in (CONN, record)]
+    for (known,) in told:
+        known["windows"][0].pop("part")  # names the file
+    assert told[0] == told[1]
+    mixed = map_lines(tmp_path, "conn", CONN, record, '{"torn')
+    assert (mixed.report["mapped"], len(mixed.report["quarantined"])) == (2, 1)
+
+
+def test_a_table_with_its_own_scope_separator_tells_the_same(tmp_path: Path) -> None:
+    columns = ["ts", "uid", "id_orig_h", "id_orig_p", "id_resp_h", "id_resp_p", "proto", "service", "conn_state"]
+    path = tmp_path / "conn.log"
+    row = "1767225610.5\tC1\t10.0.0.5\t40000\t10.0.0.9\t502\ttcp\t-\tSF"
+    path.write_text("#separator \\x09\n#path\tconn\n#fields\t" + "\t".join(columns) + f"\n{row}\n")
+    (known,) = communications(mapped("conn", path))
+    assert known["services"] == [{"protocol": "tcp", "transport": "tcp", "port": 502}]
 
 
 def test_seconds_raises_the_place() -> None:
