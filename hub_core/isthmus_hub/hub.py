@@ -278,7 +278,11 @@ class Hub(Parts, Explores, Decides, Places, Fits, Covers, OperatesBus):
         return {"deliveries": self.deliver_all([name])}
 
     def check(self, name: str) -> dict[str, Any]:
-        """Settings, reachability, authentication and permissions of an instance or platform. Raises what is wrong."""
+        """Settings, reachability, authentication and permissions of an instance or platform. Raises what is wrong.
+
+        ``lacking`` are those of the findings that say what a stream of the instance may not read.
+        """
+        lacking: list[str] = []
         if (
             name == "forward"
             and self.config.hub.forward
@@ -292,9 +296,11 @@ class Hub(Parts, Explores, Decides, Places, Fits, Covers, OperatesBus):
             finally:
                 deliverer.close()
         else:
-            findings = Session(self.plan(name, one_pass=True), self.ingest, self.observer).check()
-            findings = [*findings, *self._check_receivers(name)]
-        return {"name": name, "ok": True, "findings": findings}
+            plan = self.plan(name, one_pass=True)
+            checked = Session(plan, self.ingest, self.observer).check()
+            findings = [*checked.findings, *self._check_receivers(name)]
+            lacking = [said for said, streams in checked.lacking.items() if not streams or {*streams} & {*plan.streams}]
+        return {"name": name, "ok": not lacking, "findings": findings, "lacking": lacking}
 
     def _check_receivers(self, name: str) -> list[str]:
         """Whether the addresses of an instance can be listened on, and its secrets are there. Raises what is wrong."""

@@ -145,6 +145,8 @@ class Checked(Frame, tag="checked"):
 
     ok: bool
     findings: list[str] = msgspec.field(default_factory=list)
+    lacking: dict[str, list[str]] = msgspec.field(default_factory=dict)
+    """Those of the findings that say what cannot be read, each with the streams that need it (empty: whatever is read)."""
 
 
 class Error(Frame, tag="error"):

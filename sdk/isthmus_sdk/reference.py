@@ -15,6 +15,7 @@ MODULES = {
     "isthmus_sdk.files": "files as input",
     "isthmus_sdk.push": "records that the vendor sends",
     "isthmus_sdk.summarise": "logs to communications",
+    "isthmus_sdk.readable": "what a check finds that cannot be read",
     "isthmus_sdk.errors": "the tree of errors",
     "isthmus_sdk.testing": "the conformance kit",
     "isthmus_sdk.platform": "where a hub delivers",

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from isthmus_sdk import __version__, protocol
 from isthmus_sdk.errors import ConfigurationError, IsthmusError, ProtocolError
 from isthmus_sdk.masking import Masking
+from isthmus_sdk.readable import Lacking
 from isthmus_sdk.reporting import FrameHandler, Reporter
 from isthmus_sdk.window import Window
 
@@ -249,11 +250,18 @@ class Worker:
         assert self._instance is not None
         try:
             findings = check_instance(self.connector, self._instance)
-            answer = protocol.Checked(ok=True, findings=[self.report.masking.text(line) for line in findings])
+            answer = self._found(findings)
         except Exception as error:  # the check is connector code
             answer = protocol.Checked(ok=False, findings=[self.report.fail(error)])
         self._busy.discard("")
         self.send(answer)
+
+    def _found(self, findings: list[str]) -> protocol.Checked:
+        masked = [self.report.masking.text(str(line)) for line in findings]
+        lacking = {
+            said: list(line.streams) for line, said in zip(findings, masked, strict=True) if isinstance(line, Lacking)
+        }
+        return protocol.Checked(ok=not lacking, findings=masked, lacking=lacking)
 
     def _join(self) -> None:
         for thread in self._threads:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -18,11 +19,11 @@ from isthmus_connectors.armis import mapping
 from isthmus_connectors.armis.matches import MATCH, SEARCH, VulnerabilitiesWithMatches
 from isthmus_connectors.armis.models import Activity, Alert, Device, Finding
 from isthmus_sdk import Connector, Context, Page, Secret, Settings, Url
-from isthmus_sdk.errors import PermissionDenied
 from isthmus_sdk.http import Cursor, Login, Rate, Response
+from isthmus_sdk.readable import readable
 
 RESULTS = "data.results"
-_PERMISSIONS = (("in:devices", "Device"), ("in:alerts", "Alert"), ("in:vulnerabilities", "Vulnerability"))
+_PERMISSIONS = {"devices": "Device", "alerts": "Alert", "vulnerabilities": "Vulnerability"}
 _TIME_FRAME = re.compile(r'\s+timeFrame:"[^"]*"', re.IGNORECASE)
 _MOST_DAYS = 100
 """No relative time of the query language reaches further back."""
@@ -126,19 +127,23 @@ activities.maps(mapping.activity_to_stix)
 @armis.check
 def check(ctx: Context[ArmisSettings]) -> list[str]:
     """One row of each list: a permission that the key's user lacks is named."""
-    findings = []
-    for query, permission in _PERMISSIONS:
-        try:
-            ctx.http.get(SEARCH, params={"aql": query, "length": 1})
-        except PermissionDenied:
-            findings.append(f"{query}: the user of the key lacks the permission {permission} > Read")
-        else:
-            findings.append(f"{query}: readable")
-    try:
-        ctx.http.get(MATCH, params={"vulnerability_ids": "CVE-1999-0001", "length": 1})
-    except PermissionDenied:
-        findings.append("vulnerability-match: the tenant has no licence for vulnerability management (ViPR)")
-    return findings
+    return [
+        *(
+            readable(
+                f"in:{stream}",
+                partial(ctx.http.get, SEARCH, params={"aql": f"in:{stream}", "length": 1}),
+                stream,
+                lacks=f"the user of the key lacks the permission {permission} > Read",
+            )
+            for stream, permission in _PERMISSIONS.items()
+        ),
+        readable(
+            "vulnerability-match",
+            partial(ctx.http.get, MATCH, params={"vulnerability_ids": "CVE-1999-0001", "length": 1}),
+            "vulnerabilities",
+            lacks="the tenant has no licence for vulnerability management (ViPR)",
+        ),
+    ]
 
 
 def _after(ctx: Context[ArmisSettings]) -> str:

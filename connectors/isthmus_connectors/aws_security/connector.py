@@ -7,6 +7,7 @@ account and region or of all that an aggregator gathers. (API references of Secu
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,8 +16,9 @@ from pydantic import Field
 from isthmus_connectors.aws_security import envelopes, mapping
 from isthmus_connectors.aws_security.models import Finding, Instance
 from isthmus_sdk import Connector, Context, Page, Secret, Settings, Url
-from isthmus_sdk.errors import PermissionDenied, UnexpectedReply
+from isthmus_sdk.errors import UnexpectedReply
 from isthmus_sdk.http import AwsSignature, Cursor, Entities, Rate
+from isthmus_sdk.readable import readable
 
 _FUTURE = "2100-01-01T00:00:00.000Z"
 """Security Hub's filter has two ends; findings of the future there are none."""
@@ -146,11 +148,18 @@ instances.maps(mapping.instance_to_stix)
 def check(ctx: Context[AwsSettings]) -> list[str]:
     """One row of each service: the action that the keys' owner may not do is named."""
     hosts = ctx.settings.host
-    asked: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
-        ("securityhub:GetFindings", "POST", f"{hosts('securityhub')}/findings", {"json": {"MaxResults": 1}}),
-        ("guardduty:ListDetectors", "GET", f"{hosts('guardduty')}/detector", {}),
+    asked: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
+        (
+            "securityhub:GetFindings",
+            "findings",
+            "POST",
+            f"{hosts('securityhub')}/findings",
+            {"json": {"MaxResults": 1}},
+        ),
+        ("guardduty:ListDetectors", "guardduty", "GET", f"{hosts('guardduty')}/detector", {}),
         (
             "config:SelectResourceConfig",
+            "instances",
             "POST",
             f"{hosts('config')}/",
             {
@@ -159,17 +168,11 @@ def check(ctx: Context[AwsSettings]) -> list[str]:
             },
         ),
     )
-    found = []
-    for action, method, url, options in asked:
-        try:
-            ctx.http.request(method, url, idempotent=True, **options)
-        except PermissionDenied:
-            found.append(
-                f"{action}: not allowed; the policy SecurityAudit, or the list in the connector's README, has it"
-            )
-        else:
-            found.append(f"{action}: allowed")
-    return found
+    lacks = "not allowed; the policy SecurityAudit, or the list in the connector's README, has it"
+    return [
+        readable(action, partial(ctx.http.request, method, url, idempotent=True, **options), stream, lacks=lacks)
+        for action, stream, method, url, options in asked
+    ]
 
 
 def _detectors(ctx: Context[AwsSettings]) -> list[str]:

@@ -7,6 +7,7 @@ asked for by that time, and sorted by ids all the same: a time that moves while 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from pydantic import Field
@@ -22,8 +23,9 @@ from isthmus_connectors.claroty_xdome.models import (
     VulnerabilityDevice,
 )
 from isthmus_sdk import Connector, Context, Page, Secret, Settings, Url
-from isthmus_sdk.errors import PermissionDenied, SourceError
+from isthmus_sdk.errors import SourceError
 from isthmus_sdk.http import Bearer, Offset, Rate
+from isthmus_sdk.readable import readable
 
 API = "/api/v1"
 _RELEVANT = ("Confirmed", "Potentially Relevant")
@@ -129,30 +131,33 @@ ot_activity_events.maps(mapping.ot_event_to_stix)
 sites.maps(mapping.site_to_stix)
 
 
+_LISTS: tuple[tuple[str, str, Iterable[str]], ...] = (
+    ("devices/", "devices", asked.DEVICE),
+    ("alerts/", "alerts", asked.ALERT),
+    ("device_alert_relations/", "alert_devices", asked.ALERT_DEVICE),
+    ("vulnerabilities/", "vulnerabilities", asked.VULNERABILITY),
+    ("device_vulnerability_relations/", "device_vulnerabilities", asked.VULNERABILITY_DEVICE),
+    ("ot_activity_events/", "ot_activity_events", asked.OT_EVENT),
+    ("sites/get", "sites", asked.SITE),
+)
+
+
 @xdome.check
 def check(ctx: Context[XdomeSettings]) -> list[str]:
     """One row of each list: one that the token may not read, or whose fields the tenant does not know, is named."""
-    findings = []
-    for path, fields in (
-        ("devices/", asked.DEVICE),
-        ("alerts/", asked.ALERT),
-        ("device_alert_relations/", asked.ALERT_DEVICE),
-        ("vulnerabilities/", asked.VULNERABILITY),
-        ("device_vulnerability_relations/", asked.VULNERABILITY_DEVICE),
-        ("ot_activity_events/", asked.OT_EVENT),
-        ("sites/get", asked.SITE),
-    ):
-        try:
-            ctx.http.post(f"{API}/{path}", json={"offset": 0, "limit": 1, "fields": list(fields)}, idempotent=True)
-        except PermissionDenied:
-            findings.append(f"{path}: the API user lacks the role Read-Only User, or has no site permissions")
-        except SourceError as error:
-            findings.append(
-                f"{path}: the tenant refuses the request, most likely a field that it does not know: {error}"
-            )
-        else:
-            findings.append(f"{path}: readable")
-    return findings
+    lacks = "the API user lacks the role Read-Only User, or has no site permissions"
+    return [
+        readable(path, partial(_refusal, ctx, path, fields), stream, lacks=lacks) for path, stream, fields in _LISTS
+    ]
+
+
+def _refusal(ctx: Context[XdomeSettings], path: str, fields: Iterable[str]) -> str | None:
+    body = {"offset": 0, "limit": 1, "fields": list(fields)}
+    try:
+        ctx.http.post(f"{API}/{path}", json=body, idempotent=True)
+    except SourceError as error:
+        return f"the tenant refuses the request, most likely a field that it does not know: {error}"
+    return None
 
 
 def _list(

@@ -7,14 +7,15 @@ and limits as falconpy's endpoint modules have them.)
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from pydantic import Field
 
 from isthmus_connectors.crowdstrike_falcon import ids, mapping
 from isthmus_connectors.crowdstrike_falcon.models import Alert, Host, Vulnerability
 from isthmus_sdk import Connector, Context, Page, Secret, Settings, Url
-from isthmus_sdk.errors import PermissionDenied
 from isthmus_sdk.http import Cursor, Entities, OAuth2ClientCredentials, Offset, Rate, Scroll
+from isthmus_sdk.readable import readable
 
 HOSTS = "/devices/queries/devices-scroll/v1"
 HIDDEN = "/devices/queries/devices-hidden/v1"
@@ -106,17 +107,15 @@ vulnerabilities.maps(mapping.vulnerability_to_stix)
 @falcon.check
 def check(ctx: Context[FalconSettings]) -> list[str]:
     """One row of each list: a scope that the API client lacks is named."""
-    findings = []
-    for path, scope, method, params in (
-        (HOSTS, "Hosts: Read", "GET", {"limit": 1}),
-        (ALERTS, "Alerts: Read", "POST", None),
-        (VULNERABILITIES, "Vulnerabilities: Read", "GET", {"limit": 1, "filter": "status:'open'"}),
-    ):
-        body = None if params else {"limit": 1}
-        try:
-            ctx.http.request(method, path, params=params or {}, json=body, idempotent=True)
-        except PermissionDenied:
-            findings.append(f"{path}: the API client lacks the scope {scope!r}, or the customer has not the product")
-        else:
-            findings.append(f"{path}: readable")
-    return findings
+
+    def one(path: str, stream: str, scope: str, method: str = "GET", **asked: Any) -> str:
+        lacks = f"the API client lacks the scope {scope!r}, or the customer has not the product"
+        return readable(path, lambda: ctx.http.request(method, path, idempotent=True, **asked), stream, lacks=lacks)
+
+    return [
+        one(HOSTS, "hosts", "Hosts: Read", params={"limit": 1}),
+        one(ALERTS, "alerts", "Alerts: Read", "POST", json={"limit": 1}),
+        one(
+            VULNERABILITIES, "vulnerabilities", "Vulnerabilities: Read", params={"limit": 1, "filter": "status:'open'"}
+        ),
+    ]

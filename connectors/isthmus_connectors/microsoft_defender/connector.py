@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from pydantic import Field
 
@@ -21,8 +22,8 @@ from isthmus_connectors.microsoft_defender.models import (
 )
 from isthmus_sdk import Connector, Context, Page, Secret, Settings, Url
 from isthmus_sdk.context import format_time
-from isthmus_sdk.errors import PermissionDenied
 from isthmus_sdk.http import NextLink, OAuth2ClientCredentials, Offset, Rate
+from isthmus_sdk.readable import readable
 
 EXPORTS = "/api/machines/Software"
 """How the paths of all exports begin: they have a stricter limit of their own."""
@@ -155,17 +156,17 @@ cves.maps(mapping.known_vulnerability_to_stix)
 @defender.check
 def check(ctx: Context[DefenderSettings]) -> list[str]:
     """One row of each list: a permission that the app registration lacks is named."""
-    findings = []
-    for path, permission, one in (
-        ("/api/machines", "Machine.Read.All", "$top"),
-        ("/api/alerts", "Alert.Read.All", "$top"),
-        (VULNERABILITIES, "Vulnerability.Read.All", "pageSize"),
-        (SOFTWARE, "Software.Read.All", "pageSize"),
-    ):
-        try:
-            ctx.http.get(path, params={one: 1})
-        except PermissionDenied:
-            findings.append(f"{path}: the app registration lacks the application permission {permission}")
-        else:
-            findings.append(f"{path}: readable")
-    return findings
+    return [
+        readable(
+            path,
+            partial(ctx.http.get, path, params={one: 1}),
+            *streams,
+            lacks=f"the app registration lacks the application permission {permission}",
+        )
+        for path, permission, one, streams in (
+            ("/api/machines", "Machine.Read.All", "$top", ("machines",)),
+            ("/api/alerts", "Alert.Read.All", "$top", ("alerts",)),
+            (VULNERABILITIES, "Vulnerability.Read.All", "pageSize", ("vulnerabilities", "cves")),
+            (SOFTWARE, "Software.Read.All", "pageSize", ("software",)),
+        )
+    ]

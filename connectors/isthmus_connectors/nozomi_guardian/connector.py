@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pydantic import Field
@@ -21,8 +22,9 @@ from isthmus_connectors.nozomi_guardian.links import link_to_stix
 from isthmus_connectors.nozomi_guardian.models import Alert, Asset, Link, Node, NodeCve, Session
 from isthmus_connectors.nozomi_guardian.nodes import node_to_stix
 from isthmus_sdk import Connector, Context, Page, Secret, Settings, Url
-from isthmus_sdk.errors import CursorExpired, PermissionDenied, UnexpectedReply
+from isthmus_sdk.errors import CursorExpired, UnexpectedReply
 from isthmus_sdk.http import Basic, Keyset, PageRequest, Rate, Reply
+from isthmus_sdk.readable import readable
 
 PATH = "/api/open/query/do"
 _ALWAYS = {"skip_total_count": "true", "default_filters": "false"}
@@ -123,18 +125,19 @@ node_cves.maps(node_cve_to_stix)
 @nozomi.check
 def check(ctx: Context[NozomiSettings]) -> list[str]:
     """One row of each source: what the account may not read is named, with what its group needs."""
-    return [f"{source}: {_readable(ctx, source, needed)}" for source, needed in _NEEDED.items()]
+    group = f"the group of {ctx.settings.username}"
+    return [
+        readable(
+            source, partial(_refusal, ctx, source, f"{needed} for {group}"), source, lacks=f"{group} lacks {needed}"
+        )
+        for source, needed in _NEEDED.items()
+    ]
 
 
-def _readable(ctx: Context[NozomiSettings], source: str, needed: str) -> str:
-    try:
-        reply = ctx.http.get(PATH, params={"query": f"{source} | head 1", **_ALWAYS}).json()
-    except PermissionDenied:
-        return f"the group of {ctx.settings.username} lacks {needed}"
-    if not isinstance(reply, Mapping):
-        return "the reply is no query result"
-    error = reply.get("error")
-    return f"{error} (needed: {needed} for the group of {ctx.settings.username})" if error else "readable"
+def _refusal(ctx: Context[NozomiSettings], source: str, needed: str) -> str | None:
+    reply = ctx.http.get(PATH, params={"query": f"{source} | head 1", **_ALWAYS}).json()
+    error = reply.get("error") if isinstance(reply, Mapping) else "the reply is no query result"
+    return f"{error} (needed: {needed})" if error else None
 
 
 def _active(ctx: Context[NozomiSettings]) -> str:

@@ -7,7 +7,7 @@ API"; "System Log query".)
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from functools import partial
 
 from pydantic import Field
 
@@ -16,8 +16,8 @@ from isthmus_connectors.okta.events import event_to_stix
 from isthmus_connectors.okta.models import Device, Event, Group, User
 from isthmus_connectors.okta.polling import UntilNow
 from isthmus_sdk import Connector, Context, Page, Secret, Settings, Url
-from isthmus_sdk.errors import PermissionDenied
 from isthmus_sdk.http import Bearer, LinkHeader, Rate, Sublist
+from isthmus_sdk.readable import readable
 
 EPOCH = "1970-01-01T00:00:00.000Z"
 
@@ -107,21 +107,18 @@ system_log.maps(event_to_stix)
 @okta.check
 def check(ctx: Context[OktaSettings]) -> list[str]:
     """One row of each list: what the token's owner may not read is named."""
-    findings = []
-    asked: tuple[tuple[str, dict[str, Any], str], ...] = (
-        ("/api/v1/users", {"limit": 1}, "View users"),
-        ("/api/v1/groups", {"limit": 1}, "View groups"),
-        ("/api/v1/devices", {"limit": 1}, "View devices"),
-        ("/api/v1/logs", {"limit": 1}, "View system log"),
-    )
-    for path, params, permission in asked:
-        try:
-            ctx.http.get(path, params=params)
-        except PermissionDenied:
-            findings.append(
-                f"{path}: the administrator who made the token lacks the permission {permission!r}; "
-                "the role Read-only Administrator has it"
-            )
-        else:
-            findings.append(f"{path}: readable")
-    return findings
+    return [
+        readable(
+            path,
+            partial(ctx.http.get, path, params={"limit": 1}),
+            stream,
+            lacks=f"the administrator who made the token lacks the permission {permission!r}; "
+            "the role Read-only Administrator has it",
+        )
+        for path, stream, permission in (
+            ("/api/v1/users", "users", "View users"),
+            ("/api/v1/groups", "groups", "View groups"),
+            ("/api/v1/devices", "devices", "View devices"),
+            ("/api/v1/logs", "system_log", "View system log"),
+        )
+    ]

@@ -7,15 +7,17 @@ IoT Security: pan.dev; PAN-OS administrator's guide, "Syslog Field Descriptions"
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from pydantic import Field, field_validator
 
 from isthmus_connectors.paloalto import logs, mapping, panos
 from isthmus_connectors.paloalto.models import Alert, Device, Threat, Traffic, Vulnerability
 from isthmus_sdk import Connector, Context, Page, Secret, Settings, Url
-from isthmus_sdk.errors import ConfigurationError, PermissionDenied
+from isthmus_sdk.errors import ConfigurationError
 from isthmus_sdk.http import ApiKey, Offset, Rate
 from isthmus_sdk.push import Syslog
+from isthmus_sdk.readable import readable
 
 EVER = {"stime": "-1"}
 """From the beginning, as Palo Alto's own integration asks on its first run."""
@@ -143,20 +145,21 @@ threats.maps(logs.threat_to_stix)
 @paloalto.check
 def check(ctx: Context[PaloAltoSettings]) -> list[str]:
     """One row of each list: one that the key's role may not read is named."""
-    findings = []
     settings = ctx.settings
-    for path, extra in (
-        (settings.devices_path, {}),
-        (settings.alerts_path, {}),
-        (settings.vulnerabilities_path, {"groupby": "device"}),
-    ):
-        try:
-            ctx.http.get(path, params={"customerid": settings.customer_id, "pagelength": 1, "offset": 0, **extra})
-        except PermissionDenied:
-            findings.append(f"{path}: the role of the API access key may not read it, or the key is not of this tenant")
-        else:
-            findings.append(f"{path}: readable")
-    return findings
+    one = {"customerid": settings.customer_id, "pagelength": 1, "offset": 0}
+    return [
+        readable(
+            path,
+            partial(ctx.http.get, path, params={**one, **extra}),
+            stream,
+            lacks="the role of the API access key may not read it, or the key is not of this tenant",
+        )
+        for path, stream, extra in (
+            (settings.devices_path, "devices", {}),
+            (settings.alerts_path, "alerts", {}),
+            (settings.vulnerabilities_path, "vulnerabilities", {"groupby": "device"}),
+        )
+    ]
 
 
 def _logs(ctx: Context[PaloAltoSettings]) -> Iterable[Page]:

@@ -16,6 +16,7 @@ from isthmus_connectors.servicenow_cmdb.query import ITEM_FIELDS, RELATION_FIELD
 from isthmus_sdk import Connector, Context, Page, Secret, Settings, Url
 from isthmus_sdk.errors import ConfigurationError, PermissionDenied, SourceError
 from isthmus_sdk.http import ApiKey, Basic, Keyset, Rate
+from isthmus_sdk.readable import Lacking
 
 TABLE = "/api/now/table/"
 RELATIONS = "cmdb_rel_ci"
@@ -103,22 +104,26 @@ relations.maps(mapping.relation_to_stix)
 def check(ctx: Context[ServiceNowSettings]) -> list[str]:
     """One row of each table: a role that is missing and a class that is not installed are named."""
     settings = ctx.settings
-    findings = []
-    for table in (settings.computer_class, settings.network_class, settings.ot_class, RELATIONS):
-        try:
-            reply = ctx.http.get(
-                TABLE + table, params={**_ALWAYS, "sysparm_fields": "sys_id", "sysparm_limit": 1}
-            ).json()
-        except PermissionDenied:
-            findings.append(
-                f"{table}: the account lacks a role that may read it (cmdb_read, for OT classes sn_ot_read)"
-            )
-        except SourceError as error:
-            findings.append(f"{table}: cannot be read; OT classes need the app CMDB CI Class Models ({error})")
-        else:
-            rows = reply.get("result") if isinstance(reply, dict) else None
-            findings.append(f"{table}: {'readable' if rows else 'no row that this account may see'}")
-    return findings
+    return [
+        _readable(ctx, settings.computer_class, "computers"),
+        _readable(ctx, settings.network_class, "network_gear"),
+        _readable(ctx, settings.ot_class, "ot_devices"),
+        _readable(ctx, RELATIONS, "relations"),
+    ]
+
+
+def _readable(ctx: Context[ServiceNowSettings], table: str, stream: str) -> str:
+    params = {**_ALWAYS, "sysparm_fields": "sys_id", "sysparm_limit": 1}
+    try:
+        reply = ctx.http.get(TABLE + table, params=params).json()
+    except PermissionDenied:
+        return Lacking(
+            f"{table}: the account lacks a role that may read it (cmdb_read, for OT classes sn_ot_read)", stream
+        )
+    except SourceError as error:
+        return Lacking(f"{table}: cannot be read; OT classes need the app CMDB CI Class Models ({error})", stream)
+    rows = reply.get("result") if isinstance(reply, dict) else None
+    return f"{table}: {'readable' if rows else 'no row that this account may see'}"
 
 
 def _items(ctx: Context[ServiceNowSettings], table: str) -> Iterable[Page]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pydantic import Field
@@ -16,8 +17,8 @@ from isthmus_connectors.tenable_ot import mapping, queries
 from isthmus_connectors.tenable_ot.models import Asset, Event, Link
 from isthmus_sdk import Connector, Context, Page, Secret, Settings, Url
 from isthmus_sdk.context import format_time
-from isthmus_sdk.errors import PermissionDenied
 from isthmus_sdk.http import ApiKey, Cursor, Rate
+from isthmus_sdk.readable import readable
 
 PATH = "/graphql"
 
@@ -79,18 +80,21 @@ links.maps(mapping.link_to_stix)
 @tenable_ot.check
 def check(ctx: Context[TenableOtSettings]) -> list[str]:
     """The id of one row of each list: what the key's role may not read is named, in the appliance's words."""
-    findings = []
-    for name in ("assets", "events", "links"):
-        try:
-            reply = ctx.http.post(PATH, json={"query": queries.one(name)}, idempotent=True).json()
-        except PermissionDenied:
-            findings.append(
-                f"{name}: the role of the API key's user lacks the permission to read {name}; Read Only is enough"
-            )
-            continue
-        errors = reply.get("errors") if isinstance(reply, Mapping) else "the reply is no GraphQL result"
-        findings.append(f"{name}: readable" if not errors else f"{name}: {_words(errors)}")
-    return findings
+    return [
+        readable(
+            name,
+            partial(_refusal, ctx, name),
+            name,
+            lacks=f"the role of the API key's user lacks the permission to read {name}; Read Only is enough",
+        )
+        for name in ("assets", "events", "links")
+    ]
+
+
+def _refusal(ctx: Context[TenableOtSettings], name: str) -> str | None:
+    reply = ctx.http.post(PATH, json={"query": queries.one(name)}, idempotent=True).json()
+    errors = reply.get("errors") if isinstance(reply, Mapping) else "the reply is no GraphQL result"
+    return _words(errors) if errors else None
 
 
 def _words(errors: Any) -> str:

@@ -7,6 +7,7 @@ vulnerabilities"; paths, filters and the conflict reply as pytenable has them.)
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from pydantic import Field
@@ -14,8 +15,8 @@ from pydantic import Field
 from isthmus_connectors.tenable_vm import mapping
 from isthmus_connectors.tenable_vm.models import Asset, Finding
 from isthmus_sdk import Connector, Context, Page, Secret, Settings, Url
-from isthmus_sdk.errors import PermissionDenied
 from isthmus_sdk.http import ApiKey, Export, Rate
+from isthmus_sdk.readable import readable
 
 
 class TenableSettings(Settings):
@@ -99,16 +100,13 @@ vulnerabilities.maps(mapping.finding_to_stix)
 @tenable_vm.check
 def check(ctx: Context[TenableSettings]) -> list[str]:
     """The list of recent exports of each kind, which nobody sees who may not export."""
-    findings = []
-    for kind in ("assets", "vulns"):
-        path = f"/{kind}/export/status"
-        try:
-            ctx.http.get(path)
-        except PermissionDenied:
-            findings.append(
-                f"{path}: the owner of the keys may not export; give the user the role Administrator, or a custom role "
-                "with the privilege to export and Can View on all assets"
-            )
-        else:
-            findings.append(f"{path}: readable")
-    return findings
+    return [
+        readable(
+            path,
+            partial(ctx.http.get, path),
+            stream,
+            lacks="the owner of the keys may not export; give the user the role Administrator, or a custom role "
+            "with the privilege to export and Can View on all assets",
+        )
+        for path, stream in (("/assets/export/status", "assets"), ("/vulns/export/status", "vulnerabilities"))
+    ]

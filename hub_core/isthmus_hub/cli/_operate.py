@@ -24,6 +24,7 @@ from isthmus_hub.cli._context import (
     table,
 )
 from isthmus_hub.cli._drift import print_drift
+from isthmus_sdk.errors import AuthenticationError
 
 if TYPE_CHECKING:
     from isthmus_hub.runtime import StreamRun
@@ -50,16 +51,19 @@ def check(
     state_dir: StateOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Settings, reachability, authentication and permissions of one instance or platform."""
+    """Settings, reachability, authentication and permissions of one instance or platform.
+
+    What a stream of the instance may not read is marked `!`, and the exit code is 3.
+    """
     with open_hub(config, state_dir) as access:
         found = access.hub.check(name=name)
     if json:
         print_json(found)
     else:
-        print(f"{name}: ok")
+        print(f"{name}: ok" if found["ok"] else f"{name}: signed in, but something that it reads is refused")
         for finding in found["findings"]:
-            print(f"  {finding}")
-    return 0
+            print(f"{'!' if finding in found['lacking'] else ' '} {finding}")
+    return 0 if found["ok"] else AuthenticationError.exit_code
 
 
 def sync(

@@ -125,15 +125,15 @@ class Session:
             self._close(worker)
         return runs
 
-    def check(self) -> list[str]:
-        """The connector's own check; returns its findings. Raises the error the worker reported."""
+    def check(self) -> protocol.Checked:
+        """The connector's own check; returns what it found. Raises the error the worker reported."""
         worker = self._open()
         try:
             worker.send(protocol.Check())
             while True:
                 frame = self._next(worker)
                 if isinstance(frame, protocol.Checked):
-                    return list(frame.findings)
+                    return frame
                 if isinstance(frame, protocol.Error):
                     raise _failure(frame).as_error()
                 self._aside(frame)

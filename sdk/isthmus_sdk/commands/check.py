@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from isthmus_sdk.context import Context
 from isthmus_sdk.errors import ConfigurationError, SourceError
+from isthmus_sdk.readable import Lacking
 
 if TYPE_CHECKING:
     from isthmus_sdk.connector import Connector
@@ -22,7 +23,7 @@ def check_instance(connector: Connector[Any], instance: Instance) -> list[str]:
     found = connector.checker(ctx)
     if found is None:
         return ["ok"]
-    return [found] if isinstance(found, str) else [str(line) for line in found]
+    return [found] if isinstance(found, str) else [line if isinstance(line, Lacking) else str(line) for line in found]
 
 
 def _check_address(instance: Instance) -> list[str]:
