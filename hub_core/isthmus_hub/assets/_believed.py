@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from isthmus_hub.assets._attributes import ORDERS, Orders, Said, choose
-from isthmus_hub.assets._resolver import member_of
+from isthmus_hub.assets._retelling import member_of
 from isthmus_hub.store import Store
 
 

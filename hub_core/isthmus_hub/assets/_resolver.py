@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 import structlog
 
-from isthmus_hub.assets._asset import ALONE, Member, duplicate_of, mint, resolved_asset
+from isthmus_hub.assets._asset import ALONE, resolved_asset
 from isthmus_hub.assets._assign import Assignment, assign
 from isthmus_hub.assets._beliefs import Beliefs
-from isthmus_hub.assets._communication import merge_edge, split_windows, worth_telling
+from isthmus_hub.assets._communication import merge_edge, split_windows
 from isthmus_hub.assets._identity import Observation, observation
 from isthmus_hub.assets._index import IdentityIndex
 from isthmus_hub.assets._poison import halves
+from isthmus_hub.assets._retelling import current, member_of, retell_absences, retell_edges, succeed, tell
 from isthmus_hub.assets._rulings import rulings
 from isthmus_hub.assets._why import identities
 from isthmus_hub.bus import OBSERVED, Bus, StorageDamaged, StoredBlock
@@ -27,7 +28,6 @@ from isthmus_hub.store import (
     Decision,
     Incoming,
     Mark,
-    Reads,
     Store,
     Transaction,
     decode_decision,
@@ -195,8 +195,7 @@ class Resolver:
                     members = sorted(index.members(asset))
                     if not members or not index.observations.keys() >= set(members):
                         continue  # a store that is being made anew: they will come
-                    if _tell(tx, body := self._asset(tx, asset, members)):
-                        tx.emit(body)
+                    tell(tx, self._asset(tx, asset, members))
                 tx.note(_BELIEFS, believed)
         return index
 
@@ -215,11 +214,11 @@ class Resolver:
             told = {seen.id for seen in observed}
             observed += [seen for seen in index.rule(rulings(tx.decisions())) if seen.id not in told]
         self._resolve_assets(tx, observed, index)
-        self._retell_absences(tx, changes, index)
+        retell_absences(tx, changes, index, self._asset)
         members = {seen.id for seen in observed}
         for change in sorted(live, key=_order):
-            if change.id not in members and change.body is not None and _tell(tx, change.body):
-                tx.emit(dict(change.body))
+            if change.id not in members and change.body is not None:
+                tell(tx, change.body)
 
     def _decode(self, tx: Transaction, blocks: Sequence[StoredBlock]) -> _Step:
         step = _Step()
@@ -269,7 +268,7 @@ class Resolver:
         if body["type"] == "relationship" and stix.facts(body, stix.COMMUNICATION):
             body, windows = split_windows(body)
             step.windows += [(body["id"], window) for window in windows]
-            known = step.edges.get(body["id"]) or _current(tx, body["id"])
+            known = step.edges.get(body["id"]) or current(tx, body["id"])
             if known:
                 body = merge_edge(known, body)
             step.edges[body["id"]] = body
@@ -313,24 +312,12 @@ class Resolver:
         for asset, members in decision.assets.items():
             if moved.intersection(members) or changed.intersection(members):
                 body = self._asset(tx, asset, members)
-                if moved.intersection(members) or _tell(tx, body):
-                    tx.emit(body)
+                tell(tx, body, moved=bool(moved.intersection(members)))
         for retired in decision.retired:
             tx.retire(retired)
         for asset in decision.split:
-            _succeed(tx, asset, decision.assets[asset])
-        self._retell_edges(tx, moved & settled)
-
-    def _retell_absences(self, tx: Transaction, changes: Sequence[Change], index: IdentityIndex) -> None:
-        """Assets whose members vanished or are back: that changes the asset, whatever its members last said."""
-        touched = {index.assigned[id] for id in tx.absences_changed() if id in index.assigned}
-        met = {index.assigned[change.id] for change in changes if change.id in index.assigned}
-        if met:
-            touched |= met & tx.absent_assets()
-        for asset in sorted(touched):
-            body = self._asset(tx, asset, sorted(index.members(asset)))
-            if _tell(tx, body):
-                tx.emit(body)
+            succeed(tx, asset, decision.assets[asset])
+        retell_edges(tx, moved & settled)
 
     def _asset(self, tx: Transaction, asset: str, members: Iterable[str]) -> dict[str, Any]:
         return resolved_asset(asset, (member_of(tx, id) for id in members), hub=self._hub, beliefs=self._beliefs)
@@ -348,14 +335,6 @@ class Resolver:
             tx.alias(retired, survivor)
         return moved
 
-    @staticmethod
-    def _retell_edges(tx: Transaction, ids: Iterable[str]) -> None:
-        """References are rewritten when they are delivered, so an edge whose end moved must be delivered again."""
-        for id in sorted(ids):
-            for via in sorted({edge.via for edge in tx.edges(id)} - {id}):
-                if body := _current(tx, via):
-                    tx.emit(dict(body), again=True)
-
 
 def _observation(body: Mapping[str, Any]) -> Observation | None:
     """Identity of an observed asset or endpoint; ``None`` for every other object (zones and sites are no assets)."""
@@ -365,45 +344,6 @@ def _observation(body: Mapping[str, Any]) -> Observation | None:
     if not facts or facts.get("kind", "asset") not in ("asset", "endpoint"):
         return None
     return observation(body["id"], facts)
-
-
-def _current(tx: Transaction, id: str) -> Mapping[str, Any] | None:
-    stored = tx.get(id)
-    return stored.body if stored else None
-
-
-def member_of(store: Reads, id: str) -> Member:
-    """An observed asset as a member. Raises ``LookupError`` for one that is not in the store."""
-    stored = store.get(id)
-    if stored is None:
-        raise LookupError(f"observed asset {id} is assigned but not in the store: run `isthmus store check`")
-    claim = stored.provenance[0]
-    return Member(
-        stored.body,
-        "" if claim.modified == claim.observed_at else claim.modified or "",
-        store.absent_since(id) or "",
-        max(claim.last_observed for claim in stored.provenance),
-        tuple(dict.fromkeys(claim.instance for claim in stored.provenance)),
-    )
-
-
-def _succeed(tx: Transaction, asset: str, members: Iterable[str]) -> None:
-    """An asset that was split off takes the place of the ids it had before it was merged away.
-
-    STIX knows no way back from revoked, so platforms are told which new object is the old one.
-    """
-    for member in members:
-        generation = 0
-        while (former := tx.resolved(old := mint(member, generation))) is not None:
-            if old != asset and former.body.get("revoked"):
-                tx.alias(old, asset)
-                tx.emit(duplicate_of(asset, former.body))
-            generation += 1
-
-
-def _tell(tx: Transaction, body: Mapping[str, Any]) -> bool:
-    known = tx.resolved(body["id"])
-    return known is None or worth_telling(known.body, body)
 
 
 def _epoch(timestamp: str) -> int:

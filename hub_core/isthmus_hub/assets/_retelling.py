@@ -1,0 +1,74 @@
+"""What is told on ``resolved``, and what is told again because something it depends on changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from isthmus_hub.assets._asset import Member, duplicate_of, mint
+from isthmus_hub.assets._communication import worth_telling
+from isthmus_hub.assets._index import IdentityIndex
+from isthmus_hub.store import Change, Reads, Transaction
+
+MakeAsset = Callable[[Transaction, str, Iterable[str]], dict[str, Any]]
+"""The resolved object of an asset from the ids of its members."""
+
+
+def tell(tx: Transaction, body: Mapping[str, Any], *, moved: bool = False) -> None:
+    """Publish an object that says something new; one whose members ``moved`` in any case."""
+    known = tx.resolved(body["id"])
+    if moved or known is None or worth_telling(known.body, body):
+        tx.emit(dict(body))
+
+
+def retell_absences(tx: Transaction, changes: Sequence[Change], index: IdentityIndex, make: MakeAsset) -> None:
+    """Assets whose members vanished or are back: that changes the asset, whatever its members last said."""
+    touched = {index.assigned[id] for id in tx.absences_changed() if id in index.assigned}
+    met = {index.assigned[change.id] for change in changes if change.id in index.assigned}
+    if met:
+        touched |= met & tx.absent_assets()
+    for asset in sorted(touched):
+        tell(tx, make(tx, asset, sorted(index.members(asset))))
+
+
+def retell_edges(tx: Transaction, ids: Iterable[str]) -> None:
+    """References are rewritten when they are delivered, so an edge whose end moved must be delivered again."""
+    for id in sorted(ids):
+        for via in sorted({edge.via for edge in tx.edges(id)} - {id}):
+            if body := current(tx, via):
+                tx.emit(dict(body), again=True)
+
+
+def succeed(tx: Transaction, asset: str, members: Iterable[str]) -> None:
+    """An asset that was split off takes the place of the ids it had before it was merged away.
+
+    STIX knows no way back from revoked, so platforms are told which new object is the old one.
+    """
+    for member in members:
+        generation = 0
+        while (former := tx.resolved(old := mint(member, generation))) is not None:
+            if old != asset and former.body.get("revoked"):
+                tx.alias(old, asset)
+                tx.emit(duplicate_of(asset, former.body))
+            generation += 1
+
+
+def current(tx: Transaction, id: str) -> Mapping[str, Any] | None:
+    """An observed object as the store believes it."""
+    stored = tx.get(id)
+    return stored.body if stored else None
+
+
+def member_of(store: Reads, id: str) -> Member:
+    """An observed asset as a member. Raises ``LookupError`` for one that is not in the store."""
+    stored = store.get(id)
+    if stored is None:
+        raise LookupError(f"observed asset {id} is assigned but not in the store: run `isthmus store check`")
+    claim = stored.provenance[0]
+    return Member(
+        stored.body,
+        "" if claim.modified == claim.observed_at else claim.modified or "",
+        store.absent_since(id) or "",
+        max(claim.last_observed for claim in stored.provenance),
+        tuple(dict.fromkeys(claim.instance for claim in stored.provenance)),
+    )
