@@ -283,7 +283,8 @@ class Parts:
         """Which source is believed about which attribute."""
         areas = {name: found.manifest.area for name, found in self.connectors.items() if found.manifest}
         written = self._config.attributes.model_dump(exclude_none=True) if self._config else {}
-        return assets.Orders({**assets.ORDERS, **written}, areas)
+        connectors = {name: each.use for name, each in self._config.connectors.items()} if self._config else {}
+        return assets.Orders({**assets.ORDERS, **written}, areas, connectors)
 
     @property
     def beliefs(self) -> assets.Beliefs:

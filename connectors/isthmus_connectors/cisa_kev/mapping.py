@@ -32,6 +32,8 @@ def entry_to_stix(entry: Entry, stix: Builder) -> Shape:
         cve,
         description=": ".join(part for part in (entry.title, entry.description) if part) or None,
         kev=True,
+        kev_added=entry.added[:10] if entry.added else None,
+        kev_due=entry.due[:10] if entry.due else None,
         fix=entry.action,
         labels=[f"{name}:{value}" for name, value in told if value],
         references=[

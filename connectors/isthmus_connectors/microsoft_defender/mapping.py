@@ -143,6 +143,7 @@ def known_vulnerability_to_stix(known: KnownVulnerability, stix: Builder) -> Ite
         known.id,
         description=known.description,
         cvss=known.score,
+        cvss_vector=known.vector,
         epss=known.probability,
         labels=[
             *(label for holds, label in told if holds),

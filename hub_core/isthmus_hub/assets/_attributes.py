@@ -1,7 +1,8 @@
-"""Which source is believed about each attribute of an asset. Pure; every value stays with its source, none is lost.
+"""Which source is believed about each attribute of an asset or a vulnerability. Pure; every value stays with its source.
 
 For each attribute the first of these decides: a device's own record before an address seen talking; what says something
-before what says nothing telling (`_TELLS_MORE`); the declared order of sources; the newest statement of a vendor.
+before what says nothing telling (`_TELLS_MORE`); the declared order of sources; among equals in it what is telling
+(`_AMONG_EQUALS`); the newest statement of a vendor.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ _FIELD = ("ot", "iot", "network", "endpoint", "cloud", "vulnerability", "cmdb")
 """What looks at the device itself, before what is told of it."""
 _HOST = ("endpoint", "cloud", "vulnerability", "identity", "cmdb", "ot", "iot", "network")
 """What runs on it, before what looks at it from outside."""
+_SCANS = ("vulnerability", "endpoint", "cloud", "ot", "iot")
+"""Who looks for vulnerabilities, and repeats what is published of them."""
 ORDERS: Final[Mapping[str, tuple[str, ...]]] = {
     "firmware": _FIELD,
     "vendor": _FIELD,
@@ -38,9 +41,19 @@ ORDERS: Final[Mapping[str, tuple[str, ...]]] = {
     "zone": ("ot", "iot", "cmdb"),
     "site": ("ot", "iot", "cmdb"),
     "criticality": ("cmdb", "ot", "iot"),
+    "description": (*_SCANS, "intelligence"),
+    "cvss": (*_SCANS, "intelligence"),
+    "epss": ("epss", "intelligence", *_SCANS),
+    "kev": ("cisa-kev", "intelligence", *_SCANS),
+    "fix": (*_SCANS, "intelligence"),
 }
-"""Areas of connectors (``area`` of the manifest), the most believed first. Attributes without: the newest statement."""
-TOGETHER: Final[Mapping[str, tuple[str, ...]]] = {"purdue_level": ("level_source",)}
+"""Connectors and areas of connectors (``area`` of the manifest), the most believed first. Attributes without: the newest
+statement. The last five are a vulnerability's."""
+TOGETHER: Final[Mapping[str, tuple[str, ...]]] = {
+    "purdue_level": ("level_source",),
+    "cvss": ("cvss_vector",),
+    "kev": ("kev_added", "kev_due"),
+}
 """What is only told with an attribute, by the same source."""
 
 Facts = Mapping[str, Any]
@@ -65,6 +78,9 @@ class Orders:
     """Attribute -> instances, connectors or areas, the most believed first."""
     areas: Mapping[str, str] = field(default_factory=dict)
     """Connector -> area."""
+    connectors: Mapping[str, str] = field(default_factory=dict)
+    """Instance -> connector, for what does not say itself which connector told it. No part of the fingerprint: an instance
+    that comes or goes says nothing new of what is known."""
 
     @property
     def fingerprint(self) -> str:
@@ -75,8 +91,9 @@ class Orders:
     def place(self, attribute: str, said: Said) -> int:
         """Where a source stands; the end of the order for one that is not in it."""
         order = self.by_attribute.get(attribute, ())
-        connector = str(said.facts.get("connector") or "")
-        names = (*said.instances, connector, self.areas.get(connector, ""))
+        told_by = said.facts.get("connector")
+        connectors = [str(told_by)] if told_by else [self.connectors.get(name, "") for name in said.instances]
+        names = (*said.instances, *connectors, *(self.areas.get(name, "") for name in connectors))
         return min((order.index(name) for name in names if name in order), default=len(order))
 
 
@@ -96,6 +113,8 @@ _TELLS_MORE: Mapping[str, Callable[[Facts], bool]] = {
     "asset_class": lambda facts: facts["asset_class"] not in GENERIC_CLASSES,
     "purdue_level": lambda facts: facts.get("level_source") == "declared",
 }
+_AMONG_EQUALS: Mapping[str, Callable[[Facts], bool]] = {"kev": lambda facts: bool(facts["kev"])}
+"""Of two scanners one may not know yet what the other does; the catalogue itself may also take its word back."""
 
 
 def choose(attribute: str, records: Iterable[Said], orders: Orders) -> Choice | None:
@@ -127,12 +146,13 @@ def attributes(records: Sequence[Said], names: Iterable[str], orders: Orders) ->
     return out
 
 
-def _rank(attribute: str, said: Said, orders: Orders) -> tuple[bool, bool, int, str, str]:
-    telling = _TELLS_MORE.get(attribute)
+def _rank(attribute: str, said: Said, orders: Orders) -> tuple[bool, bool, int, bool, str, str]:
+    telling, among_equals = _TELLS_MORE.get(attribute), _AMONG_EQUALS.get(attribute)
     return (
         said.facts.get("kind") != "endpoint",
         telling is None or telling(said.facts),
         -orders.place(attribute, said),
+        among_equals is None or among_equals(said.facts),
         said.changed,
         said.id,
     )
@@ -142,7 +162,5 @@ def _why(attribute: str, best: Said, others: Sequence[Said], orders: Orders) -> 
     if not others:
         return "only"
     mine, next_best = _rank(attribute, best, orders), _rank(attribute, others[0], orders)
-    return next(
-        (word for word, one, two in zip(("device", "telling", "order"), mine, next_best, strict=False) if one != two),
-        "newest",
-    )
+    words = ("device", "telling", "order", "telling")
+    return next((word for word, one, two in zip(words, mine, next_best, strict=False) if one != two), "newest")

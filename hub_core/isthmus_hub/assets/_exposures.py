@@ -9,8 +9,6 @@ from typing import Any
 from isthmus_hub.store import Store
 from isthmus_sdk import stix
 
-_NOW = "9999-12-31T23:59:59.000Z"
-
 
 def exposures(store: Store) -> Iterator[dict[str, Any]]:
     """Every vulnerability that a source says an asset has, with its state there.
@@ -44,20 +42,8 @@ def exposures(store: Store) -> Iterator[dict[str, Any]]:
 
 
 def _everywhere(store: Store, vulnerability: str) -> tuple[str, dict[str, Any]]:
-    """Name of a vulnerability and what all its sources together say of it: one lists it as exploited, another scores it.
-
-    The store believes one source's words whole; here each fact is taken from the newest who has it. Exploited once is
-    exploited, unless the one who said so took it back.
-    """
-    stored = store.get(vulnerability)
+    """Name of a vulnerability and what all its sources together say of it, as the hub believes it."""
+    stored = store.resolved(vulnerability) or store.get(vulnerability)
     if stored is None:
         return vulnerability, {}
-    bodies = [stored.body] if len(stored.provenance) < 2 else [one.body for one in store.as_of(vulnerability, _NOW)]
-    merged: dict[str, Any] = {}
-    for body in sorted(bodies, key=lambda body: str(body.get("modified") or "")):
-        facts = stix.facts(body, stix.EXPOSURE) or {}
-        exploited = bool(merged.get("kev")) or bool(facts.get("kev"))
-        merged |= facts
-        if "kev" in merged:
-            merged["kev"] = exploited
-    return str(stored.body.get("name") or vulnerability), merged
+    return str(stored.body.get("name") or vulnerability), stix.facts(stored.body, stix.EXPOSURE) or {}

@@ -19,6 +19,7 @@ from isthmus_hub.assets._index import IdentityIndex
 from isthmus_hub.assets._poison import halves
 from isthmus_hub.assets._retelling import current, member_of, retell_absences, retell_edges, succeed, tell
 from isthmus_hub.assets._rulings import rulings
+from isthmus_hub.assets._vulnerability import resolved_vulnerability
 from isthmus_hub.assets._why import identities
 from isthmus_hub.bus import OBSERVED, Bus, StorageDamaged, StoredBlock
 from isthmus_hub.store import (
@@ -196,6 +197,8 @@ class Resolver:
                     if not members or not index.observations.keys() >= set(members):
                         continue  # a store that is being made anew: they will come
                     tell(tx, self._asset(tx, asset, members))
+                for id in tx.shared("vulnerability"):
+                    tell(tx, self._vulnerability(tx, id))
                 tx.note(_BELIEFS, believed)
         return index
 
@@ -216,9 +219,11 @@ class Resolver:
         self._resolve_assets(tx, observed, index)
         retell_absences(tx, changes, index, self._asset)
         members = {seen.id for seen in observed}
-        for change in sorted(live, key=_order):
-            if change.id not in members and change.body is not None:
-                tell(tx, change.body)
+        shared = {each.id for each in changes if each.restated and each.id.startswith("vulnerability--")}
+        told_now = [(each.id, each.body) for each in live if each.body and each.id not in members | shared]
+        told_now += [(id, self._vulnerability(tx, id)) for id in shared]
+        for _, body in sorted(told_now, key=_order):
+            tell(tx, body)
 
     def _decode(self, tx: Transaction, blocks: Sequence[StoredBlock]) -> _Step:
         step = _Step()
@@ -322,6 +327,9 @@ class Resolver:
     def _asset(self, tx: Transaction, asset: str, members: Iterable[str]) -> dict[str, Any]:
         return resolved_asset(asset, (member_of(tx, id) for id in members), hub=self._hub, beliefs=self._beliefs)
 
+    def _vulnerability(self, tx: Transaction, id: str) -> dict[str, Any]:
+        return resolved_vulnerability(tx, id, hub=self._hub, orders=self._beliefs.orders)
+
     def _assign(self, tx: Transaction, decision: Assignment, index: IdentityIndex) -> set[str]:
         """Write assignments and aliases; returns the observed ids that belong to another asset than before."""
         moved: set[str] = set()
@@ -350,5 +358,5 @@ def _epoch(timestamp: str) -> int:
     return int(datetime.fromisoformat(timestamp).timestamp())
 
 
-def _order(change: Change) -> tuple[int, str]:
-    return _RANK.get(change.id.partition("--")[0], 4), change.id
+def _order(told: tuple[str, Mapping[str, Any]]) -> tuple[int, str]:
+    return _RANK.get(told[0].partition("--")[0], 4), told[0]

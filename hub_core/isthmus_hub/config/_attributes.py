@@ -1,4 +1,4 @@
-"""Which source is believed about which attribute of an asset."""
+"""Which source is believed about which attribute of an asset or a vulnerability."""
 
 from __future__ import annotations
 
@@ -35,6 +35,16 @@ class AttributesConfig(Section):
     """Site."""
     criticality: Sources | None = None
     """How much depends on it."""
+    description: Sources | None = None
+    """Description of a vulnerability; by default that of who scans for it."""
+    cvss: Sources | None = None
+    """CVSS score of a vulnerability, with its vector; by default that of who scans for it."""
+    epss: Sources | None = None
+    """EPSS score of a vulnerability; by default that of the feed, `epss`."""
+    kev: Sources | None = None
+    """Whether a vulnerability is known to be exploited, since when and until when to act; by default CISA's catalogue, `cisa-kev`."""
+    fix: Sources | None = None
+    """What repairs a vulnerability; by default what who scans for it says."""
 
 
 class AssetsConfig(Section):

@@ -19,7 +19,7 @@ from isthmus_hub.store._content import content_hash
 from isthmus_hub.store._entries import Entries, Entry
 from isthmus_hub.store._intern import Idents, Sources, Words, key_array, number_array
 from isthmus_hub.store._merge import Claim
-from isthmus_hub.store._types import Change, Incoming, Json
+from isthmus_hub.store._types import Change, ChangeKind, Incoming, Json
 from isthmus_sdk import stix
 from isthmus_sdk.errors import RecordError
 
@@ -139,6 +139,7 @@ class Observing:
             or row[_SOURCE] != source
             or not row[_MODIFIED] <= modified <= observed + _times.DAY
             or observed < row[_OBSERVED]
+            or (type(rows) is list and row[_MODIFIED] != modified != observed)
             or item.offset < row[_FIRST_OFFSET]
             or row[_CAPPED]
         ):
@@ -214,6 +215,7 @@ class Observing:
         before, markings = claims[self._winner(claims)].hash, _merge.united_markings(claims)
         known = claims.get(source)
         last = None if known is None else known.hash
+        told = _vendor_time(known)
         if known is None:
             known = claims[source] = claim
             entry.dirty.add(source)
@@ -227,8 +229,9 @@ class Observing:
             entry.encoded = self._words_of(entry, believed)
             entry.body = item.body if entry.encoded is item.encoded else stix.decode(entry.encoded)
         elif _merge.united_markings(claims) == markings:
-            return Change(item.id, "unchanged" if known.hash == claim.hash else "stale", None, last is None)
-        return Change(item.id, "changed", self._effective(entry, best), last is None)
+            kind: ChangeKind = "unchanged" if known.hash == claim.hash else "stale"
+            return Change(item.id, kind, None, last is None, known.hash != last or _vendor_time(known) != told)
+        return Change(item.id, "changed", self._effective(entry, best), last is None, True)
 
     def _newer(self, entry: Entry, item: Incoming, source: int, claim: Claim) -> Change:
         """What `_another` does, where there is one source only."""
@@ -283,6 +286,11 @@ class Observing:
         if body is None:
             body = self._writing.stored_body(entry)
         return _merge.effective(body, entry.created, best.modified, _merge.united_markings(entry.claims))
+
+
+def _vendor_time(claim: Claim | None) -> int:
+    """When the vendor says that it changed; 0 where it does not say."""
+    return 0 if claim is None or claim.modified == claim.observed else claim.modified
 
 
 def _created(text: str, modified: int) -> int:

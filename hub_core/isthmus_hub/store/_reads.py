@@ -154,6 +154,18 @@ class Reads(ABC):
                 f"an object of the store cannot be read ({error}): `isthmus store check` names it and sets it aside"
             ) from error
 
+    def shared(self, type: str) -> list[str]:
+        """Ids of observed objects of a type that several sources report, in the order in which they became known."""
+        with self._reading() as connection:
+            return [
+                id
+                for (id,) in connection.execute(
+                    "SELECT i.id FROM ident AS i WHERE i.type = (SELECT no FROM word WHERE text = ?) "
+                    "AND (SELECT count(*) FROM provenance AS p WHERE p.object = i.no) > 1 ORDER BY i.no",
+                    (type,),
+                )
+            ]
+
     # -- absence ---------------------------------------------------------------------------------------------------
 
     def absent_since(self, id: str) -> str | None:

@@ -51,6 +51,9 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     """For ``new`` and ``changed``: the object as the store now believes it."""
     first: bool = False
     """Whether this source (instance and stream) had never reported the object before."""
+    restated: bool = False
+    """Of an object that several sources report: whether this one says something else now, or at another time of its vendor's,
+    whoever is believed."""
 
 
 class Provenance(msgspec.Struct, frozen=True, gc=False):

@@ -58,6 +58,8 @@ def _kind(field: Mapping[str, Any]) -> str:
         return f"`{field['const']}`"
     if "enum" in field:
         return " · ".join(f"`{value}`" for value in field["enum"])
+    if isinstance(field["type"], list):
+        return " or ".join(_kind({**field, "type": one}) for one in field["type"])
     if field["type"] == "array":
         items = field["items"]
         return "list of objects" if "properties" in items else f"list of {_kind(items)}"

@@ -24,7 +24,8 @@ PUBLISHED: Final = "2025-01-01T00:00:00.000Z"
 
 VERSIONS: Final = {
     ASSET: ("1.2.0", "2026-11-23T12:00:00.000Z"),
-    **dict.fromkeys((COMMUNICATION, EXPOSURE, ALERT, COVERAGE), ("1.0.0", PUBLISHED)),
+    EXPOSURE: ("1.1.0", "2026-11-24T00:00:00.000Z"),
+    **dict.fromkeys((COMMUNICATION, ALERT, COVERAGE), ("1.0.0", PUBLISHED)),
 }
 """Version of each schema and when it was published: a schema that changes gets a new one of both.
 

@@ -68,8 +68,10 @@ def test_an_entry_is_the_vulnerability_that_every_source_names() -> None:
         .vulnerability("cve-2099-0101")
         .id
     )
-    assert stix.facts(made, stix.EXPOSURE)["kev"] is True
-    assert stix.facts(made, stix.EXPOSURE)["fix"] == "Apply mitigations."
+    facts = stix.facts(made, stix.EXPOSURE)
+    assert facts is not None
+    assert (facts["kev"], facts["fix"]) == (True, "Apply mitigations.")
+    assert (facts["kev_added"], facts["kev_due"]) == ("2026-11-20", "2026-12-11")
     assert {"known-exploited-since:2026-11-20", "due:2026-12-11", "ransomware:known"} <= set(made["labels"])
     assert {"source_name": "cwe", "external_id": "CWE-77"} in made["external_references"]
 

@@ -6,6 +6,7 @@ A vulnerability on an asset. The vulnerability is everybody's, its state on this
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 
 from isthmus_sdk.errors import RecordError
 from isthmus_sdk.stix import normalise
@@ -43,6 +44,9 @@ class ExposureShapes(Origin):
         epss: float | None = None,
         kev: bool | None = None,
         fix: str | None = None,
+        cvss_vector: str | None = None,
+        kev_added: str | None = None,
+        kev_due: str | None = None,
         labels: Iterable[str] = (),
         references: Iterable[Reference | Mapping[str, str]] = (),
         modified: object = None,
@@ -50,7 +54,8 @@ class ExposureShapes(Origin):
         """A vulnerability by CVE id, or under the source's own name where it has none.
 
         What a catalogue knows of it everywhere (``cvss`` 0 to 10, ``epss`` 0 to 1, ``kev``: known to be exploited) goes to
-        our `EXPOSURE` facts, without a state: that is the assets'.
+        our `EXPOSURE` facts, without a state: that is the assets'. ``kev_added`` and ``kev_due`` are days (YYYY-MM-DD): since
+        when it is listed, and until when CISA asks to have acted; what is no day raises :class:`RecordError`.
         """
         title = said("vulnerability", name)
         if not title:
@@ -71,7 +76,11 @@ class ExposureShapes(Origin):
             name=cve or title, description=said("description", description), labels=words(labels, "labels"),
             external_references=self.references([reference, *listed("references", references)]),
         )  # fmt: skip
-        known = self._scores(cvss, epss, kev, fix)
+        known = self._scores(cvss, epss, kev, fix) | given(
+            cvss_vector=said("cvss_vector", cvss_vector),
+            kev_added=_day("kev_added", kev_added),
+            kev_due=_day("kev_due", kev_due),
+        )
         if known:
             known["source_id"] = self.source_id
             made["extensions"] = {EXPOSURE: {"extension_type": "property-extension", **known}}
@@ -130,3 +139,13 @@ class ExposureShapes(Origin):
             edge["id"] = sdo_id("relationship", key)
         edge["extensions"] = {EXPOSURE: {"extension_type": "property-extension", **known}}
         return Shape(edge, gather(objects_of(asset), flaw, [edge]), notes_of(asset))
+
+
+def _day(name: str, value: str | None) -> str | None:
+    text = said(name, value)
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        raise RecordError(f"{name}: {text!r} is no day (YYYY-MM-DD)", path=name) from error
