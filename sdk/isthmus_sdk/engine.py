@@ -19,7 +19,7 @@ from isthmus_sdk.drift import Drift
 from isthmus_sdk.errors import Ignored, RecordError, SourceError
 from isthmus_sdk.faults import fault_point
 from isthmus_sdk.records import Bad, Records, cut, getter, raw_paths
-from isthmus_sdk.snapshot import PAIR, devices, object_key, record_key
+from isthmus_sdk.snapshot import PAIR, devices, exposures, object_key, record_key
 
 if TYPE_CHECKING:
     from isthmus_sdk.connector import Contract, Stream
@@ -77,6 +77,8 @@ class Outcome:
     """Value of the cursor field of each record, ``None`` where there is none; only for streams with a cursor."""
     seen: set[bytes] = field(default_factory=set)
     """Devices of the records that mapped, see :mod:`isthmus_sdk.snapshot`; only for streams of snapshots."""
+    exposed: set[bytes] = field(default_factory=set)
+    """Exposures of the records that mapped, in the same way; only for streams of snapshots."""
     unmapped: list[int] = field(default_factory=list)
     """Key of each quarantined record, 0 where none can be read; only for streams of snapshots."""
 
@@ -256,11 +258,12 @@ class PageMapper:
         return []
 
     def _witness(self, out: Outcome, made: Sequence[Made]) -> None:
-        """Note which devices the page shows, and which records could be one."""
+        """Note which devices and exposures the page shows, and which records could be one."""
         whole_key = self.records.whole_key
         for _, raw, objects in made:
             key = record_key(whole_key(raw))
             out.seen.update(PAIR.pack(object_key(id), key) for id in devices(objects))
+            out.exposed.update(PAIR.pack(object_key(id), key) for id in exposures(objects))
         out.unmapped = [record_key(whole_key(bad.raw)) for bad in out.quarantined]
 
     def _commit(self, out: Outcome, made: Sequence[Made]) -> None:

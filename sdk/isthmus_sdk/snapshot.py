@@ -1,4 +1,4 @@
-"""What a run saw of a complete inventory: the ground on which the hub may say that a device has vanished.
+"""What a run saw of a complete inventory: the ground on which the hub may say that a device or an exposure has vanished.
 
 Only a whole, unfiltered reading proves absence: every page from the first to the last in one walk of one run. Anything
 less gives no snapshot but a reason. A record in quarantine was seen; one whose key cannot be read could be any device, so
@@ -22,6 +22,8 @@ MODES = ("none", "file", "batch")
 """Which files are an inventory: none, each one by itself, or all that a run finds together."""
 MOST = 500_000
 """Devices in one snapshot: what fits into a frame."""
+MOST_EXPOSURES = 250_000
+"""Exposures in one snapshot, beside its devices: what fits into a frame, and into a worker's memory."""
 PAIR = Layout(">QQ")
 """A device as it is told: key of its object, key of its record; 0 where there is none."""
 NO_KEY = "a quarantined record has no readable key, so it could be any device"
@@ -40,6 +42,8 @@ class Snapshot(msgspec.Struct, kw_only=True):
     """Devices that mapped, 16 bytes each, see `PAIR`."""
     quarantined: bytes = b""
     """Record keys of what did not map, 8 bytes each."""
+    exposures: bytes | None = None
+    """Exposures, as devices are told; ``None``: nothing is known of them (an older SDK, or more than `MOST_EXPOSURES`)."""
 
 
 def object_key(id: str) -> int:
@@ -69,6 +73,17 @@ def devices(objects: Iterable[dict[str, Any]]) -> Iterable[str]:
                 yield obj["id"]
 
 
+def exposures(objects: Iterable[dict[str, Any]]) -> Iterable[str]:
+    """Ids of the exposures among the objects of a record: ``has`` with a state."""
+    from isthmus_sdk.stix import EXPOSURE, facts
+
+    for obj in objects:
+        if obj.get("type") == "relationship" and obj.get("relationship_type") == "has":
+            known = facts(obj, EXPOSURE)
+            if known and known.get("state"):
+                yield obj["id"]
+
+
 @dataclass
 class Reading:
     """What one walk, or one file, has shown so far."""
@@ -81,11 +96,14 @@ class Reading:
     """A part of the inventory was not sent, because it had not changed."""
     _seen: set[bytes] = field(default_factory=set)
     _quarantined: set[bytes] = field(default_factory=set)
+    _exposed: set[bytes] | None = field(default_factory=set)
+    """``None``: too many to tell."""
 
     def take(self, outcome: Outcome, observed_at: str) -> None:
         """The next page."""
         self.observed_at = max(self.observed_at, observed_at)
         self._seen.update(outcome.seen)
+        self._expose(outcome.exposed)
         for key in outcome.unmapped:
             if key:
                 self._quarantined.add(key.to_bytes(8, "big"))
@@ -103,8 +121,15 @@ class Reading:
             self.unproven = self.unproven or other.unproven
             self._seen |= other._seen
             self._quarantined |= other._quarantined
+            self._expose(other._exposed)
         if len(self._seen) + len(self._quarantined) > MOST:
             self.unproven = f"more than {MOST:,} devices"
+
+    def _expose(self, exposed: set[bytes] | None) -> None:
+        if self._exposed is None or exposed is None or len(self._exposed) + len(exposed) > MOST_EXPOSURES:
+            self._exposed = None
+        else:
+            self._exposed |= exposed
 
     def snapshot(self, walk: str, query: str) -> Snapshot:
         """As it is told to the hub."""
@@ -114,6 +139,7 @@ class Reading:
             observed_at=self.observed_at,
             seen=b"".join(sorted(self._seen)),
             quarantined=b"".join(sorted(self._quarantined)),
+            exposures=None if self._exposed is None else b"".join(sorted(self._exposed)),
         )
 
 
@@ -184,4 +210,16 @@ class Snapshots:
         return sorted(told, key=lambda one: (one.observed_at, one.walk)), reason
 
 
-__all__ = ["MODES", "MOST", "PAIR", "Reading", "Snapshot", "Snapshots", "devices", "object_key", "record_key"]
+__all__ = [
+    "MODES",
+    "MOST",
+    "MOST_EXPOSURES",
+    "PAIR",
+    "Reading",
+    "Snapshot",
+    "Snapshots",
+    "devices",
+    "exposures",
+    "object_key",
+    "record_key",
+]

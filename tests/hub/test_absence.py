@@ -102,6 +102,47 @@ def test_a_device_disappears_is_told_to_platforms_and_comes_back(works: Scene) -
     assert "absent_since" not in stix.facts(last, stix.ASSET)
 
 
+def flaws(wanted: Any) -> dict[str, Any]:
+    """The ten devices, and these of eight vulnerabilities on them."""
+    described = {**plant(10, alerts=0, cves=8, links=0), "native": {}}
+    described["vulnerabilities"] = [
+        each for number, each in enumerate(described["vulnerabilities"]) if number in wanted
+    ]
+    return described
+
+
+def states(works: Scene) -> list[str]:
+    """As the platform was last told."""
+    told = [json.loads(line) for line in works.received("soc").read_text().splitlines()]
+    last = {body["id"]: stix.facts(body, stix.EXPOSURE) for body in told if body.get("relationship_type") == "has"}
+    return sorted(str(facts["state"]) for facts in last.values() if facts)
+
+
+@pytest.mark.faults
+def test_an_exposure_that_a_complete_list_holds_no_more_is_resolved_and_opens_again_when_it_is_back(
+    works: Scene,
+) -> None:
+    works.grow(flaws(range(8)))
+    sync(works)
+    whole = works.run("exposures", "--json").json["open"]
+    listed = states(works)
+    assert (whole, listed.count("open")) == (8, 8)
+    works.grow(flaws(range(7)))
+    rows = works.sync(None, "guardian").json["runs"]
+    (row,) = (row for row in rows if row["stream"] == "node_cves")
+    assert (row["snapshot"]["present"], row["snapshot"]["vanished"]) == (7, 1)
+    assert works.run("exposures", "--json").json["open"] == whole - 1
+    assert (states(works).count("open"), states(works).count("resolved")) == (7, 1)
+    before = digest(works)
+    assert works.run("store", "rebuild").code == 0
+    assert digest(works) == before
+    assert works.run("exposures", "--json").json["open"] == whole - 1
+    works.grow(flaws(range(8)))
+    sync(works)
+    assert works.run("exposures", "--json").json["open"] == whole
+    assert states(works) == listed
+
+
 @pytest.mark.faults
 def test_thirty_percent_at_once_are_held_until_they_are_confirmed(works: Scene) -> None:
     sync(works)

@@ -21,6 +21,7 @@ def exposures(store: Store) -> Iterator[dict[str, Any]]:
     def known(vulnerability: str) -> tuple[str, dict[str, Any]]:
         return _everywhere(store, vulnerability)
 
+    absent = store.absent_exposures()
     for stored in store.iterate("relationship"):
         body = stored.body
         target = str(body.get("target_ref", ""))
@@ -33,7 +34,7 @@ def exposures(store: Store) -> Iterator[dict[str, Any]]:
             "asset": store.asset_of(body["source_ref"]) or body["source_ref"],
             "vulnerability": target,
             "name": name,
-            "state": facts.get("state", "open"),
+            "state": "resolved" if stored.id in absent else facts.get("state", "open"),
             "likelihood": facts.get("likelihood"),
             **{word: everywhere.get(word, facts.get(word)) for word in ("kev", "epss", "cvss")},
             "fix": facts.get("fix") or everywhere.get("fix"),

@@ -17,7 +17,7 @@ from isthmus_hub.assets._communication import merge_edge, split_windows
 from isthmus_hub.assets._identity import Observation, observation
 from isthmus_hub.assets._index import IdentityIndex
 from isthmus_hub.assets._poison import halves
-from isthmus_hub.assets._retelling import current, member_of, retell_absences, retell_edges, succeed, tell
+from isthmus_hub.assets._retelling import as_listed, current, member_of, retell_absences, retell_edges, succeed, tell
 from isthmus_hub.assets._rulings import rulings
 from isthmus_hub.assets._vulnerability import resolved_vulnerability
 from isthmus_hub.assets._why import identities
@@ -222,8 +222,10 @@ class Resolver:
         shared = {each.id for each in changes if each.restated and each.id.startswith("vulnerability--")}
         told_now = [(each.id, each.body) for each in live if each.body and each.id not in members | shared]
         told_now += [(id, self._vulnerability(tx, id)) for id in shared]
-        for _, body in sorted(told_now, key=_order):
-            tell(tx, body)
+        edges = [id for id, _ in told_now if id.startswith("relationship--")]
+        absent = tx.absent_exposures(edges) if edges else {}
+        for id, body in sorted(told_now, key=_order):
+            tell(tx, as_listed(body, absent.get(id)))
 
     def _decode(self, tx: Transaction, blocks: Sequence[StoredBlock]) -> _Step:
         step = _Step()

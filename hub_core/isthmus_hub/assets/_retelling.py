@@ -9,6 +9,7 @@ from isthmus_hub.assets._asset import Member, duplicate_of, mint
 from isthmus_hub.assets._communication import worth_telling
 from isthmus_hub.assets._index import IdentityIndex
 from isthmus_hub.store import Change, Reads, Transaction
+from isthmus_sdk import stix
 
 MakeAsset = Callable[[Transaction, str, Iterable[str]], dict[str, Any]]
 """The resolved object of an asset from the ids of its members."""
@@ -23,12 +24,25 @@ def tell(tx: Transaction, body: Mapping[str, Any], *, moved: bool = False) -> No
 
 def retell_absences(tx: Transaction, changes: Sequence[Change], index: IdentityIndex, make: MakeAsset) -> None:
     """Assets whose members vanished or are back: that changes the asset, whatever its members last said."""
-    touched = {index.assigned[id] for id in tx.absences_changed() if id in index.assigned}
+    differing = tx.absences_changed()
+    touched = {index.assigned[id] for id in differing if id in index.assigned}
     met = {index.assigned[change.id] for change in changes if change.id in index.assigned}
     if met:
         touched |= met & tx.absent_assets()
     for asset in sorted(touched):
         tell(tx, make(tx, asset, sorted(index.members(asset))))
+    for id in differing:
+        if id.startswith("relationship--") and (body := current(tx, id)):
+            tell(tx, as_listed(body, tx.absent_since(id)))
+
+
+def as_listed(body: Mapping[str, Any], absent_since: str | None) -> dict[str, Any]:
+    """An exposure that the complete list of its source holds no more is resolved; every other object as it is."""
+    facts = stix.facts(body, stix.EXPOSURE)
+    if not absent_since or not facts:
+        return dict(body)
+    closed = {**facts, "state": "resolved", "absent_since": absent_since}
+    return {**body, "extensions": {**body["extensions"], stix.EXPOSURE: closed}}
 
 
 def retell_edges(tx: Transaction, ids: Iterable[str]) -> None:
@@ -36,7 +50,7 @@ def retell_edges(tx: Transaction, ids: Iterable[str]) -> None:
     for id in sorted(ids):
         for via in sorted({edge.via for edge in tx.edges(id)} - {id}):
             if body := current(tx, via):
-                tx.emit(dict(body), again=True)
+                tx.emit(as_listed(body, tx.absent_since(via)), again=True)
 
 
 def succeed(tx: Transaction, asset: str, members: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""Which devices are absent from the inventories that held them.
+"""Which devices and exposures are absent from the inventories that held them.
 
 What counts is a function of the newest mark of each source and of the claims in the file, so neither the order nor the
 repetition of what became known matters. Nothing is ever deleted for being absent.
@@ -78,7 +78,7 @@ class Absences:
             return
         by_source: dict[tuple[str, str, str], set[int]] = defaultdict(set)
         for item in items:
-            if item.id.startswith("infrastructure--"):
+            if item.id.startswith("infrastructure--") or item.body.get("relationship_type") == "has":
                 by_source[item.instance, item.stream, item.source_id].add(key(item.id))
         numbers = {self._sources.number(self._connection, source): keys for source, keys in by_source.items()}
         for source, observed, packed in rows:

@@ -16,7 +16,7 @@ from isthmus_hub._sqlite import StorageDamaged
 from isthmus_hub.store import _absence, _decision, _links, _merge, _snapshot, _times
 from isthmus_hub.store._bodies import Bodies
 from isthmus_hub.store._decision import Decision
-from isthmus_hub.store._intern import Sources, Words, key
+from isthmus_hub.store._intern import Sources, Words, key, key_array
 from isthmus_hub.store._schema import COUNTERS
 from isthmus_hub.store._snapshot import Mark
 from isthmus_hub.store._types import Communication, Direction, Edge, Json, Provenance, Rejected, Side, Stored
@@ -172,6 +172,21 @@ class Reads(ABC):
         """Since when an observed object is missing from the inventories that held it; ``None``: somebody still knows it."""
         with self._reading() as connection:
             return _absence.absent_since(connection, id)
+
+    def absent_exposures(self, among: Collection[str] | None = None) -> dict[str, str]:
+        """Exposures, of all or ``among`` these ids, that no complete list holds any more that held them, and since when."""
+        sql = (
+            "SELECT DISTINCT i.id FROM {} JOIN absence AS a ON a.object = i.no "
+            "WHERE i.type = (SELECT no FROM word WHERE text = 'relationship')"
+        )
+        with self._reading() as connection:
+            if among is None:
+                rows: Any = connection.execute(sql.format("ident AS i")).fetchall()
+            else:
+                near = "carray(?) AS c CROSS JOIN ident AS i ON i.key = c.value"
+                rows = connection.execute(sql.format(near), (key_array(among),)).fetchall()
+            found = {id: _absence.absent_since(connection, id) for (id,) in rows}
+        return {id: since for id, since in found.items() if since}
 
     def absent_assets(self) -> frozenset[str]:
         """Assets with a member that at least one inventory lost."""

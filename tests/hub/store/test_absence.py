@@ -162,3 +162,55 @@ def test_the_newest_mark_of_an_inventory_can_be_asked_for(store: Store) -> None:
     (mark,) = marks(snapshot("a"))
     take(store, mark)
     assert store.last_mark(SOURCE) == mark
+
+
+CVES = ("scanner", "findings", "tenant")
+
+
+def listing(*pairs: tuple[int, str], at: str = JUNE_1, bad: tuple[str, ...] = ()) -> Snapshot:
+    exposures = {PAIR.pack(number, record_key(record)) for number, record in pairs}
+    unmapped = b"".join(sorted(record_key(name).to_bytes(8, "big") for name in bad))
+    return Snapshot(walk="1", query="q", observed_at=at, quarantined=unmapped, exposures=b"".join(sorted(exposures)))
+
+
+def after(*snapshots: Snapshot) -> tuple[Mark, str]:
+    mark, held = None, ""
+    for one in snapshots:
+        verdict = judge(CVES, "north", one, mark)
+        mark, held = verdict.mark, verdict.held
+    assert mark is not None
+    return decode_mark(encode_mark(mark)), held
+
+
+def test_a_record_that_lists_fewer_exposures_closes_the_others() -> None:
+    mark, held = after(
+        listing((1, "cve-a"), (2, "cve-a"), (3, "cve-b")), listing((1, "cve-a"), (3, "cve-b"), at=JUNE_2)
+    )
+    assert (list(mark.gone()), mark.counts, held) == ([2], (2, 1), "")
+
+
+def test_exposures_of_a_record_that_did_not_map_stay_and_close_when_it_maps_without_them() -> None:
+    both = listing((1, "cve-a"), (2, "cve-b"))
+    kept, _ = after(both, listing((1, "cve-a"), at=JUNE_2, bad=("cve-b",)))
+    assert (kept.gone(), len(kept.exposures)) == ({}, 2 * PAIR.size)
+    closed, _ = after(both, listing((1, "cve-a"), at=JUNE_2, bad=("cve-b",)), listing((1, "cve-a"), at=JUNE_3))
+    assert list(closed.gone()) == [2]
+
+
+def test_a_closed_exposure_stays_closed_since_then_until_it_is_listed_again() -> None:
+    seen = [listing((1, "a"), (2, "b")), listing((1, "a"), at=JUNE_2), listing((1, "a"), at=JUNE_3)]
+    assert after(*seen[:2])[0].gone() == after(*seen)[0].gone()
+    assert after(*seen, listing((1, "a"), (2, "b"), at=JUNE_3))[0].gone() == {}
+
+
+def test_a_snapshot_that_knows_nothing_of_exposures_closes_none() -> None:
+    older = Snapshot(walk="1", query="q", observed_at=JUNE_2)
+    mark, held = after(listing((1, "a"), (2, "b")), older)
+    assert (mark.gone(), mark.counts, held) == ({}, (2, 0), "")
+
+
+def test_one_round_of_updates_closes_many_but_more_than_half_of_all_is_held() -> None:
+    ten = [(number, f"r{number}") for number in range(1, 11)]
+    assert after(listing(*ten), listing(*ten[:5], at=JUNE_2))[1] == ""
+    assert "50%" in after(listing(*ten), listing(*ten[:4], at=JUNE_2))[1]
+    assert "empty" in after(listing(*ten[:2]), listing(at=JUNE_2))[1]

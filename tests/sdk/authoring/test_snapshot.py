@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from isthmus_sdk.engine import Outcome
-from isthmus_sdk.snapshot import NO_KEY, PAIR, Snapshots
+from isthmus_sdk.snapshot import NO_KEY, PAIR, Snapshots, exposures
+from isthmus_sdk.stix import Builder, Interface
 
 AT, LATER = "2026-05-04T05:00:00.000Z", "2026-05-04T05:00:01.000Z"
 
@@ -79,3 +80,22 @@ def test_a_reply_without_content_proves_nothing() -> None:
     told, reason = snapshots.end({}, "q")
     assert told == []
     assert "204" in reason
+
+
+def test_exposures_are_told_beside_the_devices_and_too_many_are_not_known_rather_than_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("isthmus_sdk.snapshot.MOST_EXPOSURES", 2)
+    two = Outcome(seen={PAIR.pack(1, 1)}, exposed={PAIR.pack(7, 1), PAIR.pack(8, 1)})
+    (snapshot,), _ = read(Snapshots(), two).end({}, "q")
+    assert (len(snapshot.seen), len(snapshot.exposures or b"")) == (PAIR.size, 2 * PAIR.size)
+    (snapshot,), reason = read(Snapshots(), two, Outcome(exposed={PAIR.pack(9, 1)})).end({}, "q")
+    assert (snapshot.exposures, reason) == (None, "")
+
+
+def test_an_exposure_is_what_has_a_state_and_no_other_edge() -> None:
+    builder = Builder(source_id="s", connector="c", observed_at=AT)
+    asset = builder.asset("m1", name="m1", interfaces=[Interface(ips=["10.0.0.1"])])
+    made = [*asset, *builder.exposure(asset, "CVE-2024-0001", state="open")]
+    (found,) = exposures(made)
+    assert [body["relationship_type"] for body in made if body["id"] == found] == ["has"]
