@@ -160,37 +160,40 @@ def _internet_facing(fleet: Fleet, links: Sequence[Mapping[str, Any]]) -> Iterab
 
 
 def _one_sided(fleet: Fleet, links: Sequence[Mapping[str, Any]]) -> Iterable[Gap]:
-    """Conduits between zones whose traffic is known from one source only, and which side of it that source hears.
+    """Conduits between zones that are heard at one end only, and the zone where nobody could hear the other end.
 
-    An end in no zone, or that no inventory knows, is on the side ``unknown``: what talks across is not watched there either.
+    Who tells of traffic inside a zone hears that zone. However many hear one end, they are one side: what counts is whether
+    anybody hears the other. Where nobody is known to hear either end, the number of sources decides. An end in no zone, or
+    that no inventory knows, is on the side ``unknown``: what talks across is not watched there either.
     """
     zones = {each.id: str(each.asset.get("zone") or "") or NO_ZONE for each in fleet.assets}
     witnesses: dict[tuple[str, str], set[str]] = defaultdict(set)
     ends: dict[tuple[str, str], set[str]] = defaultdict(set)
-    hears: dict[str, set[str]] = defaultdict(set)
+    heard_by: dict[str, set[str]] = defaultdict(set)
     for link in links:
         if link.get("external"):
             continue  # the other side is nobody's to watch
         source, target = (zones.get(link[end], NO_ZONE) for end in ("source", "target"))
         if source == target:
-            for instance in link.get("instances", ()):
-                hears[instance].add(source)
+            heard_by[source] |= set(link.get("instances", ()))
             continue
         conduit = (min(source, target), max(source, target))
         witnesses[conduit] |= set(link.get("instances", ()))
         ends[conduit] |= {link["source"], link["target"]} & zones.keys()
     for conduit, names in witnesses.items():
-        if len(names) == 1 and ends[conduit]:
-            (name,) = names
-            inside = [zone for zone in conduit if zone in hears[name]]
-            side = (
-                f", which hears {inside[0]} and not {next(zone for zone in conduit if zone != inside[0])}"
-                if len(inside) == 1
-                else ""
-            )
-            yield Gap(
-                "one_sided_conduit",
-                "single_witness",
-                tuple(sorted(ends[conduit])),
-                f"{conduit[0]} to {conduit[1]}: known from {name} only{side}",
-            )
+        deaf = [zone for zone in conduit if not heard_by[zone]]
+        if not names or not ends[conduit] or not deaf or (len(deaf) > 1 and len(names) > 1):
+            continue
+        near = next((zone for zone in conduit if heard_by[zone] & names), "")
+        side = f", which {'hears' if len(names) == 1 else 'hear'} {near} and not {deaf[0]}" if near else ""
+        yield Gap(
+            "one_sided_conduit",
+            "single_witness",
+            tuple(sorted(ends[conduit])),
+            f"{conduit[0]} to {conduit[1]}: known from {' and '.join(sorted(names))} only{side or _nobody(deaf)}",
+        )
+
+
+def _nobody(zones: Sequence[str]) -> str:
+    """The zone where nobody could hear, where it is one of two."""
+    return f"; nobody hears {zones[0]}" if len(zones) == 1 else ""

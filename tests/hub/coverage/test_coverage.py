@@ -134,7 +134,26 @@ def test_a_one_sided_conduit_says_which_side_is_heard() -> None:
 
     assert told(across) == ["Cell to Ops: known from ndr only"]
     assert told(across, in_cell) == ["Cell to Ops: known from ndr only, which hears Cell and not Ops"]
-    assert told(across, in_cell, in_ops) == ["Cell to Ops: known from ndr only"]
+    assert told(across, in_cell, in_ops) == [], "one sensor on both sides hears both ends"
+
+
+def test_several_sensors_on_one_side_of_a_conduit_are_one_side_and_who_could_hear_the_other_closes_it() -> None:
+    fleet = [
+        asset(name, "plc", "ndr", zone=zone) for name, zone in zip("abcd", ("Cell", "Cell", "Ops", "Ops"), strict=True)
+    ]
+    span = ["span-1", "span-2"]
+    across = {"source": "c", "target": "a", "instances": span, "external": None}
+    in_cell = {"source": "a", "target": "b", "instances": span, "external": None}
+    in_ops = {"source": "c", "target": "d", "instances": ["ops"], "external": None}
+
+    def told(*links: dict[str, Any]) -> list[str]:
+        return [gap.detail for gap in gaps(fleet, links, [], now=NOW) if gap.kind == "one_sided_conduit"]
+
+    assert told(across, in_cell) == ["Cell to Ops: known from span-1 and span-2 only, which hear Cell and not Ops"]
+    assert told(across, in_cell, in_ops) == []
+    assert told({**across, "instances": ["elsewhere"]}, in_cell) == [
+        "Cell to Ops: known from elsewhere only; nobody hears Ops"
+    ]
 
 
 def test_an_asset_that_talks_to_a_public_address_faces_the_internet() -> None:
