@@ -19,7 +19,18 @@ from isthmus_sdk import stix
 UNITED = ("interfaces", "identifiers", "roles", "monitored_by")
 OLDEST, NEWEST = "first_seen", "last_seen"
 _PER_SOURCE = frozenset(
-    {"absent_since", "native_id", "source_id", "connector", "kind", "extension_type", *UNITED, OLDEST, NEWEST}
+    {
+        "absent_since",
+        "native_id",
+        "source_id",
+        "connector",
+        "kind",
+        "extension_type",
+        "members",
+        *UNITED,
+        OLDEST,
+        NEWEST,
+    }
     | {name for names in TOGETHER.values() for name in names}
 )
 ALONE = Beliefs()
@@ -39,6 +50,8 @@ class Member:
     """When somebody last spoke of it."""
     instances: tuple[str, ...] = ()
     """Who speaks of it."""
+    sources: tuple[tuple[str, str], ...] = ()
+    """The same with the stream: instance and stream."""
 
     @property
     def said(self) -> Said:
@@ -64,6 +77,8 @@ def resolved_asset(id: str, members: Iterable[Member], *, hub: str, beliefs: Bel
     best = bodies[-1]
     facts = merged_facts([member.said for member in ordered], beliefs.orders)
     facts |= {"connector": "isthmus", "source_id": hub, "native_id": id.partition("--")[2]}
+    if known := _members(ordered):
+        facts["members"] = known
     if since := absent_since(ordered):
         facts["absent_since"] = since
     body = {
@@ -80,6 +95,19 @@ def resolved_asset(id: str, members: Iterable[Member], *, hub: str, beliefs: Bel
         "extensions": {stix.ASSET: {"extension_type": "property-extension", **facts}},
     }
     return placed(body, (name for member in ordered for name in member.instances), beliefs.place)
+
+
+def _members(members: Iterable[Member]) -> list[dict[str, str]]:
+    """What the asset was made of, each once for every source that speaks of it."""
+    told = {
+        (instance, stream, str((stix.facts(member.body, stix.ASSET) or {}).get("native_id") or ""))
+        for member in members
+        for instance, stream in member.sources
+    }
+    return [
+        {"instance": instance, "stream": stream, **({"native_id": native_id} if native_id else {})}
+        for instance, stream, native_id in sorted(told)
+    ]
 
 
 def duplicate_of(id: str, former: Body) -> dict[str, Any]:

@@ -23,12 +23,17 @@ def tell(tx: Transaction, body: Mapping[str, Any], *, moved: bool = False) -> No
 
 
 def retell_absences(tx: Transaction, changes: Sequence[Change], index: IdentityIndex, make: MakeAsset) -> None:
-    """Assets whose members vanished or are back: that changes the asset, whatever its members last said."""
+    """Assets whose members vanished, are back or have one more source: that changes the asset, whatever its members last said."""
     differing = tx.absences_changed()
     touched = {index.assigned[id] for id in differing if id in index.assigned}
     met = {index.assigned[change.id] for change in changes if change.id in index.assigned}
     if met:
         touched |= met & tx.absent_assets()
+    touched |= {
+        index.assigned[each.id]
+        for each in changes
+        if each.first and each.kind in ("unchanged", "stale") and each.id in index.assigned
+    }
     for asset in sorted(touched):
         tell(tx, make(tx, asset, sorted(index.members(asset))))
     for id in differing:
@@ -85,4 +90,5 @@ def member_of(store: Reads, id: str) -> Member:
         store.absent_since(id) or "",
         max(claim.last_observed for claim in stored.provenance),
         tuple(dict.fromkeys(claim.instance for claim in stored.provenance)),
+        tuple(sorted({(claim.instance, claim.stream) for claim in stored.provenance})),
     )

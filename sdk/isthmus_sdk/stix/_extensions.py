@@ -23,7 +23,7 @@ AUTHOR: Final = "identity--93c6e525-aaaa-5abe-bc1b-e549e62adbd5"
 PUBLISHED: Final = "2025-01-01T00:00:00.000Z"
 
 VERSIONS: Final = {
-    ASSET: ("1.2.0", "2026-11-23T12:00:00.000Z"),
+    ASSET: ("1.3.0", "2026-11-24T00:00:00.000Z"),
     EXPOSURE: ("1.1.0", "2026-11-24T00:00:00.000Z"),
     **dict.fromkeys((COMMUNICATION, ALERT, COVERAGE), ("1.0.0", PUBLISHED)),
 }

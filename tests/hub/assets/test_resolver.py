@@ -34,6 +34,26 @@ def test_two_sources_of_one_device_become_one_asset_that_keeps_both_native_ids(h
     stix.check(asset)
 
 
+def test_an_asset_names_the_records_it_was_made_of_and_one_more_source_of_the_same_words_is_named_too(
+    hub: Bench,
+) -> None:
+    words = source("edr").asset("m1", name="hmi-01", hostname="hmi-01")
+    hub.observe("edr", words)
+    hub.observe("ot", source("ot").asset("a1", name="HMI-01", hostname="hmi-01"))
+    hub.resolve()
+
+    def members() -> list[tuple[str, ...]]:
+        (asset,) = hub.assets()
+        stix.check(asset)
+        found = (stix.facts(asset, stix.ASSET) or {})["members"]
+        return [(member["instance"], member["stream"], member["native_id"]) for member in found]
+
+    assert members() == [("edr", "assets", "m1"), ("ot", "assets", "a1")]
+    hub.observe("edr", words, stream="more")
+    hub.resolve()
+    assert members() == [("edr", "assets", "m1"), ("edr", "more", "m1"), ("ot", "assets", "a1")]
+
+
 def test_the_hub_is_the_author_of_what_it_publishes(hub: Bench) -> None:
     hub.observe("edr", source("edr").asset("m1", name="hmi-01"))
     published = hub.resolve()

@@ -74,7 +74,7 @@ def test_schemas_are_sound_and_named_as_the_standard_wants(extension: str) -> No
 
 
 PINNED = {
-    ASSET: ("1.2.0", "d5f8eb82415bbaa9"),
+    ASSET: ("1.3.0", "58be3bf519150a0d"),
     COMMUNICATION: ("1.0.0", "6e91f611e412efa4"),
     EXPOSURE: ("1.1.0", "533de86698088745"),
     ALERT: ("1.0.0", "8ee1ae710ddd8dfb"),
