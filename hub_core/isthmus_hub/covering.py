@@ -199,7 +199,11 @@ class Covers:
             yield covering.Source(name, declared)
             for instance, settings in self.config.connectors.items():
                 if settings.use == name and settings.enabled:
-                    yield covering.Source(name, declared, instance, primary=instance in choice.own)
+                    manifest = found.manifest
+                    default = [one.name for one in manifest.streams if one.default] if manifest is not None else ()
+                    yield covering.Source.running(
+                        name, declared, instance, settings.streams_run(default), primary=instance in choice.own
+                    )
 
     def _asked(self, site: str | None, zone: str | None, owner: str | None) -> Asked:
         """The assets that are asked about. Raises :class:`ConfigurationError` for a place or team that is not there."""

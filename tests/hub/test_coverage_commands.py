@@ -218,3 +218,21 @@ def test_open_exposures_are_listed_the_most_urgent_first(works: Works, assets: l
     shown = works.run("exposures")
     assert "open exposures" in shown.err
     assert "[" not in shown.out, "sources are named as people write them"
+
+
+def test_instances_that_do_not_read_vulnerabilities_scan_nothing(works: Works) -> None:
+    before = works.made.config.read_text()
+    assert not [gap for gap in asked(works, "gaps")["gaps"] if "could, with stream" in gap["detail"]]
+    narrow = before.replace("[connector.defender]\n", '[connector.defender]\nstreams = ["machines", "alerts"]\n', 1)
+    narrow = narrow.replace("[connector.guardian]\n", '[connector.guardian]\nstreams = ["assets"]\n', 1)
+    works.made.config.write_text(narrow)
+    try:
+        told = [gap for gap in asked(works, "gaps")["gaps"] if "could, with stream" in gap["detail"]]
+    finally:
+        works.made.config.write_text(before)
+    unscanned = [gap for gap in told if gap["kind"] == "unscanned"]
+    assert {gap["cause"] for gap in unscanned} == {"not_deployed"}
+    said = "".join(gap["detail"] for gap in unscanned)
+    assert "; defender could, with stream vulnerabilities or software" in said
+    assert "; guardian could, with stream node_cves" in said
+    assert {gap["kind"] for gap in told} == {"unscanned", "not_on_wire"}, "nobody reads alerts and links either"

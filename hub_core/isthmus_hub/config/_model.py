@@ -6,7 +6,7 @@ One table: the loader validates with these models, ``isthmus config schema`` is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -233,6 +233,14 @@ class ConnectorConfig(Section):
     """The least level that holds this instance, in place of the hub's. `"process"` lowers it, which `status` and `doctor` show."""
     settle: Duration = 10.0
     """A file is read once its size has been unchanged for this long; a one-pass `sync` does not wait."""
+
+    def streams_run(self, by_default: Iterable[str]) -> tuple[str, ...]:
+        """Streams that the instance runs: those chosen, else those with an input of their own, else the connector's default."""
+        if self.streams is not None:
+            return self.streams
+        if self.files is not None or self.receive:
+            return (*(self.files or ()), *self.receive)
+        return tuple(by_default)
 
 
 class PlatformConfig(Section):

@@ -97,6 +97,9 @@ def _needs(fleet: Fleet) -> Iterable[Gap]:
     for (kind, cause, asset_class, also), group in by_group(unmet(fleet), able, fleet).items():
         need = needs[kind]
         detail = f"{asset_class}: {also + ', ' if also else ''}{need.detail}{because(cause, need, fleet.rules)}"
+        for name, streams in sorted(able.idle(need, asset_class, group[0].watched.technology).items()):
+            if any(name in each.watched.seen for each in group):
+                detail += f"; {name} could, with stream {' or '.join(streams)}"
         told = sorted(each.watched.id for each in group if each.hearsay)
         if told:
             detail += f" ({len(told)} watched by another tool, as a vendor says)"

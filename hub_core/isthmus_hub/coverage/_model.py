@@ -7,7 +7,7 @@ plain data.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -59,6 +59,8 @@ class Capability:
     data_components: tuple[str, ...]
     asset_classes: tuple[str, ...]
     evidence: str = ""
+    streams: tuple[str, ...] = ()
+    """Streams that carry it; empty: whatever is read."""
 
     def applies_to(self, asset_class: str, technology: str = "") -> bool:
         """Whether the capability can be exercised on that class of asset (by name, ATT&CK id, or ``ot``, ``it``, ``iot``).
@@ -92,6 +94,19 @@ class Source:
     primary: bool = False
     """The chosen primary platform is also this source (``covers_by``)."""
     last_success: str = ""
+    idle: tuple[Capability, ...] = ()
+    """What the connector could do as well, and this instance does not: none of the streams that carry it runs."""
+
+    @classmethod
+    def running(
+        cls, connector: str, declared: Iterable[Capability], instance: str, streams: Collection[str], *, primary: bool
+    ) -> Source:
+        """An instance that runs these streams: what none of them carries is idle."""
+        runs: list[Capability] = []
+        idle: list[Capability] = []
+        for each in declared:
+            (runs if not each.streams or set(each.streams) & set(streams) else idle).append(each)
+        return cls(connector, tuple(runs), instance, primary=primary, idle=tuple(idle))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +160,7 @@ def capability(declared: Mapping[str, Any]) -> Capability:
         data_components=tuple(declared.get("data_components", ())),
         asset_classes=tuple(declared.get("asset_classes", ())),
         evidence=str(declared.get("evidence") or declared.get("source") or ""),
+        streams=tuple(declared.get("streams") or ()),
     )
 
 

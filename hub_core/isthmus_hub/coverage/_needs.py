@@ -71,6 +71,15 @@ class Able:
         self.sources = tuple(sources)
         self._found: dict[tuple[str, str, str], tuple[frozenset[str], frozenset[str]]] = {}
 
+    def idle(self, need: Need, asset_class: str, technology: str) -> dict[str, tuple[str, ...]]:
+        """Instances that would meet a need on a class with another stream: which streams carry it."""
+        return {
+            source.instance: item.streams
+            for source in self.sources
+            for item in source.idle
+            if need.met_by(item, asset_class, technology)
+        }
+
     def of(self, need: Need, asset_class: str, technology: str) -> tuple[frozenset[str], frozenset[str]]:
         """Connectors, and configured instances, that meet a need on a class."""
         key = (need.kind, asset_class, technology)

@@ -130,12 +130,6 @@ def plan(
         )
     where = config.where("connector", name, "use")
     found, manifest = plugin(connectors, chosen.use, kind="connector", where=where)
-    if chosen.streams is not None:
-        streams = chosen.streams
-    elif chosen.files is not None or chosen.receive:
-        streams = (*(chosen.files or ()), *chosen.receive)
-    else:
-        streams = tuple(stream.name for stream in manifest.streams if stream.default)
     required, chosen_at = required_level(config, name)
     level = _wanted(required, chosen_at, manifest)
     account = account_folder(accounts, chosen, manifest) if accounts else None
@@ -147,7 +141,7 @@ def plan(
         instance=name,
         connector=chosen.use,
         entry=found.value,
-        streams=streams,
+        streams=chosen.streams_run(stream.name for stream in manifest.streams if stream.default),
         source_id=config.source_id(name),
         since=chosen.since,
         absence_floor=chosen.absence_floor,
