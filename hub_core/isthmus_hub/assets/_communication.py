@@ -32,7 +32,7 @@ def worth_telling(published: Mapping[str, Any] | None, new: Mapping[str, Any]) -
         return True
     then, rest = _without_last_seen(published)
     now, same = _without_last_seen(new)
-    if stix.content_hash(rest) != stix.content_hash(same):
+    if stix.content_hash(rest) != stix.content_hash(same) or bool(published.get("revoked")) != bool(new.get("revoked")):
         return True
     return bool(then and now and _seconds(now) - _seconds(then) >= QUIET_SECONDS)
 

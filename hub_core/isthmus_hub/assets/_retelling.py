@@ -5,19 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import structlog
+
 from isthmus_hub.assets._asset import Member, duplicate_of, mint
 from isthmus_hub.assets._communication import worth_telling
 from isthmus_hub.assets._index import IdentityIndex
 from isthmus_hub.store import Change, Reads, Transaction
 from isthmus_sdk import stix
 
+log = structlog.get_logger("isthmus.resolve")
+
 MakeAsset = Callable[[Transaction, str, Iterable[str]], dict[str, Any]]
 """The resolved object of an asset from the ids of its members."""
 
 
 def tell(tx: Transaction, body: Mapping[str, Any], *, moved: bool = False) -> None:
-    """Publish an object that says something new; one whose members ``moved`` in any case."""
+    """Publish an object that says something new; one whose members ``moved`` in any case.
+
+    Nothing follows a version that is revoked (STIX 2.1 section 3.6), whatever a source says of it later: the store keeps
+    the words of the source, platforms keep the revocation.
+    """
     known = tx.resolved(body["id"])
+    if known is not None and known.body.get("revoked"):
+        if not body.get("revoked"):
+            log.warning(
+                "stays revoked",
+                id=body["id"],
+                reason="a source tells it again, but STIX knows no way back from revoked",
+            )
+        return
     if moved or known is None or worth_telling(known.body, body):
         tx.emit(dict(body))
 

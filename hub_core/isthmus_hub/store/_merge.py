@@ -54,9 +54,9 @@ class Claim:
         self.said = said
 
     @property
-    def key(self) -> tuple[int, int, bytes]:
-        """The merge order."""
-        return self.modified, self.observed, self.hash
+    def key(self) -> tuple[int, int, bytes, int]:
+        """The merge order. A time that the source gave counts more than the same one that it was capped to."""
+        return self.modified, self.observed, self.hash, -self.capped
 
     def row(self, object: int, source: int) -> tuple[Any, ...]:
         """As a row of ``provenance``."""

@@ -167,6 +167,15 @@ def test_a_modified_in_the_future_is_capped_flagged_and_does_not_freeze_the_obje
     assert put(store, incoming(wild, observed_at=JUNE_1)) == ["stale"]
 
 
+def test_a_time_the_source_gave_counts_more_than_the_same_one_it_was_capped_to(tmp_path: Path) -> None:
+    given = incoming(asset("plc", modified=JUNE_2), observed_at=JUNE_1)
+    capped = incoming(asset("plc", modified="2199-01-01T00:00:00.000Z"), observed_at=JUNE_1)
+    first, last = fill(tmp_path, "first", [[given], [capped]]), fill(tmp_path, "last", [[capped], [given]])
+    assert first == last
+    ((_, (claim,)),) = first["objects"].values()
+    assert (claim.modified, claim.capped) == (JUNE_2, False)
+
+
 def test_every_source_is_remembered_and_the_winner_comes_first(store: Store) -> None:
     put(store, incoming(asset("plc", modified=JUNE_1), instance="a", offset=7))
     with store.transaction() as tx:
