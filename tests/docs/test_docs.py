@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from benchmarks.__main__ import NAMES as BENCHMARKS
 
 from isthmus_hub.cli import reference
 from isthmus_hub.config import load
@@ -105,6 +106,11 @@ def test_every_setting_secret_and_stream_is_in_the_readme_beside_the_code(found:
 @pytest.mark.parametrize("found", FIRST_PARTY, ids=lambda found: f"{found.kind}-{found.name}")
 def test_the_readme_names_every_connector_and_platform(found: Found) -> None:
     assert f"[`{found.name}`]({named(home(found) / 'README.md')})" in text_of(README)
+
+
+def test_the_readme_says_what_every_benchmark_measures() -> None:
+    table = text_of(README).split("## What is measured")[1].split("\n## ")[0]
+    assert {row.split("`")[1] for row in table.splitlines() if row.startswith("| `")} == set(BENCHMARKS)
 
 
 def test_every_tool_of_the_http_module_is_named_in_the_sdk_readme() -> None:

@@ -1,4 +1,4 @@
-"""The demonstration: a seeded, simulated site through three vendors' APIs."""
+"""The demonstration: a seeded, simulated site, read through the simulated APIs of its vendors."""
 
 from __future__ import annotations
 
