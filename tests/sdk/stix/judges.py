@@ -102,6 +102,10 @@ _REASONS: list[tuple[str, _Excuse]] = [
     ("6.1: media types should be registered", lambda o, *_: o["type"] == "artifact" and "mime_type" in o),
     ("6.4: RFC 1034 bars no underscores", lambda o, *_: o["type"] == "domain-name" and "_" in o["value"]),
     ("6.5: addresses are those of RFC 5322", lambda o, *_: o["type"] == "email-addr"),
+    (
+        "6.6: values of header fields are always lists, also of one",
+        lambda o, *_: o["type"] == "email-message" and "additional_header_fields" in o,
+    ),
     ("6.9: IPv6 addresses may end in IPv4", lambda o, *_: o["type"] == "ipv6-addr" and "." in o["value"]),
     ("6.14: CPE names escape with backslashes", lambda o, *_: "\\" in str(o.get("cpe", ""))),
     ("6.17: other keys than those of the hives may be there", lambda o, *_: o["type"] == "windows-registry-key"),

@@ -222,6 +222,7 @@ OBSERVABLES: list[Row] = [  # section 6
     *_values("email-addr", "6.5", "a@example.org", "a+b.c@example.org", "o'neil@example.org", "a@[10.0.0.1]", "a@b\u00fccher.example", "j\u00fcrgen@example.org", "A@Example.ORG"),
     ("e-mail of parts", "email-message", _named("email-message", both(drop("body"), put("is_multipart", True, "body_multipart", [{"body": ""}, {"body_raw_ref": _target("artifact"), "content_type": "image/png"}]))), "6.6", NONE),
     ("e-mail with an empty subject and body", "email-message", _named("email-message", put("subject", "", "body", "")), "6.6", NONE),
+    ("e-mail with a field that is there once", "email-message", put("additional_header_fields", {"X-Mailer": ["mutt"]}), "6.6", NONE),
     ("e-mail with fields", "email-message", put("additional_header_fields", {"Reply-To": ["a@example.org", "b@example.org"]}, "received_lines", ["from a"]), "6.6", NONE),
     ("e-mail with =? in its subject", "email-message", _named("email-message", put("subject", "what =? that")), "6.6", NONE),
     ("file by name alone", "file", _named("file", only(name="f")), "6.7", NONE),
