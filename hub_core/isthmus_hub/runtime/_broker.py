@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from isthmus_hub.config import ConnectorConfig
+from isthmus_hub.runtime._texts import texts
 from isthmus_sdk import protocol
 from isthmus_sdk.errors import ConfigurationError, IsthmusError, OriginRefused, ProtocolError
 from isthmus_sdk.manifest import Manifest
@@ -84,7 +85,7 @@ def allowed_places(chosen: ConnectorConfig, manifest: Manifest) -> tuple[str, ..
     """Origins that the operator's settings and the manifest name; a setting that is a host alone means https."""
     defaults = {name: schema.get("default") for name, schema in manifest.settings.items()}
     out: dict[str, None] = {}
-    for text in _texts([{**defaults, **chosen.settings}, manifest.origins]):
+    for text in texts([{**defaults, **chosen.settings}, manifest.origins]):
         if "://" in text:
             out[text] = None
         elif "." in text and _HOST.fullmatch(text):
@@ -94,7 +95,7 @@ def allowed_places(chosen: ConnectorConfig, manifest: Manifest) -> tuple[str, ..
 
 def words_of(chosen: ConnectorConfig) -> tuple[str, ...]:
     """Texts that the operator wrote into the settings."""
-    return tuple(dict.fromkeys(_texts(chosen.settings)))
+    return tuple(dict.fromkeys(texts(chosen.settings)))
 
 
 class Broker:
@@ -290,16 +291,6 @@ def _capped(declared: Mapping[str, Any]) -> dict[str, Any]:
         name: value if value is None or not isinstance(value, int | float) else min(value, _CAPS.get(name, value))
         for name, value in declared.items()
     }
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from _texts(list(value.values()))
-    elif isinstance(value, Iterable):
-        for item in value:
-            yield from _texts(item)
 
 
 __all__ = ["AT_A_TIME", "Broker", "Brokered", "allowed_places", "permit", "stand_ins", "words_of"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from isthmus_hub.config import ConnectorConfig
+from isthmus_hub.runtime._texts import texts
 from isthmus_sdk.confine import Level, Reach
 from isthmus_sdk.manifest import Manifest
 
@@ -66,17 +66,7 @@ def _fixed_part(pattern: str) -> str:
 
 def _ports(chosen: ConnectorConfig, manifest: Manifest) -> tuple[int, ...]:
     places = [chosen.settings, manifest.settings, manifest.origins, chosen.proxy or ""]
-    return tuple(sorted({*_ALWAYS, *(port for text in _texts(places) for port in _ports_in(text))}))
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from _texts(list(value.values()))
-    elif isinstance(value, Iterable):
-        for item in value:
-            yield from _texts(item)
+    return tuple(sorted({*_ALWAYS, *(port for text in texts(places) for port in _ports_in(text))}))
 
 
 def _ports_in(text: str) -> Iterator[int]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from isthmus_hub.runtime._texts import texts
 from isthmus_sdk.errors import ConfigurationError
 from isthmus_sdk.manifest import Manifest
 
@@ -31,7 +32,7 @@ class Asks:
     def of(cls, manifest: Manifest) -> Asks:
         """From a manifest: the origins that it names and those in the defaults of its settings."""
         defaults = [schema.get("default") for schema in manifest.settings.values()]
-        origins = [*_texts(manifest.origins), *(text for text in _texts(defaults) if "://" in text)]
+        origins = [*texts(manifest.origins), *(text for text in texts(defaults) if "://" in text)]
         return cls(
             origins=_sorted(origins),
             secrets=_sorted(manifest.secrets),
@@ -120,16 +121,6 @@ class Grant:
         if not known or grant.name != file.parent.name or Path(grant.environment).name != grant.environment:
             raise ConfigurationError(f"{file}: cannot be read as a grant: `isthmus connector add` the connector again")
         return grant
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from _texts(list(value.values()))
-    elif isinstance(value, Iterable):
-        for item in value:
-            yield from _texts(item)
 
 
 def _sorted(values: Iterable[str]) -> tuple[str, ...]:
