@@ -7,5 +7,6 @@ can be shown through several products at once. Standard library only: a simulato
 
 from isthmus_connectors.simulation._plant import Plant, PlantError, epoch_ms, iso
 from isthmus_connectors.simulation._server import Fault, Reply, Request, Server, run
+from isthmus_connectors.simulation._sigv4 import Key, Refusal, verify
 
-__all__ = ["Fault", "Plant", "PlantError", "Reply", "Request", "Server", "epoch_ms", "iso", "run"]
+__all__ = ["Fault", "Key", "Plant", "PlantError", "Refusal", "Reply", "Request", "Server", "epoch_ms", "iso", "run", "verify"]

@@ -15,7 +15,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Generator, Iterable, Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlencode
 
 from isthmus_sdk.errors import AuthenticationError, ConfigurationError, SourceError
@@ -23,6 +23,7 @@ from isthmus_sdk.http._message import Headers, Request, Response, checked_header
 from isthmus_sdk.url import Url
 
 Flow = Generator[Request, Response, None]
+Meaning = Literal["limited", "refused", "denied"]
 
 
 class Auth:
@@ -47,6 +48,12 @@ class Auth:
         if need be.
         """
         yield request
+
+    def meaning(self, reply: Response) -> Meaning | None:
+        """What a reply means where this kind of credential has a word for it: the rate is ``limited``, the credential
+        ``refused``, or a permission ``denied``. ``None``: what its status says.
+        """
+        return None
 
     def secrets(self) -> Iterable[str]:
         """Every value that must not appear in a message."""

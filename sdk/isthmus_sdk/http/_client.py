@@ -289,7 +289,8 @@ class Http:
                 cancelled=as_callable(self.cancel),
             )
             reply = self._follow(request, clock, with_credentials)
-        judge(request, reply, scrub=self.scrub, retry=self._retry, accept=accept)
+        meaning = self.auth.meaning(reply)
+        judge(request, reply, scrub=self.scrub, retry=self._retry, accept=accept, meaning=meaning)
         if check is not None:
             check(reply)
         return reply

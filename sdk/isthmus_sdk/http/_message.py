@@ -15,7 +15,8 @@ from isthmus_sdk.url import Url
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_JSON_TYPES = frozenset({"", "text/json", "text/plain", "text/javascript", "application/javascript"})
+_MAY_BE_JSON = frozenset({"", "text/plain", "text/javascript", "application/javascript"})
+_WORD = re.compile(r"[^a-z0-9]+")
 _BOM = b"\xef\xbb\xbf"
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:\-]+)", re.IGNORECASE)
 
@@ -137,12 +138,12 @@ class Response:
         """The body if the reply claims to be JSON, else ``UnexpectedReply`` that says what came instead."""
         kind = self.content_type
         start = self.body[:64].removeprefix(_BOM).lstrip()[:1]
-        if kind in ("text/html", "application/xhtml+xml") or (start == b"<" and kind in _JSON_TYPES):
+        if kind in ("text/html", "application/xhtml+xml") or (start == b"<" and kind in _MAY_BE_JSON):
             raise UnexpectedReply(
                 f"{self._what} is a web page instead of JSON, probably a login or maintenance page; "
                 "check the base URL and the credential"
             )
-        if not (kind in _JSON_TYPES or kind == "application/json" or kind.endswith("+json")):
+        if kind not in _MAY_BE_JSON and "json" not in _WORD.split(kind):  # as text/json, x.api+json, x-amz-json-1.1
             raise UnexpectedReply(
                 f"{self._what} has the content type {kind[:80]!r} instead of JSON; check the base URL and path"
             )

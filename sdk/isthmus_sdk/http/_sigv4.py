@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -11,7 +12,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-from isthmus_sdk.http._auth import Auth, Flow, reveal
+import msgspec
+
+from isthmus_sdk.http._auth import Auth, Flow, Meaning, reveal
 from isthmus_sdk.http._message import Request, Response
 from isthmus_sdk.url import Url
 
@@ -26,6 +29,51 @@ _WRONG_TIME: Final = (
     b"Signature not yet current",
     b"InvalidSignatureException",
 )
+_MEANINGS: Final[dict[str, Meaning]] = {
+    **dict.fromkeys(
+        (
+            "BandwidthLimitExceeded", "PriorRequestNotComplete", "ProvisionedThroughputExceededException",
+            "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException", "SlowDown", "ThrottledException",
+            "Throttling", "ThrottlingException", "TooManyRequestsException", "TransactionInProgressException",
+        ),
+        "limited",
+    ),
+    **dict.fromkeys(
+        (
+            "AuthFailure", "ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "IncompleteSignatureException",
+            "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidSignatureException", "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException", "RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch",
+            "UnrecognizedClientException",
+        ),
+        "refused",
+    ),
+    **dict.fromkeys(
+        (
+            "AccessDenied", "AccessDeniedException", "InvalidAccessException", "NotAuthorized", "OptInRequired",
+            "SubscriptionRequiredException", "UnauthorizedOperation",
+        ),
+        "denied",
+    ),
+}  # fmt: skip
+"""Common errors (docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html), those that botocore tries again for, and
+Security Hub's word for an account that never enabled it.
+"""
+_CODE: Final = re.compile(rb"<Code>([A-Za-z.]+)</Code>")
+
+
+def error_type(reply: Response) -> str:
+    """The type of an error in any of AWS's protocols: of a header (rest-json), of the body (JSON 1.x), of XML."""
+    named = reply.headers.get("x-amzn-errortype", "")
+    if not named and (found := _CODE.search(reply.body[:4096])):
+        named = found[1].decode()
+    if not named:
+        try:
+            body = msgspec.json.decode(reply.body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            body = None
+        words = [body.get(name) for name in ("__type", "Code", "code")] if isinstance(body, dict) else []
+        named = next((word for word in words if isinstance(word, str)), "")
+    return named.partition(":")[0].rpartition("#")[2].strip()
 
 
 class AwsSignature(Auth):
@@ -93,6 +141,10 @@ class AwsSignature(Auth):
         signature = hmac.new(self._key(at[:8], service), text.encode(), "sha256").hexdigest()
         proof = f"{_ALGORITHM} Credential={self._access_key}/{scope}, SignedHeaders={names}, Signature={signature}"
         return request.with_headers({"Authorization": proof})
+
+    def meaning(self, reply: Response) -> Meaning | None:
+        """Of the errors all services have in common, whose status differs by service: a rate is refused with 400, 429 or 503."""
+        return _MEANINGS.get(error_type(reply)) if reply.status >= 400 else None
 
     def secrets(self) -> Iterable[str]:
         return (self._secret,) if self._token is None else (self._secret, self._token)

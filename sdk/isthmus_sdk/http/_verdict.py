@@ -21,6 +21,7 @@ from isthmus_sdk.errors import (
     TooLarge,
     UnexpectedReply,
 )
+from isthmus_sdk.http._auth import Meaning
 from isthmus_sdk.http._message import Request, Response
 from isthmus_sdk.http._policy import Retry
 from isthmus_sdk.http._retry import Again, asked_wait
@@ -29,16 +30,18 @@ _TRANSIENT = frozenset({408, 425, 500, 502, 503, 504, 507, 509, 520, 521, 522, 5
 _QUERY = re.compile(r"(https?://[^\s?\"'<>]*)\?[^\s\"'<>]*")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]+")
 _WORDS = (
-    "error_description",
+    "errordescription",
     "message",
     "detail",
-    "error_message",
+    "errormessage",
+    "errorsummary",
     "title",
     "description",
     "reason",
     "error",
     "errors",
 )
+"""Where vendors put their words, whatever they do with capitals and underscores (``Message``, ``errorSummary``)."""
 _ADVICE = {
     400: "the request is not understood; check the stream's parameters and the product version",
     404: "check the base URL and the product version",
@@ -73,11 +76,19 @@ class Scrubber:
         return text
 
 
-def judge(request: Request, reply: Response, *, scrub: Scrub, retry: Retry, accept: Collection[int] = ()) -> None:
-    """Return for 2xx and what is accepted; raise the error the status stands for, wrapped in ``Again`` where another try is
-    safe and may help.
+def judge(
+    request: Request,
+    reply: Response,
+    *,
+    scrub: Scrub,
+    retry: Retry,
+    accept: Collection[int] = (),
+    meaning: Meaning | None = None,
+) -> None:
+    """Return for 2xx and what is accepted; raise the error the status stands for, or ``meaning`` where the credential's kind
+    has a word for it; wrapped in ``Again`` where another try is safe and may help.
     """
-    limited = retry.limited is not None and retry.limited(reply)
+    limited = meaning == "limited" or (retry.limited is not None and retry.limited(reply))
     if not limited and (reply.ok or reply.status in accept):
         return
     what = f"{request.method} {reply.url.without_query}"
@@ -94,6 +105,8 @@ def judge(request: Request, reply: Response, *, scrub: Scrub, retry: Retry, acce
             ),
             after=wait,
         )
+    if meaning == "refused" or meaning == "denied":
+        raise _final(what, 401 if meaning == "refused" else 403, said, login=request.login, told=status)
     if status in _TRANSIENT:
         error = ServerFault(
             f"{what}: the server failed ({status}){said}; it will be asked again later", not_before=wait
@@ -102,16 +115,18 @@ def judge(request: Request, reply: Response, *, scrub: Scrub, retry: Retry, acce
     raise _final(what, status, said, login=request.login)
 
 
-def _final(what: str, status: int, said: str, *, login: bool) -> IsthmusError:
+def _final(what: str, status: int, said: str, *, login: bool, told: int | None = None) -> IsthmusError:
+    """The error of a status; ``told`` is the one on the wire where another stands for what it means."""
+    shown = status if told is None else told
     if status == 401 or (login and status in (400, 403)):
         return AuthenticationError(
-            f"{what}: the credential is not accepted ({status}){said}; renew it or check which account it belongs to"
+            f"{what}: the credential is not accepted ({shown}){said}; renew it or check which account it belongs to"
         )
     if login and status < 500:
         return UnexpectedReply(f"{what}: no login there (status {status}){said}; check the login URL and the tenant")
     if status == 403:
         return PermissionDenied(
-            f"{what}: the credential lacks a permission (403){said}; grant the right that this stream needs"
+            f"{what}: the credential lacks a permission ({shown}){said}; grant the right that this stream needs"
         )
     if status == 407:
         return AuthenticationError(
@@ -154,7 +169,8 @@ def _words(document: Any, depth: int = 0) -> str:
     if isinstance(document, list):
         return next((words for item in document[:5] if (words := _words(item, depth + 1))), "")
     if isinstance(document, dict):
-        return next((words for name in _WORDS if name in document and (words := _words(document[name], depth + 1))), "")
+        told = {str(name).lower().replace("_", ""): value for name, value in document.items()}
+        return next((words for name in _WORDS if name in told and (words := _words(told[name], depth + 1))), "")
     return ""
 
 

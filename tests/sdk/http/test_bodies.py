@@ -229,6 +229,8 @@ def test_what_is_no_json_is_named(vendor: HostileServer, client: Make, kind: str
         ("application/json; charset=UTF-8", TEXT),
         ("application/vnd.api+json", TEXT),
         ("application/taxii+json;version=2.1", TEXT),
+        ("application/x-amz-json-1.1", TEXT),
+        ("text/json; charset=utf-8", TEXT),
         ("text/plain", TEXT),
         ("application/json", b"\xef\xbb\xbf" + TEXT),
         ('application/json; charset="utf-16"', TEXT.decode().encode("utf-16")),

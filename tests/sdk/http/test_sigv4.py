@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 from tests.sdk.http.server import Exchange, HostileServer, json_page, status
 
-from isthmus_sdk.errors import PermissionDenied
+from isthmus_sdk.errors import AuthenticationError, PermissionDenied, RateLimited, UnexpectedReply
 from isthmus_sdk.http import AwsSignature, Cursor, Headers, Http, Request, pages
 from isthmus_sdk.url import Url
 
@@ -166,9 +166,51 @@ def test_a_clock_that_is_wrong_by_a_day_is_put_right_once(vendor: HostileServer,
 
 def test_a_wrong_key_is_no_matter_of_the_clock(vendor: HostileServer, client: Make) -> None:
     vendor.on("/x", status(403, b'{"__type": "InvalidSignatureException", "message": "does not match"}'))
-    with pytest.raises(PermissionDenied, match="does not match"):
+    with pytest.raises(AuthenticationError, match=r"not accepted \(403\) \(does not match\)"):
         client(vendor.url, auth=AwsSignature(KEY, SECRET, region="r", service="s")).get("x")
     assert len(vendor.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "body", "headers", "error", "said"),
+    [
+        (400, b'{"__type": "com.amazon.coral#ThrottlingException", "message": "Rate"}', {}, RateLimited, "Rate"),
+        (
+            503,
+            b"<Response><Errors><Error><Code>RequestLimitExceeded</Code></Error></Errors></Response>",
+            {},
+            RateLimited,
+            "503",
+        ),
+        (400, b'{"message": "slow"}', {"X-Amzn-ErrorType": "TooManyRequestsException:http://a/"}, RateLimited, "slow"),
+        (400, b'{"__type": "ExpiredTokenException", "message": "expired"}', {}, AuthenticationError, "expired"),
+        (403, b'{"Message": "who"}', {"X-Amzn-ErrorType": "UnrecognizedClientException"}, AuthenticationError, "who"),
+        (
+            400,
+            b'{"__type": "AccessDeniedException", "Message": "not authorized"}',
+            {},
+            PermissionDenied,
+            "not authorized",
+        ),
+        (400, b'{"__type": "InvalidExpressionException", "message": "no"}', {}, UnexpectedReply, "no"),
+        (403, b"[1]", {}, PermissionDenied, "403"),
+        (403, b'{"__type": 5}', {}, PermissionDenied, "403"),
+    ],
+)
+def test_errors_of_aws_mean_what_their_type_says_whatever_their_status(
+    vendor: HostileServer,
+    client: Make,
+    code: int,
+    body: bytes,
+    headers: dict[str, str],
+    error: type[Exception],
+    said: str,
+) -> None:
+    vendor.on("/x", status(code, body, headers))
+    http = client(vendor.url, auth=AwsSignature(KEY, SECRET, region="r", service="s"))
+    with pytest.raises(error, match=said) as caught:
+        http.get("x")
+    assert type(caught.value) is error
 
 
 def test_one_credential_signs_for_the_service_behind_each_path():
