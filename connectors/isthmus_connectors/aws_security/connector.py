@@ -6,7 +6,7 @@ account and region or of all that an aggregator gathers. (API references of Secu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from pydantic import Field
 from isthmus_connectors.aws_security import envelopes, mapping
 from isthmus_connectors.aws_security.models import Finding, Instance
 from isthmus_sdk import Connector, Context, Page, Secret, Settings, Url
-from isthmus_sdk.errors import UnexpectedReply
+from isthmus_sdk.errors import PermissionDenied, UnexpectedReply
 from isthmus_sdk.http import AwsSignature, Cursor, Entities, Rate
 from isthmus_sdk.readable import readable
 
@@ -27,6 +27,8 @@ _QUERY = (
     "SELECT resourceId, accountId, awsRegion, arn, resourceCreationTime, configurationItemCaptureTime, configuration, tags "
     "WHERE resourceType = 'AWS::EC2::Instance'"
 )
+
+_FEW = "SELECT resourceId WHERE resourceType = 'AWS::EC2::Instance'"
 
 
 class AwsSettings(Settings):
@@ -127,16 +129,25 @@ def guardduty(ctx: Context[AwsSettings]) -> Iterator[Page]:
 )
 def instances(ctx: Context[AwsSettings]) -> Iterator[Page]:
     """EC2 instances with addresses, VPC, type and tags, from AWS Config; the complete set in each run"""
-    name = ctx.settings.aggregator
-    operation = "SelectAggregateResourceConfig" if name else "SelectResourceConfig"
+    operation, body = _selection(ctx.settings, _QUERY)
     return ctx.pages(
         f"{ctx.settings.host('config')}/",
         method="POST",
-        json={"Expression": _QUERY, **({"ConfigurationAggregatorName": name} if name else {})},
+        json=body,
         headers={**_JSON, "X-Amz-Target": f"StarlingDoveService.{operation}"},
         next=Cursor("NextToken", "NextToken", size="Limit"),
         limit=100,
     )
+
+
+def _selection(settings: AwsSettings, query: str) -> tuple[str, dict[str, Any]]:
+    """Operation and body of an advanced query: of this account and region, or of what an aggregator gathers."""
+    if settings.aggregator:
+        return "SelectAggregateResourceConfig", {
+            "Expression": query,
+            "ConfigurationAggregatorName": settings.aggregator,
+        }
+    return "SelectResourceConfig", {"Expression": query}
 
 
 findings.maps(mapping.finding_to_stix)
@@ -148,6 +159,7 @@ instances.maps(mapping.instance_to_stix)
 def check(ctx: Context[AwsSettings]) -> list[str]:
     """One row of each service: the action that the keys' owner may not do is named."""
     hosts = ctx.settings.host
+    operation, selection = _selection(ctx.settings, _FEW)
     asked: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
         (
             "securityhub:GetFindings",
@@ -158,21 +170,37 @@ def check(ctx: Context[AwsSettings]) -> list[str]:
         ),
         ("guardduty:ListDetectors", "guardduty", "GET", f"{hosts('guardduty')}/detector", {}),
         (
-            "config:SelectResourceConfig",
+            f"config:{operation}",
             "instances",
             "POST",
             f"{hosts('config')}/",
             {
-                "json": {"Expression": "SELECT resourceId WHERE resourceType = 'AWS::EC2::Instance'", "Limit": 1},
-                "headers": {**_JSON, "X-Amz-Target": "StarlingDoveService.SelectResourceConfig"},
+                "json": {**selection, "Limit": 1},
+                "headers": {**_JSON, "X-Amz-Target": f"StarlingDoveService.{operation}"},
             },
         ),
     )
     lacks = "not allowed; the policy SecurityAudit, or the list in the connector's README, has it"
     return [
-        readable(action, partial(ctx.http.request, method, url, idempotent=True, **options), stream, lacks=lacks)
+        readable(
+            action,
+            partial(_refusal, partial(ctx.http.request, method, url, idempotent=True, **options)),
+            stream,
+            lacks=lacks,
+        )
         for action, stream, method, url, options in asked
     ]
+
+
+def _refusal(ask: Callable[[], object]) -> str | None:
+    """Why a service does not answer though the keys may ask: it was never enabled there."""
+    try:
+        ask()
+    except PermissionDenied as error:
+        if "not subscribed" in str(error):
+            return "Security Hub is not enabled in this account and region: enable it, or leave the stream out of `streams`"
+        raise
+    return None
 
 
 def _detectors(ctx: Context[AwsSettings]) -> list[str]:

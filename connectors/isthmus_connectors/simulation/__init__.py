@@ -9,4 +9,17 @@ from isthmus_connectors.simulation._plant import Plant, PlantError, epoch_ms, is
 from isthmus_connectors.simulation._server import Fault, Reply, Request, Server, run
 from isthmus_connectors.simulation._sigv4 import Key, Refusal, verify
 
-__all__ = ["Fault", "Key", "Plant", "PlantError", "Refusal", "Reply", "Request", "Server", "epoch_ms", "iso", "run", "verify"]
+__all__ = [
+    "Fault",
+    "Key",
+    "Plant",
+    "PlantError",
+    "Refusal",
+    "Reply",
+    "Request",
+    "Server",
+    "epoch_ms",
+    "iso",
+    "run",
+    "verify",
+]
