@@ -13,8 +13,11 @@ from typing import Any
 import msgspec
 from pydantic import Field
 
-from isthmus_connectors.aws_security import envelopes, mapping
-from isthmus_connectors.aws_security.models import Finding, Instance
+from isthmus_connectors.aws_security import envelopes
+from isthmus_connectors.aws_security.instances import instance_to_stix
+from isthmus_connectors.aws_security.models import Instance
+from isthmus_connectors.aws_security.security_hub import finding_to_stix
+from isthmus_connectors.aws_security.security_hub_models import Finding
 from isthmus_sdk import Connector, Context, Page, Secret, Settings, Url
 from isthmus_sdk.errors import PermissionDenied, UnexpectedReply
 from isthmus_sdk.http import AwsSignature, Cursor, Entities, Rate
@@ -150,9 +153,9 @@ def _selection(settings: AwsSettings, query: str) -> tuple[str, dict[str, Any]]:
     return "SelectResourceConfig", {"Expression": query}
 
 
-findings.maps(mapping.finding_to_stix)
-guardduty.maps(mapping.finding_to_stix)
-instances.maps(mapping.instance_to_stix)
+findings.maps(finding_to_stix)
+guardduty.maps(finding_to_stix)
+instances.maps(instance_to_stix)
 
 
 @aws_security.check

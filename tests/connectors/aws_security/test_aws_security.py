@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.connectors.aws_security.aws_models import service_model
 from tests.connectors.conftest import Objects, map_records, objects_of, run_stream
 from tests.connectors.scripted import Asked, Says, serve
 
@@ -206,21 +207,16 @@ def _ms(text: str) -> int:
     return int(datetime.fromisoformat(text).timestamp() * 1000)
 
 
-def model(service: str) -> Any:
-    session = pytest.importorskip("botocore.session", reason="botocore is not installed")
-    return session.get_session().get_service_model(service)
-
-
 def valid_request(service: str, operation: str, body: dict[str, Any]) -> None:
     from botocore.validate import ParamValidator
 
-    shape = model(service).operation_model(operation).input_shape
+    shape = service_model(service).operation_model(operation).input_shape
     assert ParamValidator().validate(named(body, shape), shape).generate_report() == ""
 
 
 def valid_reply(service: str, operation: str, reply: dict[str, Any]) -> None:
     """Every name that is sent is one of the model's, all the way down."""
-    named(reply, model(service).operation_model(operation).output_shape)
+    named(reply, service_model(service).operation_model(operation).output_shape)
 
 
 def named(value: Any, shape: Any) -> Any:
