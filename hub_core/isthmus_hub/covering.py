@@ -57,6 +57,8 @@ class Watching:
 class Covers:
     """These methods of :class:`~isthmus_hub.hub.Hub`."""
 
+    _config: Config | None
+
     if TYPE_CHECKING:
 
         @property
@@ -74,6 +76,8 @@ class Covers:
         def placed_assets(self, owner: str | None = None) -> list[dict[str, Any]]: ...
 
         def owned(self, placed: Sequence[Mapping[str, Any]], owner: str) -> list[dict[str, Any]]: ...
+
+        def _asset(self, text: str) -> str: ...
 
     def coverage(
         self,
@@ -136,10 +140,15 @@ class Covers:
             "additions": covering.additions(spots.items()).as_json(),
         }
 
-    def exposures(self, owner: str | None = None, limit: int | None = None) -> dict[str, Any]:
-        """The shape of ``exposures --json``: open exposures, the most urgent first; ``open`` counts all, ``limit`` shows so many."""
+    def exposures(self, owner: str | None = None, limit: int | None = None, asset: str | None = None) -> dict[str, Any]:
+        """The shape of ``exposures --json``: open exposures, the most urgent first; ``open`` counts all, ``limit`` shows so many.
+
+        ``asset`` asks about one, named by its id or by a value that it alone carries.
+        """
         asked = self._asked(None, None, owner)
         mine = {each["id"] for each in asked.chosen}
+        if asset is not None:
+            mine &= {self._asset(asset)}
         found = covering.exposures(
             assets.exposures(self.store),
             asked.everything,
@@ -284,7 +293,9 @@ class Covers:
 
     @property
     def _rules(self) -> covering.Rules:
-        chosen = self.config.coverage
+        if self._config is None:
+            return covering.Rules()
+        chosen = self._config.coverage
         return covering.Rules(
             stale_after=timedelta(seconds=chosen.stale_after),
             unscanned_after=timedelta(seconds=chosen.unscanned_after),

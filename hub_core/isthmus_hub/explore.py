@@ -39,6 +39,10 @@ class Explores:
 
         def placed_assets(self, owner: str | None = None) -> list[dict[str, Any]]: ...
 
+        def exposures(
+            self, owner: str | None = None, limit: int | None = None, asset: str | None = None
+        ) -> dict[str, Any]: ...
+
     def store_find(self, value: str, limit: int = 1_000) -> dict[str, Any]:
         """Everything that carries a value: an address, a name, a serial number, a CVE, a native id."""
         return {"value": value, "found": [self._described(found) for found in self.store.find(value, limit)]}
@@ -64,12 +68,17 @@ class Explores:
     def asset_show(self, asset: str) -> dict[str, Any]:
         """One asset in the shape of ``assets --json``, named by its id or by a value that it alone carries.
 
-        ``attributes``: every value that a source gives, and why one of them is believed.
+        ``attributes``: every value that a source gives, and why one of them is believed. ``exposures``: the open ones, the most
+        urgent first.
         """
-        wanted = self.store.asset_of(found := self._one(asset)) or found
+        wanted = self._asset(asset)
         for entry in self.placed_assets():
             if entry["id"] == wanted:
-                return {**entry, "attributes": assets.believed(self.store, wanted, self.orders)}
+                return {
+                    **entry,
+                    "attributes": assets.believed(self.store, wanted, self.orders),
+                    "exposures": self.exposures(asset=wanted)["exposures"],
+                }
         raise ConfigurationError(f"{asset!r}: is no asset; see `isthmus assets` and `isthmus store find`")
 
     def assets_why(self, one: str, two: str) -> dict[str, Any]:
@@ -116,6 +125,11 @@ class Explores:
             if stored
             else [],
         }
+
+    def _asset(self, text: str) -> str:
+        """The asset that is meant, or what is meant where that is none. Raises as `_one` does."""
+        found = self._one(text)
+        return self.store.asset_of(found) or found
 
     def _one(self, text: str) -> str:
         """The observed object that is meant. Raises :class:`ConfigurationError` where it is none, or several."""

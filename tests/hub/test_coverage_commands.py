@@ -220,6 +220,25 @@ def test_open_exposures_are_listed_the_most_urgent_first(works: Works, assets: l
     assert "[" not in shown.out, "sources are named as people write them"
 
 
+def test_what_one_asset_is_open_to_is_asked_by_name_and_shown_with_the_asset(works: Works) -> None:
+    every = asked(works, "exposures")["exposures"]
+    name, id = every[0]["asset_name"], every[0]["asset"]
+    own = [row for row in every if row["asset"] == id]
+    assert asked(works, "exposures", "--asset", name) == {"open": len(own), "exposures": own}
+    assert asked(works, "assets", "show", id)["exposures"] == own
+    shown = works.run("assets", "show", name).out
+    assert "OPEN TO" in shown
+    assert all(row["name"] in shown for row in own[:10])
+    spared = next(
+        each for each in asked(works, "assets")["assets"] if each["id"] not in {row["asset"] for row in every}
+    )
+    assert asked(works, "exposures", "--asset", spared["id"]) == {"open": 0, "exposures": []}
+    assert "OPEN TO" not in works.run("assets", "show", spared["id"]).out
+    refused = works.run("exposures", "--asset", "nothing-has-this-name")
+    assert refused.code == 2
+    assert "nothing carries it" in refused.err
+
+
 def test_instances_that_do_not_read_vulnerabilities_scan_nothing(works: Works) -> None:
     before = works.made.config.read_text()
     assert not [gap for gap in asked(works, "gaps")["gaps"] if "could, with stream" in gap["detail"]]

@@ -111,6 +111,9 @@ def gaps(
 
 
 def exposures(
+    asset: Annotated[
+        str | None, typer.Option(help="Of one asset: its id, or a value that it alone carries.", show_default=False)
+    ] = None,
     owner: OwnerOption = None,
     limit: Annotated[int | None, typer.Option(help="How many; without it all in JSON, 25 on a screen.", min=1)] = None,
     config: ConfigOption = None,
@@ -119,7 +122,7 @@ def exposures(
 ) -> int:
     """Open vulnerabilities on assets, the most urgent first: by KEV, EPSS, who reaches the asset, and its criticality."""
     with open_hub(config, state_dir) as access:
-        found = access.hub.exposures(owner=owner, limit=limit if limit or json else _SCREENFUL)
+        found = access.hub.exposures(owner=owner, limit=limit if limit or json else _SCREENFUL, asset=asset)
     if json:
         print_json(found)
         return 0
@@ -128,7 +131,7 @@ def exposures(
             {
                 **row,
                 "asset": row["asset_name"] or row["asset"],
-                "known": "KEV" if row["kev"] else "" if row["epss"] is None else f"EPSS {row['epss']:.2f}",
+                "known": exploited(row),
                 "reach": row["reach"].replace("_", " "),
                 "critical": "crown jewel" if row["crown_jewel"] else row["criticality"],
                 "instances": ", ".join(row["instances"]),
@@ -140,6 +143,11 @@ def exposures(
     )  # fmt: skip
     say(f"{len(found['exposures'])} of {found['open']} open exposures")
     return 0
+
+
+def exploited(exposure: Mapping[str, Any]) -> str:
+    """What is known of its exploitation, in a word or two."""
+    return "KEV" if exposure["kev"] else "" if exposure["epss"] is None else f"EPSS {exposure['epss']:.2f}"
 
 
 def compare_primaries(

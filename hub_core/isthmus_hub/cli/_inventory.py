@@ -21,6 +21,7 @@ from isthmus_hub.cli._context import (
     table,
     write_whole,
 )
+from isthmus_hub.cli._coverage import exploited
 from isthmus_hub.cli._zones import OwnerOption
 
 assets = typer.Typer(
@@ -82,7 +83,7 @@ def show_asset(
     state_dir: StateOption = None,
     json: JsonOption = False,
 ) -> int:
-    """One asset: what it is, who sees it since when, what identifies it and how far each of that is believed."""
+    """One asset: what it is, who sees it since when, what identifies it, how far each of that is believed, and what it is open to."""
     with open_hub(config, state_dir, needs_config=False) as access:
         found = access.hub.asset_show(asset=asset)
     if json:
@@ -116,7 +117,29 @@ def show_asset(
         [("instance", "SEEN BY"), ("stream", "STREAM"), ("native_id", "AS"), ("last_seen", "LAST SEEN"), ("absent_since", "ABSENT SINCE")],
         empty="Nobody sees it.",
     )  # fmt: skip
+    _open_to(found["exposures"], found["id"])
     return 0
+
+
+def _open_to(exposures: list[dict[str, Any]], asset: str) -> None:
+    """The most urgent exposures of an asset; nothing where none is known."""
+    if not exposures:
+        return
+    rows = [{**row, "known": exploited(row), "instances": ", ".join(row["instances"])} for row in exposures]
+    columns = [
+        ("name", "OPEN TO"),
+        ("priority", "PRIORITY"),
+        ("known", "EXPLOITED"),
+        ("cvss", "CVSS"),
+        ("fix", "FIX"),
+        ("instances", "SAID BY"),
+    ]
+    table(rows[:_MOST_EXPOSURES], columns, empty="")
+    if len(rows) > _MOST_EXPOSURES:
+        say(f"{_MOST_EXPOSURES} of {len(rows)}; all: isthmus exposures --asset {asset}")
+
+
+_MOST_EXPOSURES = 10
 
 
 _WHY = {
