@@ -13,6 +13,7 @@ from isthmus_hub import assets
 from isthmus_hub import coverage as covering
 from isthmus_hub.coverage.attack import Attack, ics, read_bundle
 from isthmus_sdk.errors import ConfigurationError
+from isthmus_sdk.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from isthmus_hub.config import Config
@@ -224,8 +225,8 @@ class Covers:
             if wanted is not None:
                 chosen = [asset for asset in chosen if asset.get(key) == wanted]
                 if not chosen and all(asset.get(key) != wanted for asset in everything):
-                    known = ", ".join(sorted({str(asset[key]) for asset in everything if asset.get(key)})) or "none"
-                    raise ConfigurationError(f"--{key} {wanted}: no asset has it; known: {known}")
+                    known = {str(asset[key]) for asset in everything if asset.get(key)}
+                    raise ConfigurationError(f"--{key} {wanted}: no asset has it{did_you_mean(wanted, known)}")
         return Asked(chosen, everything)
 
     def _fleet(self, choice: Choice, asked: Asked) -> covering.Fleet:
@@ -248,9 +249,8 @@ class Covers:
         if configured is not None:
             if configured.product and configured.product not in manifests:
                 where = self.config.where("platform", wanted, "product")
-                raise ConfigurationError(
-                    f"{where}: product {configured.product!r} has no manifest; known: {', '.join(manifests)}"
-                )
+                hint = did_you_mean(configured.product, manifests)
+                raise ConfigurationError(f"{where}: product {configured.product!r} has no manifest{hint}")
             manifest = manifests.get(configured.product or configured.use)
             own = {configured.covers_by} if configured.covers_by else set()
         elif wanted.endswith(".toml"):
@@ -267,8 +267,8 @@ class Covers:
             shown = manifest.name if configured is None else wanted
             return Choice(shown, title, manifest, manifest.capabilities, frozenset(own), reads)
         if configured is None and wanted not in self.platforms:
-            known = ", ".join(sorted({*self.config.platforms, *manifests, *self.platforms}))
-            raise ConfigurationError(f"primary {wanted!r}: is neither configured nor has a manifest; known: {known}")
+            hint = did_you_mean(wanted, {*self.config.platforms, *manifests, *self.platforms})
+            raise ConfigurationError(f"primary {wanted!r}: is neither configured nor has a manifest{hint}")
         installed = self.platforms.get(configured.use if configured else wanted)
         return Choice(wanted, wanted, None, _declared(installed) if installed else (), frozenset(own))
 

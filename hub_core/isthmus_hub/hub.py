@@ -176,11 +176,7 @@ class Hub(Parts, Explores, Decides, Places, Fits, Covers, OperatesBus):
 
     def deliverer(self, name: str) -> Deliverer:
         """The delivery of a configured platform; a new session each time."""
-        chosen = self.config.platforms.get(name)
-        if chosen is None:
-            raise ConfigurationError(
-                f"{self.config.file}: there is no [platform.{name}]; configured: {', '.join(sorted(self.config.platforms)) or 'none'}"
-            )
+        chosen = self.config.platform_named(name)
         found, _ = plugin(self.platforms, chosen.use, kind="platform", where=self.config.where("platform", name, "use"))
         secrets = resolve_secrets(chosen.secrets, self.secrets.resolve, self.config.where("platform", name))
         session = load_platform(found.value).open(
@@ -239,10 +235,7 @@ class Hub(Parts, Explores, Decides, Places, Fits, Covers, OperatesBus):
         """One pass: fetch, resolve, forward, deliver. Returns the shape of ``sync --json``."""
         chosen = list(names) or [name for name, instance in self.config.connectors.items() if instance.enabled]
         for name in chosen:
-            if name not in self.config.connectors:
-                raise ConfigurationError(
-                    f"{self.config.file}: there is no [connector.{name}]; configured: {', '.join(sorted(self.config.connectors)) or 'none'}"
-                )
+            self.config.connector_named(name)
         totals = self.resolver.totals if self.resolves else {}
         before = {key: total.unchanged for key, total in totals.items()}
         folder = Path(record) if record else None

@@ -10,6 +10,7 @@ from isthmus_hub import assets
 from isthmus_hub.config import Config, PlaceConditions
 from isthmus_hub.zones import Conditions, ConduitRule, Model, OwnerRule, ZoneRule, overview, owned_by, place
 from isthmus_sdk.errors import ConfigurationError
+from isthmus_sdk.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from isthmus_hub.store import Store
@@ -39,7 +40,7 @@ class Places:
         """Those of all placed assets that a team owns. Raises for a team that owns nothing here."""
         mine = owned_by(placed, owner)
         if not mine and owner not in (known := self._teams(placed)):
-            raise ConfigurationError(f"--owner {owner}: there is no such team; known: {', '.join(sorted(known))}")
+            raise ConfigurationError(f"--owner {owner}: there is no such team{did_you_mean(owner, known)}")
         return [dict(asset) for asset in mine]
 
     def assets(self, owner: str | None = None) -> dict[str, Any]:

@@ -193,9 +193,7 @@ def drifted_fields(hub: Hub, name: str) -> list[dict[str, Any]]:
 
 def accept_drift(hub: Hub, instance: str, stream: str | None = None) -> dict[str, Any]:
     """Take fields that differ as known. Raises :class:`ConfigurationError` for an instance or a stream that is not there."""
-    if instance not in hub.config.connectors:
-        known = ", ".join(sorted(hub.config.connectors)) or "none"
-        raise ConfigurationError(f"{hub.config.file}: there is no [connector.{instance}]; configured: {known}")
+    hub.config.connector_named(instance)
     followed = hub.journal.drift(instance)
     if stream is not None and stream not in followed:
         seen = ", ".join(sorted(followed)) or "none"
@@ -212,9 +210,7 @@ def accept_drift(hub: Hub, instance: str, stream: str | None = None) -> dict[str
 
 def confirm_absence(hub: Hub, instance: str, stream: str) -> dict[str, Any]:
     """Put a held snapshot in force and resolve what follows. Raises :class:`ConfigurationError` where nothing waits."""
-    if instance not in hub.config.connectors:
-        known = ", ".join(sorted(hub.config.connectors)) or "none"
-        raise ConfigurationError(f"{hub.config.file}: there is no [connector.{instance}]; configured: {known}")
+    hub.config.connector_named(instance)
     waiting = hub.inventories.waiting(instance, stream)
     mark = hub.inventories.confirm(instance, stream, hub.config.source_id(instance))
     hub.resolve()

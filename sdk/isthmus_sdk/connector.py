@@ -17,7 +17,6 @@ Decorated names keep their callables: ``alerts.fn`` is the stream function, ``al
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,6 +28,7 @@ from pydantic import BaseModel
 from isthmus_sdk.duration import seconds
 from isthmus_sdk.errors import ManifestError
 from isthmus_sdk.hookspecs import hookimpl
+from isthmus_sdk.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from isthmus_sdk.context import Context
@@ -84,9 +84,8 @@ def _check_cursor(stream: str, model: type[Any], cursor: str) -> None:
     first = cursor.partition(".")[0]
     if not known or first in known or hasattr(model, first):
         return
-    near = difflib.get_close_matches(first, known, n=1)
-    meant = f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(sorted(known)[:12])}"
-    raise ManifestError(f"stream {stream}: cursor={cursor!r}: {model.__name__} has no {first!r}{meant}")
+    hint = did_you_mean(first, known, others="it has")
+    raise ManifestError(f"stream {stream}: cursor={cursor!r}: {model.__name__} has no {first!r}{hint}")
 
 
 class Stream(Generic[R, F]):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from isthmus_sdk.errors import ConfigurationError, IsthmusError, ManifestError
 from isthmus_sdk.hookspecs import CONNECTORS, PLATFORMS, PROJECT, Hooks
 from isthmus_sdk.manifest import Kind, Manifest, check_api, read
+from isthmus_sdk.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from isthmus_sdk.connector import Connector
@@ -81,16 +82,12 @@ def discover(
 
 def find(name: str, kind: Kind = "connector", *, path: Sequence[str | Path] | None = None) -> Found:
     """The plugin called ``name``. Raises ``ConfigurationError`` that names the near ones."""
-    import difflib
-
     plugins = discover(path, kinds=[kind])
     for plugin in plugins:
         if plugin.name == name:
             return plugin
-    names = [plugin.name for plugin in plugins]
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"installed: {', '.join(names) or 'none'}"
-    raise ConfigurationError(f"no {kind} {name!r} is installed; {hint}")
+    hint = did_you_mean(name, (plugin.name for plugin in plugins), others="installed")
+    raise ConfigurationError(f"no {kind} {name!r} is installed{hint}")
 
 
 def load(value: str) -> Connector[Any]:

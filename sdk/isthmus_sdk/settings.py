@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, SecretStr, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from isthmus_sdk.errors import SecretError, SettingsError
+from isthmus_sdk.nearest import did_you_mean
 
 
 class Secret(SecretStr):
@@ -59,7 +60,7 @@ def configure(
             )
     for name in secrets:
         if name not in own:
-            raise SecretError(f"{name}: is not a secret of this connector{_hint(name, own)}")
+            raise SecretError(f"{name}: is not a secret of this connector{did_you_mean(name, own)}")
     values: dict[str, Any] = {**settings, **secrets}
     if offline:
         for name, field in model.model_fields.items():
@@ -82,19 +83,14 @@ def _explained(error: ValidationError, model: type[BaseModel], own: set[str]) ->
         if item["type"] == "missing":
             messages.append(f"{key}: is required" + (" (a secret)" if head in own else ""))
         elif item["type"] == "extra_forbidden":
-            messages.append(f"{key}: is not a setting of this connector{_hint(head, set(model.model_fields) - own)}")
+            messages.append(
+                f"{key}: is not a setting of this connector{did_you_mean(head, set(model.model_fields) - own)}"
+            )
         elif head in own:
             messages.append(f"{key}: the secret has a wrong form")
         else:
             messages.append(f"{key}: {item['msg']}")
     return (SecretError if only_secrets else SettingsError)("; ".join(messages))
-
-
-def _hint(name: str, known: Iterable[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else (f"; known: {', '.join(sorted(known))}" if known else "")
 
 
 def _stand_in(field: FieldInfo) -> Any:

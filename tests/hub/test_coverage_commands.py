@@ -171,6 +171,7 @@ def test_what_people_read_fits_a_hundred_columns(works: Works, words: tuple[str,
     ("words", "said"),
     [
         (("coverage", "--primary", "nobody"), "primary 'nobody': is neither configured nor has a manifest"),
+        (("coverage", "--primary", "microsft-sentinel"), 'did you mean "microsoft-sentinel"?'),
         (("gaps", "--zone", "Nowhere"), "--zone Nowhere: no asset has it; known: "),
         (("gaps", "--site", "Nowhere"), "--site Nowhere: no asset has it"),
         (("coverage", "--framework", "iso"), "--framework iso: is none of cdm, csf, iec62443"),

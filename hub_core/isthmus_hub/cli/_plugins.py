@@ -85,16 +85,12 @@ def _list(kind: str, state_dir: Path | None, json: bool) -> int:
 
 
 def _info(kind: str, name: str, state_dir: Path | None, json: bool) -> int:
-    import difflib
-
     from isthmus_sdk.errors import ConfigurationError
+    from isthmus_sdk.nearest import did_you_mean
 
     rows = {row["name"]: row for row in _entries(kind, state_dir)}
     if name not in rows:
-        near = difflib.get_close_matches(name, rows, n=1)
-        raise ConfigurationError(
-            f"no {kind} {name!r} is installed; {f'did you mean {near[0]!r}?' if near else 'installed: ' + ', '.join(rows)}"
-        )
+        raise ConfigurationError(f"no {kind} {name!r} is installed{did_you_mean(name, rows, others='installed')}")
     row = rows[name]
     if json:
         print_json(row)
@@ -212,13 +208,7 @@ def preview(
     json: JsonOption = False,
 ) -> int:
     """Raw records and the STIX they become, side by side; nothing is stored."""
-    from isthmus_sdk.errors import ConfigurationError
-
-    loaded = read_config(config)
-    if name not in loaded.connectors:
-        raise ConfigurationError(
-            f"{loaded.file}: there is no [connector.{name}]; configured: {', '.join(sorted(loaded.connectors)) or 'none'}"
-        )
+    read_config(config).connector_named(name)
     with open_hub(config, state_dir) as access:
         found = access.hub.preview(name=name, stream=stream, limit=limit)
     if json:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from isthmus_hub.config._lines import Path
-from isthmus_hub.config._problems import Problem, did_you_mean
+from isthmus_hub.config._problems import Problem
+from isthmus_sdk.nearest import did_you_mean
 
 PREFIX = "ISTHMUS__"
 SECTIONS = ("hub", "scope", "connector", "platform", "nats", "vault", "telemetry")

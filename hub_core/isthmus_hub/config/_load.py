@@ -18,8 +18,9 @@ from isthmus_hub.config._frozen import freeze
 from isthmus_hub.config._lines import Path as KeyPath
 from isthmus_hub.config._lines import key_lines
 from isthmus_hub.config._model import Config
-from isthmus_hub.config._problems import InvalidConfiguration, Problem, did_you_mean, dotted
+from isthmus_hub.config._problems import InvalidConfiguration, Problem, dotted
 from isthmus_hub.config._receive import receive_problems
+from isthmus_sdk.nearest import did_you_mean
 
 _LARGEST = 4 * 2**20
 

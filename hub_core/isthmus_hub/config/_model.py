@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, PrivateAttr
 
@@ -45,8 +45,11 @@ from isthmus_hub.config._kinds import (
     Vlan,
 )
 from isthmus_hub.config._zones import ConduitConfig, OwnerConfig, ZoneConfig
-from isthmus_sdk.errors import SettingsError
+from isthmus_sdk.errors import ConfigurationError, SettingsError
+from isthmus_sdk.nearest import did_you_mean
 from isthmus_sdk.scope import ScopeRule
+
+_T = TypeVar("_T")
 
 
 class HubConfig(Section):
@@ -384,6 +387,21 @@ class Config(Section):
         if self.hub.primary is None and len(self.platforms) == 1:
             return next(iter(self.platforms))
         return self.hub.primary
+
+    def connector_named(self, name: str) -> ConnectorConfig:
+        """The instance of that name. Raises :class:`ConfigurationError` that offers the near names."""
+        return self._named("connector", self.connectors, name)
+
+    def platform_named(self, name: str) -> PlatformConfig:
+        """The platform of that name. Raises :class:`ConfigurationError` that offers the near names."""
+        return self._named("platform", self.platforms, name)
+
+    def _named(self, kind: str, configured: Mapping[str, _T], name: str) -> _T:
+        found = configured.get(name)
+        if found is None:
+            hint = did_you_mean(name, configured, others="configured")
+            raise ConfigurationError(f"{self._file}: there is no [{kind}.{name}]{hint}")
+        return found
 
     def source_id(self, instance: str) -> str:
         """What native ids of this instance belong to."""

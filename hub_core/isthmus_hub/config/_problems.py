@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -35,18 +34,6 @@ class InvalidSettings(InvalidConfiguration, SettingsError):
     """Settings do not fit the manifest of the connector or platform they are for."""
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``; did you mean "every"?``, or the known words where none is near."""
-    known = list(known)
-    folded = {name.casefold().replace("-", "_"): name for name in known}
-    near = difflib.get_close_matches(word.casefold().replace("-", "_"), folded, n=1, cutoff=0.5)
-    if near:
-        return f'; did you mean "{folded[near[0]]}"?'
-    if known:
-        return f"; known: {', '.join(sorted(known))}"
-    return ""
-
-
 def dotted(path: Iterable[str | int]) -> str:
     """``("scope", 0, "when")`` as ``scope[0].when``; keys that TOML would quote are quoted."""
     out = ""
@@ -60,4 +47,4 @@ def dotted(path: Iterable[str | int]) -> str:
     return out
 
 
-__all__ = ["InvalidConfiguration", "InvalidSettings", "Problem", "did_you_mean", "dotted"]
+__all__ = ["InvalidConfiguration", "InvalidSettings", "Problem", "dotted"]

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Mapping
 
 from isthmus_hub.config._endpoint import Endpoint
 from isthmus_hub.config._model import Config, ConnectorConfig, ReceiveConfig
-from isthmus_hub.config._problems import Problem, did_you_mean, dotted
+from isthmus_hub.config._problems import Problem, dotted
+from isthmus_sdk.nearest import did_you_mean
 from isthmus_sdk.push import ClientCertificate, Push, Webhook
 
 

@@ -12,8 +12,9 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Any
 
 from isthmus_hub.config._model import Config, ConnectorConfig, PlatformConfig
-from isthmus_hub.config._problems import InvalidSettings, Problem, did_you_mean, dotted
+from isthmus_hub.config._problems import InvalidSettings, Problem, dotted
 from isthmus_hub.config._receive import against_declaration
+from isthmus_sdk.nearest import did_you_mean
 
 Manifest = Mapping[str, Any]
 """``{"settings": JSON Schema, "secrets": names or {name: {"required": bool}}, "streams": names}``."""

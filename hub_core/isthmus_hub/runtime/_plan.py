@@ -21,6 +21,7 @@ from isthmus_sdk.confine import LEVELS, Level, Reach
 from isthmus_sdk.errors import ConfigurationError, SecretError
 from isthmus_sdk.loader import Found
 from isthmus_sdk.manifest import Manifest
+from isthmus_sdk.nearest import did_you_mean
 
 OFF: Level = "networked-off"
 BEST: Level = "confined"
@@ -59,13 +60,10 @@ class Plan:
 
 def plugin(found: Mapping[str, Found], name: str, *, kind: str, where: str) -> tuple[Found, Manifest]:
     """The installed plugin that ``use`` names. Raises :class:`ConfigurationError` with the place and near names."""
-    import difflib
-
     entry = found.get(name)
     if entry is None:
-        near = difflib.get_close_matches(name, found, n=1)
-        hint = f'did you mean "{near[0]}"?' if near else f"installed: {', '.join(sorted(found)) or 'none'}"
-        raise ConfigurationError(f"{where}: no {kind} {name!r} is installed; {hint}")
+        hint = did_you_mean(name, found, others="installed")
+        raise ConfigurationError(f"{where}: no {kind} {name!r} is installed{hint}")
     if entry.manifest is None:
         raise ConfigurationError(f"{where}: {kind} {name!r} of {entry.distribution} cannot be used: {entry.error}")
     return entry, entry.manifest
@@ -123,11 +121,7 @@ def plan(
 
     Raises :class:`ConfigurationError` or :class:`SecretError` with the place in the file.
     """
-    chosen = config.connectors.get(name)
-    if chosen is None:
-        raise ConfigurationError(
-            f"{config.file}: there is no [connector.{name}]; configured: {', '.join(sorted(config.connectors)) or 'none'}"
-        )
+    chosen = config.connector_named(name)
     where = config.where("connector", name, "use")
     found, manifest = plugin(connectors, chosen.use, kind="connector", where=where)
     required, chosen_at = required_level(config, name)

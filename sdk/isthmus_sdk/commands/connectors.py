@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isthmus_sdk.errors import ConfigurationError
+from isthmus_sdk.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from isthmus_sdk.connector import Connector, Stream
@@ -69,11 +70,7 @@ def stream_of(connector: Connector[Any], name: str) -> Stream[Any, Any]:
     """The stream called ``name``. Raises ``ConfigurationError`` that lists the streams."""
     stream = connector.streams.get(name)
     if stream is None:
-        import difflib
-
-        near = difflib.get_close_matches(name, list(connector.streams), n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ConfigurationError(f"no stream {name!r}; {hint}streams: {', '.join(connector.streams) or 'none'}")
+        raise ConfigurationError(f"no stream {name!r}{did_you_mean(name, connector.streams, others='streams')}")
     return stream
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from isthmus_sdk.errors import ConfigurationError
+from isthmus_sdk.nearest import did_you_mean
 from isthmus_sdk.reasons import Reasons, mistakes, reasons_of
 
 if TYPE_CHECKING:
@@ -115,9 +116,8 @@ def read_case(connector: Connector[Any], folder: Path | None = None) -> Case:
         raise ConfigurationError(f"{path}: {wrong}") from None
     unknown = sorted(set(written.stream) - set(connector.streams))
     if unknown:
-        raise ConfigurationError(
-            f"{path}: no stream {', '.join(unknown)}; streams: {', '.join(connector.streams) or 'none'}"
-        )
+        hint = did_you_mean(unknown[0], connector.streams, others="streams")
+        raise ConfigurationError(f"{path}: no stream {', '.join(unknown)}{hint}")
     empty = sorted(name for name, reason in written.exempt.items() if not reason.strip())
     if empty:
         raise ConfigurationError(f"{path}: exempt.{empty[0]}: give the reason")

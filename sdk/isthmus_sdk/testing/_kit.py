@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isthmus_sdk.errors import ConfigurationError, IsthmusError
+from isthmus_sdk.nearest import did_you_mean
 from isthmus_sdk.testing._bench import Bench
 from isthmus_sdk.testing._case import FILE, Case, read_case
 from isthmus_sdk.testing._report import LEVELS, Level, Report, Result, Status
@@ -76,7 +77,7 @@ def conformance(
         raise ConfigurationError(f"no level {level!r}; one of {', '.join(LEVELS)}")
     unknown = sorted(set(only) - {rule.name for rule in rules()})
     if unknown:
-        raise ConfigurationError(f"no rule {unknown[0]!r}; {_near(unknown[0])}")
+        raise ConfigurationError(f"no rule {unknown[0]!r}{_near(unknown[0])}")
     results = []
     with open_bench(connector, folder, write=write) as bench:
         _check_settings(bench)
@@ -153,7 +154,7 @@ def _check_exemptions(case: Case) -> None:
     known = {rule.name for rule in rules()}
     for name in case.exempt:
         if name not in known:
-            raise ConfigurationError(f"{case.folder / FILE}: exempt: no rule {name!r}; {_near(name)}")
+            raise ConfigurationError(f"{case.folder / FILE}: exempt: no rule {name!r}{_near(name)}")
 
 
 def _check_settings(bench: Bench) -> None:
@@ -164,11 +165,7 @@ def _check_settings(bench: Bench) -> None:
 
 
 def _near(name: str) -> str:
-    import difflib
-
-    known = [rule.name for rule in rules()]
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"rules: {', '.join(known)}"
+    return did_you_mean(name, (rule.name for rule in rules()), others="rules")
 
 
 def _value(connector: Connector[Any]) -> str:

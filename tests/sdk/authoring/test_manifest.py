@@ -248,7 +248,7 @@ def test_two_distributions_that_provide_one_name_are_both_named(tmp_path: Path) 
 
 def test_looking_for_a_connector_that_is_not_there_names_the_near_ones(tmp_path: Path) -> None:
     folder = site(tmp_path / "site")
-    with pytest.raises(ConfigurationError, match="did you mean 'acme'"):
+    with pytest.raises(ConfigurationError, match='did you mean "acme"'):
         find("acne", path=[folder])
 
 
@@ -275,7 +275,7 @@ def test_declarations_that_contradict_each_other_are_refused_at_import() -> None
     ):
         with pytest.raises(ManifestError):
             declare("rows", model=dict, **options)(lambda ctx: ctx.pages())
-    with pytest.raises(ManifestError, match="Row has no 'changed'; did you mean 'changed_at'"):
+    with pytest.raises(ManifestError, match="Row has no 'changed'; did you mean \"changed_at\""):
         declare("rows", model=Row, cursor="changed")(lambda ctx: ctx.pages())
     with pytest.raises(ConfigurationError, match="lookback"):
         declare("rows", model=dict, cursor="at", lookback="ten minutes")(lambda ctx: ctx.pages())

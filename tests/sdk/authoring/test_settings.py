@@ -52,7 +52,7 @@ def test_every_wrong_key_is_named_with_a_hint_and_no_value() -> None:
         configure(Portal, {"base_url": "ftp://u:hunter2@x", "sise": 5, "size": "hunter3"}, {"token": "hunter4"})
     message = str(error.value)
     assert "base_url" in message
-    assert "sise: is not a setting of this connector; did you mean 'size'?" in message
+    assert 'sise: is not a setting of this connector; did you mean "size"?' in message
     assert "size" in message
     assert "hunter" not in message
 
@@ -60,7 +60,7 @@ def test_every_wrong_key_is_named_with_a_hint_and_no_value() -> None:
 def test_secrets_and_settings_may_not_change_places() -> None:
     with pytest.raises(SecretError, match="token"):
         configure(Portal, {"base_url": "https://x.example", "token": "tok"}, {})
-    with pytest.raises(SecretError, match="did you mean 'token'"):
+    with pytest.raises(SecretError, match='did you mean "token"'):
         configure(Portal, {"base_url": "https://x.example"}, {"tokn": "tok"})
     with pytest.raises(SecretError, match=r"token: is required \(a secret\)"):
         configure(Portal, {"base_url": "https://x.example"}, {})

@@ -27,7 +27,7 @@ def test_an_exempted_rule_is_not_looked_at_and_its_reason_is_shown(heron):
 @pytest.mark.parametrize(
     ("written", "named"),
     [
-        ('[exempt]\nclases = "x"\n', "did you mean 'classes'"),
+        ('[exempt]\nclases = "x"\n', 'did you mean "classes"'),
         ('[exempt]\nclasses = " "\n', "exempt.classes: give the reason"),
         ("[stream.alerts]\n", "no stream alerts; streams: detections"),
         ('[stream.detections]\nsince = "maybe"\n', "stream.detections.since"),
@@ -50,7 +50,7 @@ def test_a_mistake_in_the_authors_file_is_named_with_the_file(heron, written, na
 
 def test_unknown_rules_and_levels_are_refused(heron):
     value, _ = heron()
-    with pytest.raises(ConfigurationError, match="did you mean 'valid'"):
+    with pytest.raises(ConfigurationError, match='did you mean "valid"'):
         conformance(value, only=["vali"])
     with pytest.raises(ConfigurationError, match="no level 'platinum'"):
         conformance(value, level="platinum")
