@@ -44,13 +44,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """Coverage and gaps of the same assets at the same time."""
+    """Coverage, gaps and exposures of the same assets at the same time."""
 
     asked: Asked
     coverage: dict[str, Any]
     """The shape of ``coverage --techniques --json``."""
     gaps: dict[str, Any]
     """The shape of ``gaps --json``."""
+    exposures: Sequence[dict[str, Any]]
+    """The rows of ``exposures --json``."""
     unseen: Mapping[tuple[str, str], Sequence[str]]
     """Asset class and function to the assets of which nobody gave fresh evidence."""
 
@@ -147,17 +149,21 @@ class Covers:
         ``asset`` asks about one, named by its id or by a value that it alone carries.
         """
         asked = self._asked(None, None, owner)
-        mine = {each["id"] for each in asked.chosen}
+        rows = self._exposures_of(asked)
         if asset is not None:
-            mine &= {self._asset(asset)}
+            wanted = self._asset(asset)
+            rows = [row for row in rows if row["asset"] == wanted]
+        return {"open": len(rows), "exposures": rows if limit is None else rows[: max(limit, 0)]}
+
+    def _exposures_of(self, asked: Asked) -> list[dict[str, Any]]:
         found = covering.exposures(
             assets.exposures(self.store),
             asked.everything,
             assets.communications(self.store),
             rules=self._rules,
         )
-        rows = [row for row in found if row["asset"] in mine]
-        return {"open": len(rows), "exposures": rows if limit is None else rows[: max(limit, 0)]}
+        mine = {each["id"] for each in asked.chosen}
+        return [row for row in found if row["asset"] in mine]
 
     def watching(self, owner: str | None = None) -> Watching:
         """What `coverage`, `gaps` and `zones` begin with, read once; with techniques. Raises for a team that owns nothing here."""
@@ -168,7 +174,11 @@ class Covers:
         for (id, function), _ in covering.blind_cells(fleet):
             unseen[classes[id], function].append(id)
         return Watching(
-            asked, self._coverage_of(choice, fleet, techniques=True), self._gaps_of(choice, asked, fleet), unseen
+            asked,
+            self._coverage_of(choice, fleet, techniques=True),
+            self._gaps_of(choice, asked, fleet),
+            self._exposures_of(asked),
+            unseen,
         )
 
     def compare_primaries(

@@ -281,6 +281,7 @@ def report(hub: Hub, owner: str | None = None) -> str:
             zones=hub.zones_of(everything, None if owner is None else mine),
             coverage=watching.coverage,
             gaps=watching.gaps,
+            exposures=watching.exposures,
             unseen=watching.unseen,
             deliveries=[platform_status(hub, name) for name in hub.config.platforms],
             host=_sensing(configured, covering.HOST_COMPONENTS),

@@ -121,6 +121,8 @@ def exposures(
     json: JsonOption = False,
 ) -> int:
     """Open vulnerabilities on assets, the most urgent first: by KEV, EPSS, who reaches the asset, and its criticality."""
+    from isthmus_hub.report import exploited
+
     with open_hub(config, state_dir) as access:
         found = access.hub.exposures(owner=owner, limit=limit if limit or json else _SCREENFUL, asset=asset)
     if json:
@@ -143,11 +145,6 @@ def exposures(
     )  # fmt: skip
     say(f"{len(found['exposures'])} of {found['open']} open exposures")
     return 0
-
-
-def exploited(exposure: Mapping[str, Any]) -> str:
-    """What is known of its exploitation, in a word or two."""
-    return "KEV" if exposure["kev"] else "" if exposure["epss"] is None else f"EPSS {exposure['epss']:.2f}"
 
 
 def compare_primaries(

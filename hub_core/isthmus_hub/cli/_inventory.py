@@ -21,7 +21,6 @@ from isthmus_hub.cli._context import (
     table,
     write_whole,
 )
-from isthmus_hub.cli._coverage import exploited
 from isthmus_hub.cli._zones import OwnerOption
 
 assets = typer.Typer(
@@ -125,6 +124,8 @@ def _open_to(exposures: list[dict[str, Any]], asset: str) -> None:
     """The most urgent exposures of an asset; nothing where none is known."""
     if not exposures:
         return
+    from isthmus_hub.report import exploited
+
     rows = [{**row, "known": exploited(row), "instances": ", ".join(row["instances"])} for row in exposures]
     columns = [
         ("name", "OPEN TO"),

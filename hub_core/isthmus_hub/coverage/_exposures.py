@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from isthmus_hub.coverage._model import DEFAULT_RULES, Rules
@@ -31,6 +32,20 @@ _LIKELIHOODS: Final = ("confirmed", "likely", "possible")
 _NO_ZONE: Final = "unknown"
 
 
+@dataclass
+class Exploitation:
+    """What all sources together say of the exploitation of one vulnerability."""
+
+    kev: bool = False
+    epss: float | None = None
+
+    def add(self, told: Facts) -> None:
+        """One source's word, on whichever asset."""
+        self.kev = self.kev or bool(told["kev"])
+        if told["epss"] is not None and (self.epss is None or told["epss"] > self.epss):
+            self.epss = told["epss"]
+
+
 def exposures(
     found: Iterable[Facts],
     assets: Iterable[Facts],
@@ -41,17 +56,20 @@ def exposures(
     """Open exposures of present assets, one for each asset and vulnerability, the most urgent first.
 
     ``found`` in the shape of `assets.exposures`; assets are placed. It is open as long as one source says so: another may
-    not have looked. ``priority`` is 0 to 100: what is known of exploitation × reachability × criticality (docs/coverage.md).
+    not have looked. Whether it is exploited is a fact about the vulnerability: what one source says of it on one asset holds on
+    all. ``priority`` is 0 to 100: what is known of exploitation × reachability × criticality (docs/coverage.md).
     """
     own = {str(asset["id"]): asset for asset in assets if not asset.get("external") and not asset.get("absent_since")}
     reach = reachability(own.values(), communications)
     told: dict[tuple[str, str], list[Facts]] = defaultdict(list)
+    exploitation: dict[str, Exploitation] = defaultdict(Exploitation)
     for each in found:
+        exploitation[each["vulnerability"]].add(each)
         if each["asset"] in own:
             told[each["asset"], each["vulnerability"]].append(each)
     rows = [
-        _judged(own[asset], reach[asset], each, rules)
-        for (asset, _), each in told.items()
+        _judged(own[asset], reach[asset], each, exploitation[vulnerability], rules)
+        for (asset, vulnerability), each in told.items()
         if any(one["state"] == "open" for one in each)
     ]
     return sorted(rows, key=_urgent_first)
@@ -80,10 +98,11 @@ def reachability(assets: Iterable[Facts], communications: Iterable[Facts]) -> di
     return best
 
 
-def _judged(asset: Facts, reach: str, told: Iterable[Facts], rules: Rules) -> dict[str, Any]:
+def _judged(
+    asset: Facts, reach: str, told: Iterable[Facts], exploitation: Exploitation, rules: Rules
+) -> dict[str, Any]:
     sources = sorted(told, key=lambda one: (one["instances"], str(one["id"])))
-    kev = any(one["kev"] for one in sources)
-    epss = max((one["epss"] for one in sources if one["epss"] is not None), default=None)
+    kev, epss = exploitation.kev, exploitation.epss
     cvss = max((one["cvss"] for one in sources if one["cvss"] is not None), default=None)
     likelihood = next((word for word in _LIKELIHOODS if any(one["likelihood"] == word for one in sources)), None)
     criticality, precious = asset.get("criticality"), rules.precious(asset)

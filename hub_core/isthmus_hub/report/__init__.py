@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from isthmus_hub.report._exposures import exploited
 from isthmus_hub.report._findings import Findings
 from isthmus_hub.report._page import page
 
-__all__ = ["Findings", "page"]
+__all__ = ["Findings", "exploited", "page"]

@@ -42,6 +42,8 @@ class Findings:
     as_of: str
     unseen: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
     """Asset class and function to the assets without fresh evidence: those behind a cell of the matrix."""
+    exposures: Sequence[Mapping[str, Any]] = ()
+    """The rows of ``exposures --json``: open ones, the most urgent first."""
     owner: str | None = None
     """The team it is about; ``None``: everybody's."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from isthmus_hub.report._exposures import vulnerabilities
 from isthmus_hub.report._findings import Findings, cell_name, seen_by, zone_of
 from isthmus_hub.report._markup import count, data, minute, table, text
 
@@ -24,7 +25,13 @@ def inventory(found: Findings, numbers: Mapping[int, int]) -> str:
         kind="inventory",
     )  # fmt: skip
     places = {asset["id"]: place for place, asset in enumerate(found.own)}
-    held = {"columns": COLUMNS, "rows": rows, "gaps": _gaps(found, places, numbers), "cells": _cells(found, places)}
+    held = {
+        "columns": COLUMNS,
+        "rows": rows,
+        "gaps": _gaps(found, places, numbers),
+        "cells": _cells(found, places),
+        "exposed": [_rows((row["asset"] for row in each), places) for each in vulnerabilities(found)],
+    }
     more = f"<noscript><p class=soft>The first {FIRST} of {len(rows):,}; <code>isthmus assets</code> lists all.</p></noscript>"  # fmt: skip
     return (
         "<div class=tools hidden><label>Search <input id=search type=search autocomplete=off placeholder='name, address, class, zone, product'></label>"

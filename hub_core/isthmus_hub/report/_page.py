@@ -10,6 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from isthmus_hub.report._exposures import exposed
 from isthmus_hub.report._findings import WITNESSES, Findings, seen_by
 from isthmus_hub.report._gaps import by_cause, ranked, worst
 from isthmus_hub.report._inventory import inventory
@@ -43,6 +44,10 @@ def _sections(found: Findings) -> Iterable[str]:
         f"evidence. “No connector”: no installed connector declares it for this class.</p><div class=card>{matrix(found)}</div></section>"
     )
     yield f"<section id=gaps><h2>Gaps by cause</h2><div class=card>{by_cause(found, numbers)}</div></section>"
+    yield (
+        "<section id=exposures><h2>Exposures</h2><p class=soft>Vulnerabilities that assets are open to. Priority: what is known of their "
+        f"exploitation × who reaches the asset × its criticality, 0 to 100.</p><div class=card>{exposed(found)}</div></section>"
+    )
     yield f"<section id=inventory><h2>Inventory</h2><div class=card>{inventory(found, numbers)}</div></section>"
     yield f"<section id=delivered><h2>Delivered</h2><div class='card wide'>{_deliveries(found.deliveries)}</div></section>"
 
@@ -51,11 +56,13 @@ def _header(found: Findings) -> str:
     ways = len(found.bridging | {point["asset"] for point in found.zones["entry_points"]})
     whose = f" What concerns {text(found.owner)}." if found.owner else ""
     unseen = sum(found.witness(asset) == "none" for asset in found.own)
+    known = sum(bool(row["kev"]) for row in found.exposures)
     facts = (
         (len(found.own), "asset", "in one inventory", "#inventory"),
         (unseen, "asset", "that no sensor sees", "#zones"),
         (len(found.gaps["gaps"]), "gap", "by cause and class", "#gaps"),
-        (ways, "device", "in several networks, or facing the internet", "#zones"),
+        (len(found.exposures), "open exposure", f"({known:,} known to be exploited)", "#exposures"),
+        (ways, "device", "across networks or facing the internet", "#zones"),
         (len(found.zones["violations"]), "conduit", "not declared, or past the DMZ", "#zones"),
     )
     shown = "".join(

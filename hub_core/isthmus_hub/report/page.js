@@ -2,7 +2,7 @@
 // Searches, sorts and filters the inventory. Values of vendors become text nodes, never markup.
 (() => {
   const PAGE = 100;
-  const {columns, rows, gaps, cells} = JSON.parse(document.getElementById("assets").textContent);
+  const {columns, rows, gaps, cells, exposed} = JSON.parse(document.getElementById("assets").textContent);
   const [table, search, clear, shown, more] = ["table", "search", "clear", "shown", "more"].map(id => document.getElementById(id));
   const told = value => Array.isArray(value) ? value.join(", ") : value;
   const compare = new Intl.Collator("en", {numeric: true}).compare;
@@ -39,9 +39,10 @@
   }
 
   function chosen(link) {
-    const {gap, cell, column, value, label} = link.dataset;
+    const {gap, cell, exposed: vulnerability, column, value, label} = link.dataset;
     if (gap !== undefined) return {label, places: gaps[gap]};
     if (cell !== undefined) return {label, places: cells[cell]};
+    if (vulnerability !== undefined) return {label, places: exposed[vulnerability]};
     const at = columns.indexOf(column);
     return {label: `${column} ${value}`, places: [...rows.keys()].filter(place => rows[place][at] === value)};
   }
@@ -49,7 +50,7 @@
   document.addEventListener("click", event => {
     const row = event.target.closest("a[href^='#class-']");
     if (row) document.getElementById(row.hash.slice(1)).parentElement.open = true;
-    const link = event.target.closest("a[data-gap], a[data-cell], a[data-column]");
+    const link = event.target.closest("a[data-gap], a[data-cell], a[data-exposed], a[data-column]");
     if (!link) return;
     only = chosen(link);
     search.value = "";

@@ -48,8 +48,21 @@ ALIKE = [asset("a", "server", zone="Ops"), asset("b", "server", zone="Ops")]
 def test_what_is_known_of_exploitation_decides_between_equal_assets(
     more_urgent: dict[str, Any], less_urgent: dict[str, Any]
 ) -> None:
-    assert order([flaw("a", **less_urgent), flaw("b", **more_urgent)], ALIKE, []) == ["b", "a"]
-    assert order([flaw("a", **more_urgent), flaw("b", **less_urgent)], ALIKE, []) == ["a", "b"]
+    assert order([flaw("a", "CVE-1", **less_urgent), flaw("b", "CVE-2", **more_urgent)], ALIKE, []) == ["b", "a"]
+    assert order([flaw("a", "CVE-1", **more_urgent), flaw("b", "CVE-2", **less_urgent)], ALIKE, []) == ["a", "b"]
+
+
+def test_what_one_source_knows_of_its_exploitation_on_one_asset_holds_on_every_asset() -> None:
+    scanned, other = flaw("a", "CVE-1", "scanner", kev=True, epss=0.9), flaw("b", "CVE-1", "edr", epss=0.2)
+    rows = exposures([other, scanned], ALIKE, [])
+    assert [(row["asset"], row["kev"], row["epss"]) for row in rows] == [("a", True, 0.9), ("b", True, 0.9)]
+    assert rows[0]["priority"] == rows[1]["priority"]
+
+
+@pytest.mark.parametrize("elsewhere", [{"state": "resolved"}, {"asset": "long-gone"}])
+def test_its_exploitation_is_known_also_from_where_it_is_fixed_or_the_asset_is_gone(elsewhere: dict[str, Any]) -> None:
+    rows = exposures([flaw("a", "CVE-1"), flaw("b", "CVE-1", "scanner", kev=True) | elsewhere], ALIKE, [])
+    assert [(row["asset"], row["kev"]) for row in rows] == [("a", True)]
 
 
 @pytest.mark.parametrize("swap", [False, True])
@@ -99,7 +112,7 @@ def test_a_likely_hole_in_the_crown_jewel_that_the_internet_reaches_stands_befor
     None
 ):
     fleet = [asset("jewel", "server", criticality=100), asset("shelf", "printer", criticality=0)]
-    found = exposures([flaw("jewel", epss=0.6), flaw("shelf", kev=True)], fleet, [link("x", "jewel", "x")])
+    found = exposures([flaw("jewel", "CVE-1", epss=0.6), flaw("shelf", "CVE-2", kev=True)], fleet, [link("x", "jewel", "x")])
     assert [(row["asset"], row["priority"]) for row in found] == [("jewel", 58.0), ("shelf", 8.0)]
 
 

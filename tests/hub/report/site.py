@@ -46,6 +46,16 @@ def link(source: dict[str, Any], target: dict[str, Any], protocol: str = "modbus
     }  # fmt: skip
 
 
+def exposure(asset: dict[str, Any], name: str, priority: float, **facts: Any) -> dict[str, Any]:
+    """One row of ``exposures --json``."""
+    return {
+        "asset": asset["id"], "asset_name": asset["name"], "vulnerability": f"vulnerability--{name}", "name": name,
+        "priority": priority, "kev": False, "epss": None, "reach": "own_zone", "criticality": None, "crown_jewel": False,
+        "cvss": None, "likelihood": None, "zone": asset["zone"], "owner": None, "fix": None, "instances": ["scanner"],
+        "disagreeing": [], **facts,
+    }  # fmt: skip
+
+
 def findings(
     assets: Sequence[dict[str, Any]], links: Sequence[dict[str, Any]] = (), *, model: Model = NO_MODEL, **more: Any
 ) -> Findings:

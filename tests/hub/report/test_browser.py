@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.hub.report.chromium import Chromium
-from tests.hub.report.site import asset, findings, link, plant
+from tests.hub.report.site import asset, exposure, findings, link, plant
 
 from isthmus_hub.report import Findings, page
 from isthmus_hub.report._gaps import ranked
@@ -76,6 +76,19 @@ def test_a_gap_a_zone_and_a_cell_of_the_matrix_lead_to_their_assets(tmp_path: Pa
         label = f"{cell['asset_class']}: not seen for {cell['function']}"
         await browser.value(f"document.querySelector('[data-label=\"{label}\"]').click()")
         assert await browser.value(SHOWN) == f"{cell['assets'] - cell['observed']} of 150 assets"
+
+    look(tmp_path, found, at)
+
+
+def test_a_vulnerability_leads_to_the_assets_that_are_open_to_it(tmp_path: Path) -> None:
+    assets = [asset(f"plc-{number}", "plc", "guardian") for number in range(9)]
+    found = findings(assets, exposures=[exposure(assets[number], "CVE-2024-1", 50.0) for number in (3, 5)])
+
+    async def at(browser: Chromium) -> None:
+        await browser.value("document.querySelector('[data-exposed]').click()")
+        assert await browser.value(NAMES) == ["plc-3", "plc-5"]
+        assert await browser.value(SHOWN) == "2 of 9 assets"
+        assert "open to CVE-2024-1" in await browser.value("document.getElementById('clear').textContent")
 
     look(tmp_path, found, at)
 

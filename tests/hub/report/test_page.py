@@ -10,12 +10,13 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from tests.hub.report.site import asset, findings, link, plant
+from tests.hub.report.site import asset, exposure, findings, link, plant
 
 import isthmus_hub.report
 from isthmus_hub.coverage import CAUSES as ALL_CAUSES
 from isthmus_hub.coverage import KINDS as ALL_KINDS
 from isthmus_hub.report import Findings, page
+from isthmus_hub.report._exposures import MOST, vulnerabilities
 from isthmus_hub.report._gaps import CAUSES, KINDS, WORST, closing, ranked
 from isthmus_hub.report._inventory import FIRST
 from isthmus_hub.report._markup import percent
@@ -55,7 +56,7 @@ class Parsed(HTMLParser):
 
 
 def test_the_public_face_is_small() -> None:
-    assert isthmus_hub.report.__all__ == ["Findings", "page"]
+    assert isthmus_hub.report.__all__ == ["Findings", "exploited", "page"]
 
 
 def test_the_page_loads_nothing_from_anywhere() -> None:
@@ -115,8 +116,19 @@ def test_what_vendors_write_is_text_everywhere() -> None:
                 "dropped": {name: 1},
             }
         ]
+        open_to = [
+            exposure(one, name, 50.0, fix=name, instances=[name]),
+            exposure(two, f"{name}2", 9.0, kev=True, crown_jewel=True),
+        ]
         return findings(
-            [one, two, three], [link(one, two, name)], hub=name, primary=name, owner=name, as_of=name, deliveries=rows
+            [one, two, three],
+            [link(one, two, name)],
+            hub=name,
+            primary=name,
+            owner=name,
+            as_of=name,
+            deliveries=rows,
+            exposures=open_to,
         )
 
     hostile, plain = Parsed(page(written(HOSTILE))), Parsed(page(written("harmless")))
@@ -154,6 +166,40 @@ def test_a_gaps_number_leads_to_exactly_its_assets() -> None:
     for number, gap in enumerate(ranked(found.gaps["gaps"])):
         names = {data["rows"][place][0] for place in data["gaps"][str(number)]}
         assert names == {id.removeprefix("infrastructure--") for id in gap["assets"]}, gap["detail"]
+
+
+def test_a_vulnerability_is_told_once_with_the_assets_that_are_open_to_it() -> None:
+    one, two, three = (asset(f"plc-{number}", "plc", "guardian") for number in range(3))
+    rows = [
+        exposure(two, "CVE-2024-1", 80.0, kev=True, epss=0.9, cvss=7.5, reach="internet", crown_jewel=True, fix="4.2"),
+        exposure(one, "CVE-2023-2", 9.5, epss=0.034, instances=["guardian", "scanner"]),
+        exposure(three, "CVE-2024-1", 4.0, kev=True, reach="own_zone"),
+    ]
+    html = page(findings([one, two, three], exposures=rows))
+    assert [[row["name"] for row in each] for each in vulnerabilities(findings([one], exposures=rows))] == [
+        ["CVE-2024-1", "CVE-2024-1"],
+        ["CVE-2023-2"],
+    ]
+    lines = [line for line in html.split("<tr>") if "data-exposed=" in line]
+    assert [re.sub(r"<[^>]+>", "|", line).strip("|").split("|")[:3] for line in lines] == [
+        ["80.0", "CVE-2024-1", ""],
+        ["9.5", "CVE-2023-2", "EPSS 0.03"],
+    ]
+    assert "<b>KEV</b>" in lines[0]
+    assert "plc-1 <b>crown jewel</b>" in lines[0]
+    assert "1 internet, 1 own zone" in lines[0]
+    data = Parsed(html).data()
+    assert [{data["rows"][place][0] for place in each} for each in data["exposed"]] == [{"plc-1", "plc-2"}, {"plc-0"}]
+    assert "<b>3</b>open exposures (2 known to be exploited)" in html
+
+
+def test_of_very_many_vulnerabilities_the_most_urgent_are_listed_and_the_rest_counted() -> None:
+    one = asset("plc", "plc", "guardian")
+    rows = [exposure(one, f"CVE-{number}", 100.0 - number) for number in range(MOST + 8)]
+    html = page(findings([one], exposures=rows))
+    assert html.count("data-exposed=") == MOST
+    assert f"The first {MOST} of {MOST + 8} vulnerabilities" in html
+    assert f"CVE-{MOST}<" not in html
 
 
 def test_the_number_behind_a_cell_is_that_of_its_assets_stale_ones_too() -> None:
