@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from isthmus_hub.runtime import StateDirectory
 
 
+_LISTED = 5
+"""So many candidates are named where a value means several."""
+
+
 class Explores:
     """These methods of :class:`~isthmus_hub.hub.Hub`."""
 
@@ -138,12 +142,38 @@ class Explores:
         if members := self.store.members(text):
             return members[0]
         found = self.store.find(text)
-        assets = {one.asset for one in found if one.asset}
-        if len(assets) == 1:
-            found = [one for one in found if one.asset]
         if not found:
-            raise ConfigurationError(f"{text!r}: nothing carries it; see `isthmus store find`")
-        if len({one.id for one in found}) > 1 and len(assets) != 1:
-            known = ", ".join(sorted({one.id for one in found})[:5])
-            raise ConfigurationError(f"{text!r}: several objects carry it, name one by its id: {known}")
+            return self._by_name(text)
+        owners = {one.asset for one in found if one.asset}
+        if len(owners) == 1:
+            return next(one.id for one in found if one.asset)
+        if len({one.id for one in found}) > 1:
+            raise ConfigurationError(f"{text!r}: several objects carry it, name one by its id: {self._listed(found)}")
         return found[0].id
+
+    def _by_name(self, text: str) -> str:
+        """A member of the one asset that is called so. Raises as `_one` does."""
+        wanted = text.strip().casefold()
+        called = [
+            stored.id
+            for stored in self.store.iterate("infrastructure", RESOLVED)
+            if str(stored.body.get("name", "")).casefold() == wanted and self.store.members(stored.id)
+        ]
+        if not called:
+            raise ConfigurationError(
+                f"{text!r}: nothing carries it and no asset is called so; "
+                "see `isthmus store find` for values, `isthmus store search` for words"
+            )
+        if len(called) > 1:
+            known = ", ".join(called[:_LISTED])
+            raise ConfigurationError(f"{text!r}: {len(called)} assets are called so, name one by its id: {known}")
+        return self.store.members(called[0])[0]
+
+    def _listed(self, found: Sequence[Found]) -> str:
+        """Some of what carries a value: assets where there are any, by the names people see."""
+        names = {
+            str(row["asset"] or row["id"]): str(row["name"] or row["id"].partition("--")[0])
+            for row in map(self._described, found)
+        }
+        more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+        return ", ".join(f"{id} ({name})" for id, name in sorted(names.items())[:_LISTED]) + more

@@ -85,6 +85,32 @@ def works(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Works]
     yield made
 
 
+def test_an_asset_is_found_by_the_name_it_is_listed_under(works: Works) -> None:
+    told(works.folder, "north", {"id": "n3", "name": "Kiln 4", "ip": ["10.9.0.1"]}, at=1)
+    told(
+        works.folder,
+        "south",
+        {"id": "s3", "name": "Mixer 7", "ip": ["10.9.0.2"]},
+        {"id": "s4", "name": "Mixer 7"},
+        at=1,
+    )
+    works.sync()
+    assert [member["native_id"] for member in works.run("show", "kiln 4")["members"]] == ["n3"]
+    twice = works.run("show", "Mixer 7", code=2)
+    assert "'Mixer 7': 2 assets are called so, name one by its id: infrastructure--" in twice
+    assert "no asset is called so; see `isthmus store find`" in works.run("show", "Kiln 5", code=2)
+
+
+def test_what_carries_a_value_is_listed_by_the_assets_names(works: Works) -> None:
+    told(works.folder, "north", {"id": "n3", "name": "Kiln 4", "ip": ["10.9.0.1"], "serial_number": "AB1234"}, at=1)
+    told(works.folder, "south", {"id": "s3", "name": "Kiln 5", "ip": ["10.9.0.1"], "serial_number": "AB9999"}, at=1)
+    works.sync()
+    names = {row["name"]: row["id"] for row in works.run()["assets"]}
+    said = works.run("show", "10.9.0.1", code=2)
+    assert f"{names['Kiln 4']} (Kiln 4)" in said
+    assert f"{names['Kiln 5']} (Kiln 5)" in said
+
+
 def published(works: Works, after: int = 0) -> list[dict[str, Any]]:
     with works.hub() as hub:
         return [stix.decode(entry) for block in hub.bus.read(RESOLVED, after + 1) for entry in block.entries]

@@ -112,7 +112,8 @@ def gaps(
 
 def exposures(
     asset: Annotated[
-        str | None, typer.Option(help="Of one asset: its id, or a value that it alone carries.", show_default=False)
+        str | None,
+        typer.Option(help="Of one asset: its id, its name, or a value that it alone carries.", show_default=False),
     ] = None,
     owner: OwnerOption = None,
     limit: Annotated[int | None, typer.Option(help="How many; without it all in JSON, 25 on a screen.", min=1)] = None,

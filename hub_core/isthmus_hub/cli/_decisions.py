@@ -13,7 +13,7 @@ NoteOption = Annotated[str, typer.Option("--note", help="Why, for those who read
 
 
 def merge(
-    one: Annotated[str, typer.Argument(help="An asset: its id, or a value that it alone carries.")],
+    one: Annotated[str, typer.Argument(help="An asset: its id, its name, or a value that it alone carries.")],
     two: Annotated[str, typer.Argument(help="The other one.")],
     note: NoteOption = "",
     config: ConfigOption = None,
@@ -27,7 +27,7 @@ def merge(
 
 
 def split(
-    asset: Annotated[str, typer.Argument(help="Its id, or a value that it alone carries.")],
+    asset: Annotated[str, typer.Argument(help="Its id, its name, or a value that it alone carries.")],
     members: Annotated[
         list[str] | None,
         typer.Argument(

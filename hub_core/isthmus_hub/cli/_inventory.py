@@ -76,7 +76,7 @@ def list_assets(
 @assets.command("show")
 def show_asset(
     asset: Annotated[
-        str, typer.Argument(help="Its id, or a value that it alone carries: an address, a name, a serial.")
+        str, typer.Argument(help="Its id, its name, or a value that it alone carries: an address, a serial.")
     ],
     config: ConfigOption = None,
     state_dir: StateOption = None,
@@ -158,7 +158,9 @@ def _others(others: list[dict[str, Any]]) -> str:
 
 @assets.command("why")
 def why(
-    one: Annotated[str, typer.Argument(help="An asset or observed object: its id, or a value that it alone carries.")],
+    one: Annotated[
+        str, typer.Argument(help="An asset or observed object: its id, its name, or a value that it alone carries.")
+    ],
     two: Annotated[str, typer.Argument(help="The other one.")],
     config: ConfigOption = None,
     state_dir: StateOption = None,

@@ -112,7 +112,9 @@ def test_a_likely_hole_in_the_crown_jewel_that_the_internet_reaches_stands_befor
     None
 ):
     fleet = [asset("jewel", "server", criticality=100), asset("shelf", "printer", criticality=0)]
-    found = exposures([flaw("jewel", "CVE-1", epss=0.6), flaw("shelf", "CVE-2", kev=True)], fleet, [link("x", "jewel", "x")])
+    found = exposures(
+        [flaw("jewel", "CVE-1", epss=0.6), flaw("shelf", "CVE-2", kev=True)], fleet, [link("x", "jewel", "x")]
+    )
     assert [(row["asset"], row["priority"]) for row in found] == [("jewel", 58.0), ("shelf", 8.0)]
 
 
