@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from isthmus_hub.assets import in_force
+from isthmus_hub.assets import in_force, record_facts, record_name
 from isthmus_hub.runtime import publish_decision
 from isthmus_hub.store import Decision, decide
-from isthmus_sdk import stix
 from isthmus_sdk.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ class Decides:
             if one.verdict == "one" and mine.issuperset(one.sides[0] + one.sides[1])
         ]
         if not merged:
-            known = ", ".join(self._described_member(id) for id in sorted(self.store.members(self._asset_of(ids[0]))))
+            known = ", ".join(record_name(self.store, id) for id in sorted(self.store.members(self._asset_of(ids[0]))))
             raise ConfigurationError(
                 f"{asset!r}: nobody merged it, so name the members that are another device: {known}"
             )
@@ -128,7 +127,7 @@ class Decides:
             "number": decision.number,
             "verdict": decision.verdict,
             "undoes": next((one.number for one in self.store.decisions() if one.id == decision.undoes), None),
-            "sides": [[self._described_member(id) for id in side] for side in decision.sides],
+            "sides": [[record_name(self.store, id) for id in side] for side in decision.sides],
             "at": decision.at,
             "by": decision.by,
             "note": decision.note,
@@ -141,37 +140,26 @@ class Decides:
         ids = sorted(self.store.members(asset))
         if not ids:
             raise ConfigurationError(f"{text!r}: is no asset; see `isthmus assets` and `isthmus store find`")
-        return asset, [id for id in ids if self._facts(id).get("kind") != "endpoint"] or ids
+        return asset, [id for id in ids if record_facts(self.store, id).get("kind") != "endpoint"] or ids
 
     def _member(self, text: str, asset: str) -> str:
         members = self.store.members(asset)
         if text in members:
             return text
-        named = [id for id in members if text in (self._described_member(id), self._facts(id).get("native_id"))]
+        named = [
+            id for id in members if text in (record_name(self.store, id), record_facts(self.store, id).get("native_id"))
+        ]
         if len(named) == 1:
             return named[0]
         carrying = named if named else sorted({found.id for found in self.store.find(text)} & set(members))
         if len(carrying) != 1:
-            known = ", ".join(self._described_member(id) for id in sorted(members))
+            known = ", ".join(record_name(self.store, id) for id in sorted(members))
             word = "several members carry it" if carrying else "no member of the asset"
             raise ConfigurationError(f"{text!r}: {word}; name one of {known}")
         return carrying[0]
 
     def _asset_of(self, id: str) -> str:
         return self.store.asset_of(id) or id
-
-    def _facts(self, id: str) -> dict[str, Any]:
-        stored = self.store.get(id)
-        return (stix.facts(stored.body, stix.ASSET) if stored else None) or {}
-
-    def _described_member(self, id: str) -> str:
-        """``instance/stream/native id``; the id itself where nobody says anything of it any more."""
-        stored = self.store.get(id)
-        native = self._facts(id).get("native_id")
-        if stored is None or not stored.provenance or not native:
-            return id
-        claim = stored.provenance[0]
-        return f"{claim.instance}/{claim.stream}/{native}"
 
 
 __all__ = ["Decides"]

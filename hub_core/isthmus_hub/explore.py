@@ -118,6 +118,10 @@ class Explores:
         last = self.bus.end(RESOLVED)
         index.begin_anew((stix.encode(stored.body) for stored in self.store.iterate(None, RESOLVED)), last)
 
+    def _called(self, row: dict[str, Any]) -> str:
+        asset = self.store.resolved(row["asset"]) if row["asset"] else None
+        return str((asset.body.get("name") if asset else None) or row["name"] or row["id"].partition("--")[0])
+
     def _described(self, found: Found) -> dict[str, Any]:
         stored = self.store.get(found.id)
         asset = found.asset and (self.store.alias_of(found.asset) or found.asset)
@@ -171,9 +175,8 @@ class Explores:
 
     def _listed(self, found: Sequence[Found]) -> str:
         """Some of what carries a value: assets where there are any, by the names people see."""
-        names = {
-            str(row["asset"] or row["id"]): str(row["name"] or row["id"].partition("--")[0])
-            for row in map(self._described, found)
-        }
+        rows = [self._described(one) for one in found]
+        rows = [row for row in rows if row["asset"]] or rows
+        names = {str(row["asset"] or row["id"]): self._called(row) for row in rows}
         more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
         return ", ".join(f"{id} ({name})" for id, name in sorted(names.items())[:_LISTED]) + more

@@ -13,6 +13,7 @@ from isthmus_hub.assets._index import IdentityIndex
 from isthmus_hub.assets._inventory import communications, inventory
 from isthmus_hub.assets._model_file import model_text, read_model
 from isthmus_hub.assets._partition import Partition, partition
+from isthmus_hub.assets._record import record_facts, record_name
 from isthmus_hub.assets._resolver import Resolver, ResolveTotals
 from isthmus_hub.assets._rulings import Rulings, in_force, rulings
 from isthmus_hub.assets._weights import DEFAULT as DEFAULT_WEIGHTS
@@ -49,6 +50,8 @@ __all__ = [
     "observation",
     "partition",
     "read_model",
+    "record_facts",
+    "record_name",
     "rulings",
     "why",
 ]

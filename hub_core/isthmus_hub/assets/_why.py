@@ -7,6 +7,7 @@ from typing import Any
 
 from isthmus_hub.assets._identity import observation
 from isthmus_hub.assets._index import IdentityIndex
+from isthmus_hub.assets._record import record_name
 from isthmus_hub.assets._rulings import rulings
 from isthmus_hub.assets._weights import DEFAULT, Weights
 from isthmus_hub.store import Store
@@ -31,7 +32,7 @@ def why(store: Store, one: str, two: str, weights: Weights = DEFAULT) -> dict[st
     """Every link between the assets of two observed things, made or refused, and what they share.
 
     ``links``: rule, value, both ends (observed ids), and ``veto``: empty where the link was made. ``shared``: values that
-    both have; a poisoned one links nothing by itself.
+    both have; a poisoned one links nothing by itself. ``records``: what people call each observed id.
     """
     index = identities(store, weights)
     sides = [index.members(index.assigned.get(id, "")) or frozenset({id}) for id in (one, two)]
@@ -48,6 +49,7 @@ def why(store: Store, one: str, two: str, weights: Weights = DEFAULT) -> dict[st
         "assets": [index.assigned.get(id) for id in (one, two)],
         "members": [sorted(side) for side in sides],
         "links": links,
+        "records": {id: record_name(store, id) for id in sorted(sides[0] | sides[1])},
         "shared": []
         if same
         else [{"kind": each.kind, "value": each.value, "poisoned": each in poisoned} for each in sorted(mine & theirs)],

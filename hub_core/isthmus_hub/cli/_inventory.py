@@ -107,8 +107,11 @@ def show_asset(
         )  # fmt: skip
     table(found["bindings"], [("scope", "SCOPE"), ("address", "ADDRESS")], empty="No address.")
     table(
-        [{**each, "poisoned": "poisoned: links nothing" if each["poisoned"] else ""} for each in found["identifiers"]],
-        [("kind", "IDENTIFIER"), ("value", "VALUE"), ("poisoned", "")],
+        [
+            {**each, "value": each["value"] + ("  (poisoned: links nothing)" if each["poisoned"] else "")}
+            for each in found["identifiers"]
+        ],
+        [("kind", "IDENTIFIER"), ("value", "VALUE")],
         empty="No identifier.",
     )
     table(
@@ -177,7 +180,8 @@ def why(
     )
     for link in found["links"]:
         print(f"  {link['rule']} {link['value']}" + (f": refused, {link['veto']}" if link["veto"] else ": linked"))
-        print(f"    {link['left']}\n    {link['right']}")
+        for end in ("left", "right"):
+            print(f"    {found['records'][link[end]]}")
     for value in found["shared"]:
         word = "poisoned: other devices have it too, so it links nothing" if value["poisoned"] else "shared"
         print(f"  {value['kind']} {value['value']}: {word}")

@@ -31,6 +31,7 @@ def test_a_merge_names_the_shared_value_and_both_records(hub: Bench) -> None:
     found = why(hub.store, *ends)
     assert found["same"]
     assert found["members"] == [sorted(ends), sorted(ends)]
+    assert sorted(found["records"].values()) == ["edr/assets/m1", "ot/assets/a1"]
     edges = why(hub.store, ends[0], ends[0])
     assert edges["links"] == [
         {"rule": "hostname", "value": "hmi-01", "left": min(ends), "right": max(ends), "veto": ""}
