@@ -17,8 +17,24 @@ CLASSES = {
     "cmdb_ci_ot_scada_client": "hmi", "cmdb_ci_ot_opc_server": "data-gateway", "cmdb_ci_ot_industrial_drive": "drive",
     "cmdb_ci_ot_industrial_robot": "robot", "cmdb_ci_ot_industrial_sensor": "sensor",
     "cmdb_ci_ot_industrial_actuator": "actuator", "cmdb_ci_protocol_converter": "data-gateway",
+    "cmdb_ci_ot_opc_client": "data-gateway", "cmdb_ci_ot_qics": "controller", "cmdb_ci_ot_industrial_3d_printer": "controller",
+    "cmdb_ci_plc": "plc", "cmdb_ci_hmi": "hmi",
+    "cmdb_ci_sdwan_edge": "router", "cmdb_ci_residential_gateway": "router", "cmdb_ci_service_aggregation_router": "router",
+    "cmdb_ci_sdwan_controller": "network-device", "cmdb_ci_media_converter": "network-device",
+    "cmdb_ci_repeater": "network-device", "cmdb_ci_network_node": "network-device", "cmdb_ci_nids": "network-device",
+    "cmdb_ci_session_border_controller": "voip", "cmdb_ci_voice_gateway": "voip", "cmdb_ci_private_branch_exchange": "voip",
+    "cmdb_ci_mainframe": "server", "cmdb_ci_ucs_rack_unit": "server", "cmdb_ci_ucs_blade": "server",
+    "cmdb_ci_sbc": "endpoint", "cmdb_ci_handheld_computing": "mobile", "cmdb_ci_ip_camera": "camera",
+    "cmdb_ci_iot": "iot", "cmdb_ci_payment": "iot", "cmdb_ci_imaging": "iot", "cmdb_ci_security": "iot",
+    "cmdb_ci_transport": "iot", "cmdb_ci_wearable": "iot", "cmdb_ci_medical": "medical", "cmdb_ci_hc_device": "medical",
 }  # fmt: skip
-"""Class of the CMDB (its table's name) -> class of an asset. Children that are not listed: see `asset_class`."""
+"""Class of the CMDB (its table's name) -> class of an asset. Children that are not listed: see `asset_class`.
+
+Source: ServiceNow, "CMDB tables", Zurich, with the classes that are deprecated there and still in use.
+"""
+_OT = frozenset({"cmdb_ci_plc", "cmdb_ci_hmi", "cmdb_ci_manufacturing", "cmdb_ci_oe", "cmdb_ci_protocol_converter"})
+"""Classes of operational technology outside ``cmdb_ci_ot``: what came before it, and the machines that it controls."""
+_TECHNOLOGIES = {"iot": "iot", "camera": "iot", "medical": "iomt"}
 _LABELS = {
     "esx server": "hypervisor", "hyper-v server": "hypervisor", "storage switch": "switch",
     "computer": "endpoint", "server": "server", "network gear": "network-device", "ip switch": "switch",
@@ -54,11 +70,23 @@ def asset_class(kind: str | None, form: str | None, ot_type: str | None) -> str 
         return told
     word = (kind or "").lower()
     found = CLASSES.get(word) or _LABELS.get(word)
+    if found is None and word.startswith("cmdb_ci_med_"):
+        found = "medical"
     if found is None and (word.endswith(("_server", " server")) and not word.startswith("cmdb_ci_ot")):
         found = "server"
     if found == "endpoint" and form:
         return next((each for part, each in _FORMS if part in form.lower()), found)
     return found
+
+
+def technology(kind: str | None, *, ot_entity: bool) -> str | None:
+    """``ot``, ``iot``, ``iomt`` or ``it``, as the class says; ``None`` where the row names none."""
+    word = (kind or "").lower()
+    if ot_entity or word in _OT or word.startswith("cmdb_ci_ot"):
+        return "ot"
+    if not word.startswith("cmdb_ci_"):
+        return None
+    return _TECHNOLOGIES.get(asset_class(word, None, None) or "", "it")
 
 
 def status(value: str | None, codes: dict[str, str]) -> str | None:

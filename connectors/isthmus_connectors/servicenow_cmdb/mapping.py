@@ -24,13 +24,11 @@ def item_to_stix(item: Item, stix: Builder) -> Iterator[Any]:
     states = _states(item)
     if gone := sorted(classes.GONE & set(states.values())):
         raise Ignored(f"{gone[0]} in the CMDB")
-    kind = (item.kind or "").lower()
-    is_ot = kind.startswith("cmdb_ci_ot") or bool(item.ot_entity)
     shape = stix.asset(
         item.sys_id,
         name=item.name or item.fqdn or item.host_name or item.serial_number or item.sys_id,
         asset_class=classes.asset_class(item.kind, item.form_factor or item.chassis_type, item.ot_device_type),
-        technology="ot" if is_ot else "it" if kind.startswith("cmdb_ci_") else None,
+        technology=classes.technology(item.kind, ot_entity=bool(item.ot_entity)),
         hostname=_hostname(item),
         vendor=item.manufacturer,
         model=item.model or item.model_number,

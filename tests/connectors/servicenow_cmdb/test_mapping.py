@@ -246,3 +246,26 @@ def test_a_relation_to_itself_says_nothing_and_one_without_an_end_is_quarantined
     assert outcome.ignored == {"a relation of a device to itself": 1}
     (bad,) = map_records(servicenow, "relations", [relation("Uses::Used by", child="")]).quarantined
     assert bad.path == "child"
+
+
+@pytest.mark.parametrize(
+    ("kind", "of_asset", "technology"),
+    [
+        ("cmdb_ci_ot_opc_client", "data-gateway", "ot"),
+        ("cmdb_ci_ot_qics", "controller", "ot"),
+        ("cmdb_ci_plc", "plc", "ot"),
+        ("cmdb_ci_manufacturing", None, "ot"),
+        ("cmdb_ci_ot_something_new", None, "ot"),
+        ("cmdb_ci_protocol_converter", "data-gateway", "ot"),
+        ("cmdb_ci_sdwan_edge", "router", "it"),
+        ("cmdb_ci_ip_camera", "camera", "iot"),
+        ("cmdb_ci_iot", "iot", "iot"),
+        ("cmdb_ci_med_patient_monitoring", "medical", "iomt"),
+        ("cmdb_ci_something_new", None, "it"),
+    ],
+)
+def test_the_class_says_what_a_device_is_and_whose_world_it_belongs_to(
+    kind: str, of_asset: str | None, technology: str
+) -> None:
+    known = facts({**SERVER, "sys_class_name": kind})
+    assert (known.get("asset_class"), known.get("technology")) == (of_asset, technology)
