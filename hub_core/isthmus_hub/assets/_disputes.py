@@ -13,47 +13,10 @@ from itertools import combinations
 from typing import Any, Final, NamedTuple
 
 from isthmus_hub.assets._identity import placeholder
+from isthmus_hub.assets._meaning import Words, maker_names, system_family
 
 Facts = Mapping[str, Any]
-Words = frozenset[str]
-
-_COMMON: Final = frozenset(
-    {
-        "ab", "ag", "aktiengesellschaft", "asa", "automation", "bv", "co", "communications", "company", "computer",
-        "controls", "corp", "corporate", "corporation", "electric", "electronics", "gmbh", "group", "holding", "inc",
-        "incorporated", "industrial", "industries", "instruments", "international", "kg", "limited", "llc", "ltd",
-        "networks", "nv", "oy", "plc", "products", "sa", "sas", "se", "solutions", "spa", "srl", "systems",
-        "technologies", "technology", "the",
-    }
-)  # fmt: skip
-"""Words of many makers' names: they make nobody known."""
-_ONE_MAKER: Final = (
-    frozenset({"rockwell", "allen", "bradley"}),
-    frozenset({"schneider", "modicon", "telemecanique", "apc"}),
-    frozenset({"hp", "hpe", "hewlett", "packard", "aruba"}),
-    frozenset({"hirschmann", "belden", "tofino"}),
-    frozenset({"ge", "general", "fanuc", "emerson"}),
-    frozenset({"siemens", "ruggedcom"}),
-    frozenset({"dell", "emc"}),
-    frozenset({"ibm", "lenovo"}),
-    frozenset({"cisco", "meraki"}),
-)
-"""Names of one maker, or of one that took over another's products: equipment goes by either."""
-_FAMILIES: Final = tuple(
-    (re.compile(pattern), family)
-    for pattern, family in (
-        (r"\bios[ -]?x[er]\b|\bcisco\b|\bnx-?os\b", "cisco"),
-        (r"windows|microsoft|\bwin(?:10|11|7|xp|nt)\b", "windows"),
-        (r"android", "android"),
-        (r"\bipados\b|\bios\b", "ios"),
-        (r"mac ?os|\bos ?x\b|darwin", "macos"),
-        (r"vxworks", "vxworks"),
-        (r"\bqnx\b", "qnx"),
-        (r"esxi|vmkernel", "esxi"),
-        (r"[a-z]*bsd\b", "bsd"),
-        (r"linux|ubuntu|debian|red ?hat|\brhel\b|centos|suse|fedora|rocky|alma|\bkali\b|raspbian", "linux"),
-    )
-)
+_VIRTUAL: Final = frozenset({"vmware", "virtual"})
 _HOSTS, _CONTROLLERS, _NETWORK, _DEVICES = "host", "controller", "network", "device"
 _KINDS: Final[Mapping[str, Words]] = {
     **dict.fromkeys(
@@ -136,19 +99,12 @@ def _disputed(
 
 
 def _maker(text: str) -> Words:
-    words = frozenset(re.findall(r"[a-z0-9]+", text.lower())) - _COMMON
-    if words & {"unknown", "none", "other", "generic", "private", "vmware", "virtual"}:
-        return frozenset()
-    return words.union(*(names for names in _ONE_MAKER if names & words))
+    names = maker_names(text)
+    return frozenset() if names & _VIRTUAL else names  # of what is virtual no maker is wrong
 
 
 def _share(one: Words, two: Words) -> bool:
     return bool(one & two)
-
-
-def _family(text: str) -> str:
-    lower = text.lower()
-    return next((family for pattern, family in _FAMILIES if pattern.search(lower)), "")
 
 
 def _same(one: str, two: str) -> bool:
@@ -192,7 +148,7 @@ def _one_begins_the_other(one: tuple[int, ...], two: tuple[int, ...]) -> bool:
 
 _COMPARED: Final[Mapping[str, tuple[Callable[[str], Any], Callable[[Any, Any], bool], bool]]] = {
     "asset_class": (_kinds, _share, True),
-    "operating_system": (_family, _same, True),
+    "operating_system": (system_family, _same, True),
     "serial": (_serial, _one_in_the_other, True),
     "vendor": (_maker, _share, False),
     "model": (_model, _may_be_one_model, True),

@@ -15,6 +15,8 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from isthmus_hub.assets._meaning import maker, system_family
+
 
 class Strength(IntEnum):
     """Order in which identifiers are believed; a smaller number is tried first and can disprove a larger one."""
@@ -74,7 +76,6 @@ GENERIC_CLASSES = frozenset(
 _REPEATED = re.compile(r"^(.)\1*$")
 _ADDRESS_LIKE = re.compile(r"^(\d{1,3}(\.\d{1,3}){3}|[0-9a-f]*:[0-9a-f:.]+)$")
 _MAC = re.compile(r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")
-_WORD_END = re.compile(r"[\s,/]")
 
 
 class Identifier(NamedTuple):
@@ -93,10 +94,10 @@ class Traits(NamedTuple):
     """What many devices share: it speaks for or against two records being one device, it never decides alone."""
 
     vendor: str = ""
-    """First word of the vendor's name, lower case: spellings differ behind it."""
+    """The maker in one word, whatever the vendor's name is spelt like: see `maker`."""
     model: str = ""
     system: str = ""
-    """First word of the operating system, lower case."""
+    """Family of the operating system, else the first word of its name, lower case."""
     asset_class: str = ""
     """Empty where the source gave a generic one."""
 
@@ -203,11 +204,11 @@ def _identifiers(facts: Mapping[str, Any]) -> set[Identifier]:
 
 
 def _traits(facts: Mapping[str, Any]) -> Traits:
-    asset_class = _said(facts.get("asset_class"))
+    asset_class, system = _said(facts.get("asset_class")), _said(facts.get("operating_system"))
     return Traits(
-        vendor=_said(_WORD_END.split(str(facts.get("vendor") or "").strip(), maxsplit=1)[0]),
+        vendor=maker(_said(facts.get("vendor"))),
         model=_said(facts.get("model")),
-        system=_said(str(facts.get("operating_system") or "").strip().partition(" ")[0]),
+        system=system_family(system) or system.partition(" ")[0],
         asset_class="" if asset_class in GENERIC_CLASSES else asset_class,
     )
 

@@ -60,7 +60,7 @@ class Products:
                 agent = f"{self.rng.getrandbits(128):032x}"
                 yield self.record(
                     "edr", agent, device, hostname=self.named(device, domain=True), serial=device.serial,
-                    vendor=device.vendor, model=device.model, operating_system=device.os, asset_class=_class(device),
+                    vendor=device.vendor, model=device.model, operating_system=_joined(device.os), asset_class=_class(device),
                     technology="it", identifiers=[{"kind": "agent_id", "value": agent}],
                     interfaces=[self.card(each, seen) for each in device.adapters if each is device.adapters[0] or self.chance(0.95)],
                     first_seen=when(begin), last_seen=when(seen),
@@ -81,7 +81,7 @@ class Products:
                 mac = "" if self.chance(0.4) else adapter.mac if inside else self.site.gateways["corp"]
                 yield self.record(
                     "scanner", f"{self.rng.getrandbits(64):016x}", device, hostname=self.named(device) if self.chance(0.7) else "",
-                    operating_system=device.os if self.chance(0.7) else "", vendor="", interfaces=[_card(mac, [ip], scope)],
+                    operating_system=_fingerprint(device.os) if self.chance(0.7) else "", vendor="", interfaces=[_card(mac, [ip], scope)],
                     first_seen=when(day), last_seen=when(day),
                 )  # fmt: skip
 
@@ -214,15 +214,30 @@ def _class(device: Device) -> str:
     return {"phone": "mobile", "camera": "iot", "printer": "iot"}.get(device.role, device.role)
 
 
+_SPELLINGS = {
+    "Siemens": ("Siemens AG", "SIEMENS"),
+    "Rockwell Automation": ("Rockwell Automation/Allen-Bradley", "Allen-Bradley"),
+    "Schneider Electric": ("SCHNEIDER ELECTRIC SE", "Modicon"),
+    "Dell Inc.": ("Dell", "Dell Technologies"),
+    "HP": ("HP Inc.", "Hewlett-Packard", "HPE"),
+    "Cisco": ("Cisco Systems, Inc.", "CISCO"),
+}
+
+
 def _spelt(vendor: str, rng: random.Random) -> str:
     """A vendor as another product writes it."""
-    spellings = {
-        "Siemens": "Siemens AG",
-        "Rockwell Automation": "Rockwell Automation/Allen-Bradley",
-        "Dell Inc.": "Dell",
-        "HP": "HP Inc.",
-    }
-    return spellings.get(vendor, vendor) if rng.random() < 0.5 else vendor
+    spellings, drawn = _SPELLINGS.get(vendor, (vendor,)), rng.random()
+    return spellings[int(drawn * 2 * len(spellings))] if drawn < 0.5 else vendor
+
+
+def _joined(system: str) -> str:
+    """A system as an agent writes it: "WindowsServer2016"."""
+    return system.replace(" ", "") if system.startswith("Windows") else system
+
+
+def _fingerprint(system: str) -> str:
+    """A system as a scanner guesses it from outside: "Microsoft Windows 10"."""
+    return f"Microsoft {system}" if system.startswith("Windows") else f"Linux Kernel on {system}" if system else ""
 
 
 def observed(site: Site) -> list[Record]:
