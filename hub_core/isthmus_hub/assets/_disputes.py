@@ -13,7 +13,7 @@ from itertools import combinations
 from typing import Any, Final, NamedTuple
 
 from isthmus_hub.assets._identity import placeholder
-from isthmus_hub.assets._meaning import Words, maker_names, system_family
+from isthmus_hub.assets._meaning import Words, catalogue_number, maker_names, system_family
 
 Facts = Mapping[str, Any]
 _VIRTUAL: Final = frozenset({"vmware", "virtual"})
@@ -116,7 +116,7 @@ def _kinds(text: str) -> Words:
 
 
 def _serial(text: str) -> str:
-    return "" if placeholder("serial", text) else re.sub(r"[^A-Z0-9]", "", text.upper())
+    return "" if placeholder("serial", text) else catalogue_number(text)
 
 
 def _one_in_the_other(one: str, two: str) -> bool:
@@ -124,7 +124,7 @@ def _one_in_the_other(one: str, two: str) -> bool:
 
 
 def _model(text: str) -> str:
-    return "" if placeholder("hostname", text) else re.sub(r"[^a-z0-9]", "", text.lower())
+    return "" if placeholder("hostname", text) else catalogue_number(text)
 
 
 def _may_be_one_model(one: str, two: str) -> bool:

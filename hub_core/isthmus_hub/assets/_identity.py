@@ -8,14 +8,14 @@ it links nothing by itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from isthmus_hub.assets._meaning import maker, system_family
+from isthmus_hub.assets._meaning import NETBIOS, catalogue_number, maker, system_family
 
 
 class Strength(IntEnum):
@@ -25,9 +25,10 @@ class Strength(IntEnum):
     AGENT = 2
     SERIAL = 3
     HOSTNAME = 4
-    MAC = 5
-    ADDRESS = 6
-    LOCAL_MAC = 7
+    CUT_NAME = 5
+    MAC = 6
+    ADDRESS = 7
+    LOCAL_MAC = 8
 
 
 STRENGTHS: Mapping[str, Strength] = {
@@ -37,12 +38,14 @@ STRENGTHS: Mapping[str, Strength] = {
     "directory_id": Strength.AGENT,
     "serial": Strength.SERIAL,
     "hostname": Strength.HOSTNAME,
+    "cut_name": Strength.CUT_NAME,
     "mac": Strength.MAC,
     "address": Strength.ADDRESS,
     "local_mac": Strength.LOCAL_MAC,
 }
 """Identifier kinds the resolver links by; other kinds are kept on the asset and link nothing. ``local_mac``: a hardware
-address that is not the manufacturer's (made up for privacy, or by a hypervisor), a hint and no more."""
+address that is not the manufacturer's (made up for privacy, or by a hypervisor), a hint and no more. ``cut_name``: what
+NetBIOS keeps of a host's name that is as long or longer: one device, unless several names begin so."""
 
 AGENTS = frozenset(kind for kind, strength in STRENGTHS.items() if strength is Strength.AGENT)
 """Identifiers that something running on the device or its platform gave it."""
@@ -96,6 +99,7 @@ class Traits(NamedTuple):
     vendor: str = ""
     """The maker in one word, whatever the vendor's name is spelt like: see `maker`."""
     model: str = ""
+    """Without signs between: see `catalogue_number`."""
     system: str = ""
     """Family of the operating system, else the first word of its name, lower case."""
     asset_class: str = ""
@@ -186,13 +190,16 @@ def _identifiers(facts: Mapping[str, Any]) -> set[Identifier]:
         if text and not placeholder(kind, text):
             found.add(Identifier(kind, text))
 
-    add("serial", str(facts.get("serial") or "").lower())
-    hostname = str(facts.get("hostname") or "")
-    if hostname and not placeholder("hostname", hostname):
-        add("hostname", hostname_key(hostname))
-    for entry in facts.get("identifiers", ()):
-        if entry.get("kind") in AGENTS or entry.get("kind") in ("serial", "hostname"):
-            add(entry["kind"], str(entry.get("value", "")).lower())
+    for kind, value in _told(facts):
+        if kind == "serial":
+            if not placeholder(kind, value):
+                add(kind, catalogue_number(value))
+        elif kind == "hostname":
+            add(kind, name := hostname_key(value))
+            if len(name) >= NETBIOS:
+                add("cut_name", name[:NETBIOS])
+        else:
+            add(kind, value)
     for interface in facts.get("interfaces", ()):
         mac = str(interface.get("mac") or "").lower()
         if kind := mac_kind(mac):
@@ -203,11 +210,21 @@ def _identifiers(facts: Mapping[str, Any]) -> set[Identifier]:
     return found
 
 
+def _told(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Serials, host names and agents' ids, in lower case; a name that is an address is none."""
+    hostname = str(facts.get("hostname") or "")
+    own = (("serial", facts.get("serial")), ("hostname", "" if placeholder("hostname", hostname) else hostname))
+    others = ((str(entry.get("kind")), entry.get("value")) for entry in facts.get("identifiers", ()))
+    for kind, value in (*own, *others):
+        if value and (kind in AGENTS or kind in ("serial", "hostname")):
+            yield kind, str(value).strip().lower()
+
+
 def _traits(facts: Mapping[str, Any]) -> Traits:
     asset_class, system = _said(facts.get("asset_class")), _said(facts.get("operating_system"))
     return Traits(
         vendor=maker(_said(facts.get("vendor"))),
-        model=_said(facts.get("model")),
+        model=catalogue_number(_said(facts.get("model"))),
         system=system_family(system) or system.partition(" ")[0],
         asset_class="" if asset_class in GENERIC_CLASSES else asset_class,
     )

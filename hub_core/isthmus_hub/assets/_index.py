@@ -187,6 +187,8 @@ class IdentityIndex:
                     concerned |= self._holders[identifier]
                     if kind == "serial":  # it can now, or no longer, tell two holders of a weaker value apart
                         touched |= {each for owner in owners for each in owner.identifiers}
+                    elif kind == "cut_name":
+                        touched.add(Identifier("hostname", identifier.value))
                 elif not is_bad:
                     concerned |= self._holders[identifier]
         return concerned

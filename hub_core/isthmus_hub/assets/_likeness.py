@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from isthmus_hub.assets._cluster import APART, AT_ONCE, MEET, UNDATED, Cluster, relation
 from isthmus_hub.assets._identity import Identifier
+from isthmus_hub.assets._meaning import one_contains_the_other
 from isthmus_hub.assets._weights import Weights
 
 
@@ -81,7 +82,8 @@ def levels(one: Cluster, two: Cluster, weights: Weights, around: Surroundings) -
     for trait, equal, differs in _TRAIT_LEVELS:
         mine, theirs = one.said(trait), two.said(trait)
         if mine and theirs:
-            found.append(differs if mine.isdisjoint(theirs) else equal)
+            same = not mine.isdisjoint(theirs) or (trait == "model" and one_contains_the_other(mine, theirs))
+            found.append(equal if same else differs)
     return found
 
 

@@ -8,7 +8,7 @@ from isthmus_hub.assets._cluster import Cluster, kept_apart, pairs, veto
 from isthmus_hub.assets._evidence import Evidence
 from isthmus_hub.assets._identity import Identifier, Observation
 
-STRONG = ("agent_id", "cloud_id", "directory_id", "serial", "hostname", "mac")
+STRONG = ("agent_id", "cloud_id", "directory_id", "serial", "hostname", "cut_name", "mac")
 """Kinds that link by themselves, strongest first."""
 
 

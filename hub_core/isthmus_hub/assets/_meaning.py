@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable, Set
 from functools import lru_cache
 from typing import Final
 
 Words = frozenset[str]
 
 _WORD = re.compile(r"[^\W_]+")
+_SIGNS = re.compile(r"[\W_]+")
+_SHORTEST = 3
+"""A shorter model stands in too many others to mean one of them."""
+NETBIOS: Final = 15
+"""Characters of a host's name that NetBIOS keeps ([MS-NBTE] 2.2.1), and with it what listens to it."""
 
 _COMMON: Final = frozenset(
     {
@@ -74,3 +80,36 @@ def system_family(text: str) -> str:
     """The family of an operating system: the same for "Windows10" and "Microsoft Windows 10 Pro". Empty for one that is not known here."""
     lower = text.lower()
     return next((family for pattern, family in _FAMILIES if pattern.search(lower)), "")
+
+
+def catalogue_number(text: str) -> str:
+    """A model or serial without the signs that people set between: "6ES7 515-2AM01-0AB0" is "6es75152am010ab0"."""
+    return _SIGNS.sub("", text.casefold())
+
+
+def one_contains_the_other(some: Iterable[str], others: Collection[str]) -> bool:
+    """Whether a value of the ones stands within one of the others: "R650" and "PowerEdge R650" are no contradiction."""
+    return any(
+        (one in other or other in one) and min(len(one), len(other)) >= _SHORTEST for one in some for other in others
+    )
+
+
+def may_be_one_name(some: Set[str], others: Set[str]) -> bool:
+    """Whether two hosts' names can be one: the same, or one of them cut after 15 characters as NetBIOS cuts it.
+
+    A cut name says nothing more where the whole names are known: hosts whose names begin alike are two.
+    """
+    if not any(len(name) == NETBIOS for name in (*some, *others)):
+        return not some.isdisjoint(others)
+    mine, theirs = _whole(some, others), _whole(others, some)
+    if mine and theirs:
+        return not mine.isdisjoint(theirs)
+    return any(_begins(one, other) or _begins(other, one) for one in some for other in others)
+
+
+def _whole(names: Set[str], others: Set[str]) -> Set[str]:
+    return {name for name in names if not any(name != other and _begins(name, other) for other in names | others)}
+
+
+def _begins(cut: str, whole: str) -> bool:
+    return cut == whole or (len(cut) == NETBIOS and whole.startswith(cut))

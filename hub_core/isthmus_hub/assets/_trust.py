@@ -7,25 +7,30 @@ from itertools import combinations
 
 from isthmus_hub.assets._cluster import is_lease, set_up_anew
 from isthmus_hub.assets._identity import AGENTS, Identifier, Observation
+from isthmus_hub.assets._meaning import NETBIOS, may_be_one_name
 
 CROWD = 40
 """A value with more holders than this links nothing: no device is known that often."""
 MANY_ADDRESSES = 6
 """A hardware address seen with so many addresses is a router's: it stands for what is behind it."""
-JUDGED = ("serial", "mac", "local_mac", "hostname", *sorted(AGENTS))
-"""Kinds that may be poisoned, in the order in which one decides on the next: a poisoned serial proves nothing."""
+JUDGED = ("serial", "mac", "local_mac", "cut_name", "hostname", *sorted(AGENTS))
+"""Kinds that may be poisoned, in the order in which one decides on the next: a poisoned serial proves nothing, and a name that may be
+cut is no better than the names that begin so.
+"""
 
 
 def poisoned(identifier: Identifier, owners: Sequence[Observation], bad: Container[Identifier]) -> bool:
     """Whether a value links nothing; ``bad`` has the poisoned values of the kinds before it in `JUDGED`."""
+    kind = identifier.kind
+    if kind == "hostname" and len(identifier.value) == NETBIOS and Identifier("cut_name", identifier.value) in bad:
+        return True
     if len(owners) < 2:
         return False
     if len(owners) > CROWD:
         return True
-    kind = identifier.kind
     if kind == "mac" and len(frozenset().union(*(each.values("address") for each in owners))) >= MANY_ADDRESSES:
         return True
-    anchored = kind == "hostname" and any(each.values(*AGENTS) for each in owners)
+    anchored = kind in ("hostname", "cut_name") and any(each.values(*AGENTS) for each in owners)
     return any(_apart(kind, a, b, bad, anchored=anchored) for a, b in combinations(owners, 2))
 
 
@@ -53,6 +58,8 @@ def _apart(kind: str, a: Observation, b: Observation, bad: Container[Identifier]
 
 def _differ(kind: str, a: Observation, b: Observation, bad: Container[Identifier]) -> bool:
     mine, theirs = a.values(kind), b.values(kind)
-    if not mine or not theirs or mine & theirs:
+    if not mine or not theirs:
+        return False
+    if may_be_one_name(mine, theirs) if kind == "hostname" else mine & theirs:
         return False
     return all(any(Identifier(kind, value) not in bad for value in values) for values in (mine, theirs))

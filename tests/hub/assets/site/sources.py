@@ -11,6 +11,8 @@ from tests.hub.assets.site.world import CELLS, DAYS, VIRTUAL, Adapter, Device, S
 
 from isthmus_sdk import stix
 
+NETBIOS = 15
+"""What listens takes names from NetBIOS, which cuts them."""
 SOURCES = ("edr", "scanner", "cmdb", "guardian", "xdome", "dhcp", "wire")
 
 
@@ -95,8 +97,8 @@ class Products:
             ip = adapter.leases[0].ip if stale else adapter.at(min(DAYS - 1, device.died - 1))
             serial = device.serial if self.chance(0.8) else ""
             yield self.record(
-                "cmdb", f"CI{self.rng.randrange(10**7):07d}", device, name=device.key, serial=serial,
-                hostname=self.named(device), vendor=_spelt(device.vendor, self.rng), model=device.model,
+                "cmdb", f"CI{self.rng.randrange(10**7):07d}", device, name=device.key, serial=_typed(serial),
+                hostname=self.named(device), vendor=_spelt(device.vendor, self.rng), model=f"{device.vendor} {device.model}",
                 asset_class=_class(device), interfaces=[_card(adapter.mac if self.chance(0.3) else "", [ip] if ip and self.chance(0.7) else [], adapter.scope)],
             )  # fmt: skip
 
@@ -107,8 +109,8 @@ class Products:
             mac = self.site.gateways["cell-3"] if adapter.scope == "cell-3" and self.chance(0.4) else adapter.mac
             deep = self.chance(0.6)
             yield self.record(
-                "guardian", f"{self.rng.getrandbits(64):016x}", device, hostname=self.named(device) if self.chance(0.5) else "",
-                vendor=device.vendor if deep else "", model=device.model if deep else "",
+                "guardian", f"{self.rng.getrandbits(64):016x}", device, hostname=self.named(device)[:NETBIOS] if self.chance(0.5) else "",
+                vendor=device.vendor if deep else "", model=_order_number(device.model) if deep else "",
                 serial=device.serial if deep and device.role == "plc" else "", asset_class=_class(device) if deep else "",
                 operating_system=device.os if self.chance(0.5) else "", technology="ot", site="North",
                 interfaces=[_card(mac, [ip], adapter.scope)], first_seen=when(1), last_seen=when(day),
@@ -128,8 +130,8 @@ class Products:
                 continue
             deep = self.chance(0.7)
             yield self.record(
-                "xdome", f"{self.rng.getrandbits(96):024x}", device, hostname=self.named(device) if self.chance(0.4) else "",
-                vendor=_spelt(device.vendor, self.rng) if deep else "Unknown", model=device.model if deep else "",
+                "xdome", f"{self.rng.getrandbits(96):024x}", device, hostname=self.named(device)[:NETBIOS] if self.chance(0.4) else "",
+                vendor=_spelt(device.vendor, self.rng) if deep else "Unknown", model=_order_number(device.model) if deep else "",
                 serial=device.serial if deep and self.chance(0.5) else "", asset_class=_class(device) if deep else "",
                 operating_system=device.os if self.chance(0.5) else "", technology="ot",
                 interfaces=[_card(adapter.mac if self.chance(0.9) else "", [adapter.at(day)], adapter.scope)],
@@ -233,6 +235,16 @@ def _spelt(vendor: str, rng: random.Random) -> str:
 def _joined(system: str) -> str:
     """A system as an agent writes it: "WindowsServer2016"."""
     return system.replace(" ", "") if system.startswith("Windows") else system
+
+
+def _typed(serial: str) -> str:
+    """A serial as people type it off the label."""
+    return f"{serial[:4]}-{serial[4:]}".lower() if len(serial) > 6 else serial
+
+
+def _order_number(model: str) -> str:
+    """A model as protocols carry it."""
+    return model.replace(" ", "").upper()
 
 
 def _fingerprint(system: str) -> str:

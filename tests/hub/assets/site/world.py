@@ -264,7 +264,7 @@ class _Maker:
             ]
             self.add(
                 Device(
-                    f"ews-{number}", "engineering-workstation", adapters, f"EWS{number:02d}", self.serial(vendor), vendor,
+                    f"ews-{number}", "engineering-workstation", adapters, f"ENGINEERING-WS-{number:02d}", self.serial(vendor), vendor,
                     model, "Windows 10", edr=self.rng.random() < 0.7,
                 )
             )  # fmt: skip
