@@ -59,6 +59,7 @@ PLACEHOLDERS = frozenset(
 )  # fmt: skip
 """Values that manufacturers and images ship in place of a real one."""
 
+_BARE_PLACEHOLDERS = frozenset(map(catalogue_number, PLACEHOLDERS))
 SHARED_MACS = (
     "00:00:5e:00:01:",
     "00:00:5e:00:02:",
@@ -66,10 +67,16 @@ SHARED_MACS = (
     "00:00:0c:9f:f",
     "00:05:73:a0:",
     "00:07:b4:00:",
-    "02:42:",
+    "00:05:9a:3c:7",
+    "02:50:41:00:00:01",
+    "20:41:53:59:4e:ff",
 )
 """Hardware addresses that are no device's own: of virtual routers, which move from one to another (VRRP, RFC 9568; HSRP;
-GLBP), and of containers, which are made from their private addresses and are the same on every host."""
+GLBP), and of VPN clients and dial-up, which are the same on every host (AnyConnect, GlobalProtect, Windows RAS)."""
+
+INTERNAL_MACS = ("02:42:", "00:50:56:c0:00:0", "0a:00:27:00:00:", "02:00:4c:4f:4f:50")
+"""Hardware addresses of networks inside a host: of containers, which are made from their private addresses, of host-only and loopback
+adapters (VMware, VirtualBox, Windows). They and the addresses behind them are the same on every host."""
 
 GENERIC_CLASSES = frozenset(
     {"", "unknown", "endpoint", "workstation", "server", "virtual-machine", "controller", "network-device", "iot"}
@@ -145,7 +152,8 @@ def placeholder(kind: str, value: str) -> bool:
     """Whether a value is one of those that say nothing."""
     text = value.strip().lower()
     if kind == "serial":
-        return text in PLACEHOLDERS or len(text) < 4 or bool(_REPEATED.match(text))
+        bare = catalogue_number(text)
+        return bare in _BARE_PLACEHOLDERS or len(bare) < 4 or bool(_REPEATED.match(bare))
     if kind == "mac":
         return mac_kind(text) != "mac"
     if kind == "hostname":
@@ -158,7 +166,7 @@ def mac_kind(mac: str) -> str:
 
     IEEE 802: the second bit of the first octet tells; group addresses and those of virtual routers are no device's own.
     """
-    if not _MAC.match(mac) or not mac.replace(":", "").strip("0") or mac.startswith(SHARED_MACS):
+    if not _MAC.match(mac) or not mac.replace(":", "").strip("0") or mac.startswith((*SHARED_MACS, *INTERNAL_MACS)):
         return ""
     return ("mac", "", "local_mac", "")[int(mac[:2], 16) & 3]
 
@@ -200,14 +208,19 @@ def _identifiers(facts: Mapping[str, Any]) -> set[Identifier]:
                 add("cut_name", name[:NETBIOS])
         else:
             add(kind, value)
-    for interface in facts.get("interfaces", ()):
-        mac = str(interface.get("mac") or "").lower()
+    for interface, mac in _outward(facts):
         if kind := mac_kind(mac):
             found.add(Identifier(kind, mac))
         scope = interface.get("scope", "default")
         for ip in interface.get("ips", ()):
             found.add(Identifier("address", f"{scope}|{ip}"))
     return found
+
+
+def _outward(facts: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], str]]:
+    """Interfaces to networks outside of the host, with their MAC. What has no others may be a container on a real network."""
+    found = [(interface, str(interface.get("mac") or "").lower()) for interface in facts.get("interfaces", ())]
+    return [each for each in found if not each[1].startswith(INTERNAL_MACS)] or found
 
 
 def _told(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

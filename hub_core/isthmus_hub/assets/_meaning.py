@@ -88,7 +88,9 @@ def catalogue_number(text: str) -> str:
 
 
 def one_contains_the_other(some: Iterable[str], others: Collection[str]) -> bool:
-    """Whether a value of the ones stands within one of the others: "R650" and "PowerEdge R650" are no contradiction."""
+    """Whether a value of the ones stands within one of the others: "R650" and "PowerEdge R650" are no contradiction, nor is a serial
+    with its prefix.
+    """
     return any(
         (one in other or other in one) and min(len(one), len(other)) >= _SHORTEST for one in some for other in others
     )

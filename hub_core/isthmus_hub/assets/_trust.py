@@ -7,7 +7,7 @@ from itertools import combinations
 
 from isthmus_hub.assets._cluster import is_lease, set_up_anew
 from isthmus_hub.assets._identity import AGENTS, Identifier, Observation
-from isthmus_hub.assets._meaning import NETBIOS, may_be_one_name
+from isthmus_hub.assets._meaning import NETBIOS, may_be_one_name, one_contains_the_other
 
 CROWD = 40
 """A value with more holders than this links nothing: no device is known that often."""
@@ -60,6 +60,6 @@ def _differ(kind: str, a: Observation, b: Observation, bad: Container[Identifier
     mine, theirs = a.values(kind), b.values(kind)
     if not mine or not theirs:
         return False
-    if may_be_one_name(mine, theirs) if kind == "hostname" else mine & theirs:
+    if (may_be_one_name if kind == "hostname" else one_contains_the_other)(mine, theirs):
         return False
     return all(any(Identifier(kind, value) not in bad for value in values) for values in (mine, theirs))
