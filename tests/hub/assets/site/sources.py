@@ -131,7 +131,7 @@ class Products:
             deep = self.chance(0.7)
             yield self.record(
                 "xdome", f"{self.rng.getrandbits(96):024x}", device, hostname=self.named(device)[:NETBIOS] if self.chance(0.4) else "",
-                vendor=_spelt(device.vendor, self.rng) if deep else "Unknown", model=_order_number(device.model) if deep else "",
+                vendor=_of_adapter(device, _spelt(device.vendor, self.rng)) if deep else "Unknown", model=_order_number(device.model) if deep else "",
                 serial=device.serial if deep and self.chance(0.5) else "", asset_class=_class(device) if deep else "",
                 operating_system=device.os if self.chance(0.5) else "", technology="ot",
                 interfaces=[_card(adapter.mac if self.chance(0.9) else "", [adapter.at(day)], adapter.scope)],
@@ -235,6 +235,11 @@ def _spelt(vendor: str, rng: random.Random) -> str:
 def _joined(system: str) -> str:
     """A system as an agent writes it: "WindowsServer2016"."""
     return system.replace(" ", "") if system.startswith("Windows") else system
+
+
+def _of_adapter(device: Device, vendor: str) -> str:
+    """The maker of a computer, or of its adapter, which the first half of the MAC names."""
+    return "Intel Corporate" if device.os and device.key.endswith(("1", "4", "7")) else vendor
 
 
 def _typed(serial: str) -> str:
