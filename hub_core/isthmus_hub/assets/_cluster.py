@@ -109,14 +109,20 @@ def _known_twice(one: Cluster, two: Cluster, source: str) -> bool:
 
 
 def set_up_anew(a: Observation, b: Observation) -> bool:
-    """One device that a source knows twice: same serial, name and adapters, one life after the other."""
+    """One device that a source knows twice: same serial, name and adapters, one life after the other. Where a serial is not told,
+    an adapter proves it.
+    """
     if a.first is None or a.last is None or b.first is None or b.last is None:
         return False
     if a.last > b.first and b.last > a.first:
         return False
-    serials, names = a.values("serial") & b.values("serial"), a.values("hostname") & b.values("hostname")
-    macs, others = a.values("mac"), b.values("mac")
-    return bool(serials) and bool(names) and (not macs or not others or bool(macs & others))
+    if not a.values("hostname") & b.values("hostname"):
+        return False
+    serials, others = a.values("serial"), b.values("serial")
+    macs, adapters = a.values("mac"), b.values("mac")
+    if serials and others:
+        return bool(serials & others) and (not macs or not adapters or bool(macs & adapters))
+    return bool(macs & adapters)
 
 
 def _is_whole(member: Observation) -> bool:

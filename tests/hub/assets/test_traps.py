@@ -65,6 +65,20 @@ def test_a_computer_that_was_set_up_anew_is_one_device_under_two_agent_ids() -> 
     assert len(devices(before, after, record)) == 1
 
 
+def test_a_computer_set_up_anew_whose_serial_nobody_tells_is_proved_by_its_adapter() -> None:
+    facts = {"hostname": "pc-1", "serial": "To be filled by O.E.M."}
+    before = agent("1", (CABLE, ""), last_seen=EARLY, **facts)
+    after = agent("2", (CABLE, ""), (WIRELESS, ""), first_seen=LATE, **facts)
+    assert len(devices(before, after, lease(CABLE, "10.0.0.1"))) == 1
+
+
+def test_a_computer_that_took_over_a_name_is_another_one_where_its_adapter_is_another() -> None:
+    before = agent("1", (CABLE, ""), hostname="reception", last_seen=EARLY)
+    after = agent("2", (OTHER, ""), hostname="reception", first_seen=LATE)
+    without = agent("3", hostname="reception", first_seen=LATE)
+    assert len(devices(before, after)) == len(devices(before, without)) == 2
+
+
 def test_two_agents_that_live_at_the_same_time_are_two_devices_whatever_they_share() -> None:
     one, two = (agent(name, (CABLE, ""), hostname="pc-1", serial="SN00471") for name in "12")
     assert len(devices(one, two)) == 2
