@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,6 +47,8 @@ class Watching:
     """Coverage, gaps and exposures of the same assets at the same time."""
 
     asked: Asked
+    communications: Sequence[dict[str, Any]]
+    """Of all assets, whoever is asked about."""
     coverage: dict[str, Any]
     """The shape of ``coverage --techniques --json``."""
     gaps: dict[str, Any]
@@ -121,12 +123,14 @@ class Covers:
     ) -> dict[str, Any]:
         """The shape of ``gaps --json``; what is stale is measured against the clock."""
         choice, asked = self._choice(primary), self._asked(site, zone, owner)
-        return self._gaps_of(choice, asked, self._fleet(choice, asked))
+        return self._gaps_of(choice, asked, self._fleet(choice, asked), assets.communications(self.store))
 
-    def _gaps_of(self, choice: Choice, asked: Asked, fleet: covering.Fleet) -> dict[str, Any]:
+    def _gaps_of(
+        self, choice: Choice, asked: Asked, fleet: covering.Fleet, communications: Iterable[Mapping[str, Any]]
+    ) -> dict[str, Any]:
         found = covering.gaps(
             asked.everything,
-            assets.communications(self.store),
+            communications,
             fleet.sources,
             now=datetime.now(UTC),
             rules=self._rules,
@@ -149,20 +153,21 @@ class Covers:
         ``asset`` asks about one, named by its id or by a value that it alone carries.
         """
         asked = self._asked(None, None, owner)
-        rows = self._exposures_of(asked)
+        rows = self.exposures_of(asked.everything, asked.chosen, assets.communications(self.store))
         if asset is not None:
             wanted = self._asset(asset)
             rows = [row for row in rows if row["asset"] == wanted]
         return {"open": len(rows), "exposures": rows if limit is None else rows[: max(limit, 0)]}
 
-    def _exposures_of(self, asked: Asked) -> list[dict[str, Any]]:
-        found = covering.exposures(
-            assets.exposures(self.store),
-            asked.everything,
-            assets.communications(self.store),
-            rules=self._rules,
-        )
-        mine = {each["id"] for each in asked.chosen}
+    def exposures_of(
+        self,
+        everything: Sequence[Mapping[str, Any]],
+        chosen: Sequence[Mapping[str, Any]],
+        communications: Iterable[Mapping[str, Any]],
+    ) -> list[dict[str, Any]]:
+        """The open exposures of the chosen ones, from placed assets and communications that were read already."""
+        found = covering.exposures(assets.exposures(self.store), everything, communications, rules=self._rules)
+        mine = {each["id"] for each in chosen}
         return [row for row in found if row["asset"] in mine]
 
     def watching(self, owner: str | None = None) -> Watching:
@@ -173,11 +178,13 @@ class Covers:
         classes = {each.id: each.asset_class for each in fleet.assets}
         for (id, function), _ in covering.blind_cells(fleet):
             unseen[classes[id], function].append(id)
+        communications = list(assets.communications(self.store))
         return Watching(
             asked,
+            communications,
             self._coverage_of(choice, fleet, techniques=True),
-            self._gaps_of(choice, asked, fleet),
-            self._exposures_of(asked),
+            self._gaps_of(choice, asked, fleet, communications),
+            self.exposures_of(asked.everything, asked.chosen, communications),
             unseen,
         )
 

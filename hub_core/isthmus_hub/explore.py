@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -43,9 +43,12 @@ class Explores:
 
         def placed_assets(self, owner: str | None = None) -> list[dict[str, Any]]: ...
 
-        def exposures(
-            self, owner: str | None = None, limit: int | None = None, asset: str | None = None
-        ) -> dict[str, Any]: ...
+        def exposures_of(
+            self,
+            everything: Sequence[Mapping[str, Any]],
+            chosen: Sequence[Mapping[str, Any]],
+            communications: Iterable[Mapping[str, Any]],
+        ) -> list[dict[str, Any]]: ...
 
     def store_find(self, value: str, limit: int = 1_000) -> dict[str, Any]:
         """Everything that carries a value: an address, a name, a serial number, a CVE, a native id."""
@@ -75,13 +78,13 @@ class Explores:
         ``attributes``: every value that a source gives, and why one of them is believed. ``exposures``: the open ones, the most
         urgent first.
         """
-        wanted = self._asset(asset)
-        for entry in self.placed_assets():
+        wanted, everything = self._asset(asset), self.placed_assets()
+        for entry in everything:
             if entry["id"] == wanted:
                 return {
                     **entry,
                     "attributes": assets.believed(self.store, wanted, self.orders),
-                    "exposures": self.exposures(asset=wanted)["exposures"],
+                    "exposures": self.exposures_of(everything, [entry], assets.communications(self.store)),
                 }
         raise ConfigurationError(f"{asset!r}: is no asset; see `isthmus assets` and `isthmus store find`")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from isthmus_hub import assets
@@ -50,13 +50,17 @@ class Places:
     def zones(self, owner: str | None = None) -> dict[str, Any]:
         """The shape of ``zones --json``: zones, observed conduits, what breaks the declared model, ways into OT."""
         everything = self.placed_assets()
-        return self.zones_of(everything, None if owner is None else self.owned(everything, owner))
+        chosen = None if owner is None else self.owned(everything, owner)
+        return self.zones_of(everything, assets.communications(self.store), chosen)
 
     def zones_of(
-        self, everything: Sequence[Mapping[str, Any]], chosen: Sequence[Mapping[str, Any]] | None = None
+        self,
+        everything: Sequence[Mapping[str, Any]],
+        communications: Iterable[Mapping[str, Any]],
+        chosen: Sequence[Mapping[str, Any]] | None = None,
     ) -> dict[str, Any]:
-        """The same from placed assets that were read already; what concerns the chosen ones with ``chosen``."""
-        found = overview(everything, assets.communications(self.store), self.zone_model)
+        """The same from placed assets and communications that were read already; what concerns the chosen ones with ``chosen``."""
+        found = overview(everything, communications, self.zone_model)
         if chosen is None:
             return found
         mine = {asset["id"] for asset in chosen}

@@ -28,7 +28,17 @@ from typing import Any
 
 from isthmus_connectors.aws_security import simulated_rows
 from isthmus_connectors.aws_security.simulated_rows import PRODUCT, Account
-from isthmus_connectors.simulation import Key, Plant, Refusal, Reply, Request, run, verify
+from isthmus_connectors.simulation import (
+    Key,
+    Plant,
+    Refusal,
+    Reply,
+    Request,
+    add_secret,
+    given_secret,
+    run,
+    verify,
+)
 
 ACTIONS = {
     "GetFindings": "securityhub:GetFindings",
@@ -355,15 +365,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--region", default="eu-central-1")
     parser.add_argument("--account", default="111122223333")
     parser.add_argument("--access-key-id", default="AKIDEXAMPLE")
-    parser.add_argument("--secret-access-key", default="secret-key", help="a made-up one: the simulator guards nothing")
-    parser.add_argument(
-        "--secret-access-key-file", type=Path, help="file that holds it, so that it stands in no list of processes"
-    )
+    add_secret(parser, "secret-access-key", "secret-key")
     parser.add_argument("--rate", type=int, help="requests a minute of each service before it throttles")
 
     def build(options: argparse.Namespace) -> Callable[[Request], Reply]:
-        file = options.secret_access_key_file
-        secret = file.read_text().strip() if file else options.secret_access_key
+        secret = given_secret(options, "secret-access-key")
         cloud = AwsCloud(
             Plant(options.data, PRODUCT),
             account=Account(options.account, options.region),

@@ -22,7 +22,15 @@ from pathlib import Path
 from typing import Any
 
 from isthmus_connectors.claroty_xdome import asked
-from isthmus_connectors.simulation import Plant, Reply, Request, iso, run
+from isthmus_connectors.simulation import (
+    Plant,
+    Reply,
+    Request,
+    add_secret,
+    given_secret,
+    iso,
+    run,
+)
 
 PRODUCT = "claroty-xdome"
 _MOST = 5000
@@ -267,12 +275,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see :func:`isthmus_connectors.simulation.run` for the common options."""
     parser = argparse.ArgumentParser(prog="claroty_xdome.simulator", description="Claroty xDome's API v1, simulated.")
     parser.add_argument("--data", type=Path, required=True, help="plant file (JSON)")
-    parser.add_argument("--token", default="xdome", help="a made-up one: the simulator guards nothing")
-    parser.add_argument("--token-file", type=Path, help="file that holds it, so that it stands in no list of processes")
+    add_secret(parser, "token", "xdome")
     parser.add_argument("--rate", type=int, default=0, help="requests a minute; 0 for no limit")
 
     def build(options: argparse.Namespace) -> Callable[[Request], Reply]:
-        token = options.token_file.read_text().strip() if options.token_file else options.token
+        token = given_secret(options, "token")
         return Tenant(Plant(options.data, PRODUCT), token=token, rate=options.rate).answer
 
     return run(parser, build, arguments)

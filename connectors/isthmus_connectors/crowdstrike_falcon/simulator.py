@@ -20,7 +20,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from isthmus_connectors.simulation import Plant, Reply, Request, iso, run
+from isthmus_connectors.simulation import (
+    Plant,
+    Reply,
+    Request,
+    add_secret,
+    given_secret,
+    iso,
+    run,
+)
 
 PRODUCT = "crowdstrike-falcon"
 CID = "0123456789abcdef0123456789abcdef"
@@ -299,10 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m isthmus_connectors.crowdstrike_falcon.simulator")
     parser.add_argument("--data", type=Path, required=True, help="plant file (JSON)")
     parser.add_argument("--client-id", default="falcon-client")
-    parser.add_argument("--secret", default="falcon-secret", help="a made-up one: the simulator guards nothing")
-    parser.add_argument(
-        "--secret-file", type=Path, help="file that holds it, so that it stands in no list of processes"
-    )
+    add_secret(parser, "secret", "falcon-secret")
     parser.add_argument("--expires-in", type=int, default=LIFETIME, help="seconds that a token is good for")
     parser.add_argument("--rate", type=int, default=6000, help="requests a minute before 429")
     parser.add_argument("--deny", action="append", default=[], metavar="LIST", help="hosts, alerts or vulnerabilities")
@@ -311,7 +316,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FalconCloud(
             Plant(options.data, PRODUCT),
             client_id=options.client_id,
-            secret=options.secret_file.read_text().strip() if options.secret_file else options.secret,
+            secret=given_secret(options, "secret"),
             expires_in=options.expires_in,
             rate=options.rate,
             denied=options.deny,

@@ -32,7 +32,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from isthmus_connectors.simulation import Plant, Reply, Request, iso, run
+from isthmus_connectors.simulation import (
+    Plant,
+    Reply,
+    Request,
+    add_secret,
+    given_secret,
+    iso,
+    run,
+)
 
 PRODUCT = "microsoft-defender"
 _PLATFORMS = {
@@ -479,10 +487,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="plant file (JSON)")
     parser.add_argument("--tenant-id", default="11111111-2222-3333-4444-555555555555")
     parser.add_argument("--client-id", default="isthmus")
-    parser.add_argument("--client-secret", default="defender", help="a made-up one: the simulator guards nothing")
-    parser.add_argument(
-        "--client-secret-file", type=Path, help="file that holds it, so that it stands in no list of processes"
-    )
+    add_secret(parser, "client-secret", "defender")
     parser.add_argument("--expires-in", type=float, default=3599, help="seconds that a token lives")
     parser.add_argument("--page-size", type=int, default=10_000)
     parser.add_argument("--rate", type=int, help="calls a minute before 429")
@@ -493,9 +498,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             Plant(options.data, PRODUCT),
             tenant_id=options.tenant_id,
             client_id=options.client_id,
-            client_secret=options.client_secret_file.read_text().strip()
-            if options.client_secret_file
-            else options.client_secret,
+            client_secret=given_secret(options, "client-secret"),
             expires_in=options.expires_in,
             page_size=options.page_size,
             rate=options.rate,

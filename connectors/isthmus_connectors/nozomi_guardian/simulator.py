@@ -22,7 +22,15 @@ from pathlib import Path
 from typing import Any
 
 from isthmus_connectors.nozomi_guardian import n2ql
-from isthmus_connectors.simulation import Plant, Reply, Request, epoch_ms, run
+from isthmus_connectors.simulation import (
+    Plant,
+    Reply,
+    Request,
+    add_secret,
+    epoch_ms,
+    given_secret,
+    run,
+)
 
 PRODUCT = "nozomi-guardian"
 PATH = "/api/open/query/do"
@@ -325,10 +333,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="nozomi_guardian.simulator", description="Guardian's open API, simulated.")
     parser.add_argument("--data", type=Path, required=True, help="plant file (JSON)")
     parser.add_argument("--username", default="hub")
-    parser.add_argument("--password", default="guardian", help="a made-up one: the simulator guards nothing")
-    parser.add_argument(
-        "--password-file", type=Path, help="file that holds it, so that it stands in no list of processes"
-    )
+    add_secret(parser, "password", "guardian")
     parser.add_argument("--max-rows", type=int, default=1000)
 
     def build(options: argparse.Namespace) -> Any:
@@ -336,7 +341,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         guardian = Guardian(
             plant,
             username=options.username,
-            password=options.password_file.read_text().strip() if options.password_file else options.password,
+            password=given_secret(options, "password"),
             max_rows=options.max_rows,
         )
         return guardian.answer

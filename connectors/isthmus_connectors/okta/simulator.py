@@ -23,7 +23,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from isthmus_connectors.simulation import Plant, Reply, Request, iso, run
+from isthmus_connectors.simulation import (
+    Plant,
+    Reply,
+    Request,
+    add_secret,
+    given_secret,
+    iso,
+    run,
+)
 
 PRODUCT = "okta"
 _CLAUSE = re.compile(r'\s*(lastUpdated|status)\s+(eq|ge|gt|le|lt)\s+"([^"]*)"\s*')
@@ -293,15 +301,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line; see the module's text."""
     parser = argparse.ArgumentParser(prog="python -m isthmus_connectors.okta.simulator", description="Okta, simulated")
     parser.add_argument("--data", type=Path, required=True, help="plant file (JSON)")
-    parser.add_argument("--token", default="okta-token", help="a made-up one: the simulator guards nothing")
-    parser.add_argument("--token-file", type=Path, help="file that holds it, so that it stands in no list of processes")
+    add_secret(parser, "token", "okta-token")
     parser.add_argument("--rate", type=int, help="calls a minute before 429")
     parser.add_argument(
         "--deny", action="append", default=[], metavar="LIST", help="users, groups, devices or logs: 403"
     )
 
     def build(options: argparse.Namespace) -> Callable[[Request], Reply]:
-        token = options.token_file.read_text().strip() if options.token_file else options.token
+        token = given_secret(options, "token")
         return OktaOrg(Plant(options.data, PRODUCT), token=token, rate=options.rate, denied=options.deny).answer
 
     return run(parser, build, arguments)

@@ -24,7 +24,15 @@ from typing import Any
 from urllib.parse import urlencode
 
 from isthmus_connectors.servicenow_cmdb.query import ITEM_FIELDS
-from isthmus_connectors.simulation import Plant, Reply, Request, epoch_ms, run
+from isthmus_connectors.simulation import (
+    Plant,
+    Reply,
+    Request,
+    add_secret,
+    epoch_ms,
+    given_secret,
+    run,
+)
 
 PRODUCT = "servicenow-cmdb"
 RELATIONS = "cmdb_rel_ci"
@@ -240,15 +248,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--data", type=Path, required=True, help="plant file (JSON)")
     parser.add_argument("--username", default="isthmus")
-    parser.add_argument("--password", default="servicenow", help="a made-up one: the simulator guards nothing")
-    parser.add_argument(
-        "--password-file", type=Path, help="file that holds it, so that it stands in no list of processes"
-    )
+    add_secret(parser, "password", "servicenow")
     parser.add_argument("--rate", type=int, help="calls a minute before 429")
     parser.add_argument("--deny", action="append", default=[], metavar="TABLE", help="a table that answers 403")
 
     def build(options: argparse.Namespace) -> Callable[[Request], Reply]:
-        password = options.password_file.read_text().strip() if options.password_file else options.password
+        password = given_secret(options, "password")
         plant = Plant(options.data, PRODUCT)
         return Instance(
             plant, username=options.username, password=password, rate=options.rate, denied=options.deny

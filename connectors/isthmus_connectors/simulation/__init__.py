@@ -6,6 +6,7 @@ can be shown through several products at once. Standard library only: a simulato
 """
 
 from isthmus_connectors.simulation._plant import Plant, PlantError, epoch_ms, iso
+from isthmus_connectors.simulation._secret import add_secret, given_secret
 from isthmus_connectors.simulation._server import Fault, Reply, Request, Server, run
 from isthmus_connectors.simulation._sigv4 import Key, Refusal, verify
 
@@ -18,7 +19,9 @@ __all__ = [
     "Reply",
     "Request",
     "Server",
+    "add_secret",
     "epoch_ms",
+    "given_secret",
     "iso",
     "run",
     "verify",

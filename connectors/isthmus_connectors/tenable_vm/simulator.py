@@ -21,7 +21,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from isthmus_connectors.simulation import Plant, Reply, Request, iso, run
+from isthmus_connectors.simulation import (
+    Plant,
+    Reply,
+    Request,
+    add_secret,
+    given_secret,
+    iso,
+    run,
+)
 
 PRODUCT = "tenable-vm"
 LIFE = 86_400
@@ -239,10 +247,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m isthmus_connectors.tenable_vm.simulator")
     parser.add_argument("--data", type=Path, required=True, help="plant file (JSON)")
     parser.add_argument("--access-key", default="tenable-access")
-    parser.add_argument("--secret-key", default="tenable-secret", help="a made-up one: the simulator guards nothing")
-    parser.add_argument(
-        "--secret-key-file", type=Path, help="file that holds it, so that it stands in no list of processes"
-    )
+    add_secret(parser, "secret-key", "tenable-secret")
     parser.add_argument("--looks", type=int, default=3, help="how often an export is looked at until it is done")
     parser.add_argument("--rows", type=int, help="rows in a chunk")
     parser.add_argument("--rate", type=int, default=6000, help="requests a minute before 429")
@@ -252,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return TenableCloud(
             Plant(options.data, PRODUCT),
             access_key=options.access_key,
-            secret_key=options.secret_key_file.read_text().strip() if options.secret_key_file else options.secret_key,
+            secret_key=given_secret(options, "secret-key"),
             looks=options.looks,
             rows=options.rows,
             rate=options.rate,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Set
 
 from isthmus_hub.assets._identity import AGENTS, TRAITS, Identifier, Observation
-from isthmus_hub.assets._meaning import may_be_one_name, one_contains_the_other
+from isthmus_hub.assets._meaning import may_be_one
 
 Span = tuple[int | None, int | None]
 """First and last day; the last is ``None`` where nobody said when."""
@@ -80,7 +80,7 @@ def veto(one: Cluster, two: Cluster, poisoned: Container[Identifier]) -> str:
             return f"{source} knows them as two devices"
     for kind in ("serial", "hostname"):
         mine, theirs = one.said(kind), two.said(kind)
-        if not mine or not theirs or (may_be_one_name if kind == "hostname" else one_contains_the_other)(mine, theirs):
+        if not mine or not theirs or may_be_one(kind, mine, theirs):
             continue
         # A serial that several devices have says nothing about this one.
         if kind != "serial" or all(

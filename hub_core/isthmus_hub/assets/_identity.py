@@ -78,6 +78,8 @@ INTERNAL_MACS = ("02:42:", "00:50:56:c0:00:0", "0a:00:27:00:00:", "02:00:4c:4f:4
 """Hardware addresses of networks inside a host: of containers, which are made from their private addresses, of host-only and loopback
 adapters (VMware, VirtualBox, Windows). They and the addresses behind them are the same on every host."""
 
+_NOBODYS_MACS = (*SHARED_MACS, *INTERNAL_MACS)
+
 GENERIC_CLASSES = frozenset(
     {"", "unknown", "endpoint", "workstation", "server", "virtual-machine", "controller", "network-device", "iot"}
 )
@@ -166,7 +168,7 @@ def mac_kind(mac: str) -> str:
 
     IEEE 802: the second bit of the first octet tells; group addresses and those of virtual routers are no device's own.
     """
-    if not _MAC.match(mac) or not mac.replace(":", "").strip("0") or mac.startswith((*SHARED_MACS, *INTERNAL_MACS)):
+    if not _MAC.match(mac) or not mac.replace(":", "").strip("0") or mac.startswith(_NOBODYS_MACS):
         return ""
     return ("mac", "", "local_mac", "")[int(mac[:2], 16) & 3]
 

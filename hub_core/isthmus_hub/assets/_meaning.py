@@ -1,4 +1,4 @@
-"""What makers' and systems' names mean: vendors write one in many ways, and equipment goes by the names of what was bought up. Pure."""
+"""What names, serials and models mean, whoever wrote them: spellings, makers that were bought up, signs between, names that were cut. Pure."""
 
 from __future__ import annotations
 
@@ -69,10 +69,9 @@ def maker_names(text: str) -> Words:
 def maker(text: str) -> str:
     """One word for a maker: the same for "SIEMENS AG" and "Siemens", for "Allen-Bradley" and "Rockwell Automation". Empty: nobody."""
     names = maker_names(text)
-    if one := next((names_of_one for names_of_one in _ONE_MAKER if names_of_one & names), None):
-        return min(one)
-    ordered = _WORD.findall(text.casefold())
-    return next((word for word in ordered if word in names), "")
+    if group := next((group for group in _ONE_MAKER if group & names), None):
+        return min(group)
+    return next((word for word in _WORD.findall(text.casefold()) if word in names), "")
 
 
 @lru_cache(maxsize=4096)
@@ -85,6 +84,11 @@ def system_family(text: str) -> str:
 def catalogue_number(text: str) -> str:
     """A model or serial without the signs that people set between: "6ES7 515-2AM01-0AB0" is "6es75152am010ab0"."""
     return _SIGNS.sub("", text.casefold())
+
+
+def may_be_one(kind: str, some: Set[str], others: Set[str]) -> bool:
+    """Whether serials, or host names, can be those of one device."""
+    return (may_be_one_name if kind == "hostname" else one_contains_the_other)(some, others)
 
 
 def one_contains_the_other(some: Iterable[str], others: Collection[str]) -> bool:

@@ -7,7 +7,7 @@ from itertools import combinations
 
 from isthmus_hub.assets._cluster import is_lease, set_up_anew
 from isthmus_hub.assets._identity import AGENTS, Identifier, Observation
-from isthmus_hub.assets._meaning import NETBIOS, may_be_one_name, one_contains_the_other
+from isthmus_hub.assets._meaning import NETBIOS, may_be_one
 
 CROWD = 40
 """A value with more holders than this links nothing: no device is known that often."""
@@ -58,8 +58,6 @@ def _apart(kind: str, a: Observation, b: Observation, bad: Container[Identifier]
 
 def _differ(kind: str, a: Observation, b: Observation, bad: Container[Identifier]) -> bool:
     mine, theirs = a.values(kind), b.values(kind)
-    if not mine or not theirs:
-        return False
-    if (may_be_one_name if kind == "hostname" else one_contains_the_other)(mine, theirs):
+    if not mine or not theirs or may_be_one(kind, mine, theirs):
         return False
     return all(any(Identifier(kind, value) not in bad for value in values) for values in (mine, theirs))

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
 from isthmus_hub.report._findings import Findings
 from isthmus_hub.report._markup import count, counted, few, table, text, words
 
-MOST = 25
-"""Vulnerabilities that are listed; who mends these first asks again."""
 Rows = list[Mapping[str, Any]]
-
-
-def vulnerabilities(found: Findings) -> list[Rows]:
-    """The exposures of each listed vulnerability, by the most urgent of its assets."""
-    grouped: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for row in found.exposures:  # the most urgent first, so each group and the groups are in that order
-        grouped[str(row["vulnerability"])].append(row)
-    return list(grouped.values())[:MOST]
 
 
 def exposed(found: Findings) -> str:
     """The table, and how many there are in all."""
-    listed = vulnerabilities(found)
+    listed = found.vulnerabilities
     shown = table(
         ("Priority#", "Vulnerability", "Exploited", "CVSS#", "Assets#", "The most urgent of them", "Reached from", "Fix", "Said by"),
         (_row(number, rows) for number, rows in enumerate(listed)),
@@ -59,4 +49,4 @@ def _row(number: int, rows: Rows) -> str:
     )
 
 
-__all__ = ["MOST", "exploited", "exposed", "vulnerabilities"]
+__all__ = ["exploited", "exposed"]

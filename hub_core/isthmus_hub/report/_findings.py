@@ -11,6 +11,8 @@ UNKNOWN = "unknown"
 """The zone of assets whose zone nobody knows, as `zones` calls it."""
 FUNCTIONS = ("identify", "protect", "detect", "respond", "recover")
 """Columns of the matrix, as `coverage` names them."""
+MOST_VULNERABILITIES = 25
+"""So many are listed; who mends these first asks again."""
 WITNESSES = {
     "both": "seen on host and wire",
     "host": "by a host sensor only",
@@ -54,6 +56,14 @@ class Findings:
         return sorted(inside, key=lambda asset: (str(asset.get("zone") or "~"), str(asset.get("name")), asset["id"]))
 
     @cached_property
+    def vulnerabilities(self) -> list[list[Mapping[str, Any]]]:
+        """The exposures of each vulnerability that is listed, by the most urgent of its assets."""
+        grouped: dict[str, list[Mapping[str, Any]]] = {}
+        for row in self.exposures:  # the most urgent first, so each group and the groups are in that order
+            grouped.setdefault(str(row["vulnerability"]), []).append(row)
+        return list(grouped.values())[:MOST_VULNERABILITIES]
+
+    @cached_property
     def bridging(self) -> frozenset[str]:
         """Assets that are in several networks."""
         return frozenset(id for gap in self.gaps["gaps"] if gap["kind"] == "bridge" for id in gap["assets"])
@@ -80,4 +90,4 @@ def zone_of(asset: Mapping[str, Any]) -> str:
     return str(asset.get("zone") or UNKNOWN)
 
 
-__all__ = ["FUNCTIONS", "UNKNOWN", "WITNESSES", "Findings", "cell_name", "seen_by", "zone_of"]
+__all__ = ["FUNCTIONS", "MOST_VULNERABILITIES", "UNKNOWN", "WITNESSES", "Findings", "cell_name", "seen_by", "zone_of"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from isthmus_hub.report._exposures import vulnerabilities
 from isthmus_hub.report._findings import Findings, cell_name, seen_by, zone_of
 from isthmus_hub.report._markup import count, data, minute, table, text
 
@@ -30,7 +29,7 @@ def inventory(found: Findings, numbers: Mapping[int, int]) -> str:
         "rows": rows,
         "gaps": _gaps(found, places, numbers),
         "cells": _cells(found, places),
-        "exposed": [_rows((row["asset"] for row in each), places) for each in vulnerabilities(found)],
+        "exposed": [_rows((row["asset"] for row in each), places) for each in found.vulnerabilities],
     }
     more = f"<noscript><p class=soft>The first {FIRST} of {len(rows):,}; <code>isthmus assets</code> lists all.</p></noscript>"  # fmt: skip
     return (

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from isthmus_hub.config import ConnectorConfig
+from isthmus_hub.runtime._texts import texts
 from isthmus_sdk.manifest import Manifest
 from isthmus_sdk.url import InvalidUrl, Url
 
@@ -30,16 +31,11 @@ def account_folder(parent: Path, chosen: ConnectorConfig, manifest: Manifest) ->
 
 
 def _origins(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
+    for text in texts(value):
         try:
-            yield str(Url(value).origin)
+            yield str(Url(text).origin)
         except InvalidUrl:
-            return
-    elif isinstance(value, Mapping):
-        yield from _origins(list(value.values()))
-    elif isinstance(value, Iterable):
-        for item in value:
-            yield from _origins(item)
+            continue
 
 
 __all__ = ["account_folder"]

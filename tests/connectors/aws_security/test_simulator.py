@@ -162,17 +162,23 @@ def test_a_request_of_another_time_is_refused(minutes: int, words: str) -> None:
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
-def test_a_service_is_told_apart_from_another_by_the_signature() -> None:
+def findings_asked(simulated: AwsCloud, **asked: int) -> Request:
+    """The request, as boto3 signed it, for findings of Security Hub."""
     kept: list[Request] = []
-    simulated = cloud()
 
     def answer(request: Request) -> Reply:
         kept.append(request)
         return simulated.answer(request)
 
     with Server(answer) as server:
-        client("securityhub", server.url).get_findings()
+        client("securityhub", server.url).get_findings(**asked)
     (request,) = kept
+    return request
+
+
+def test_a_service_is_told_apart_from_another_by_the_signature() -> None:
+    simulated = cloud()
+    request = findings_asked(simulated)
     wrong = Request(request.method, "/detector", {}, request.headers, request.body)
     assert "correct service: 'guardduty'" in simulated.answer(wrong).body["message"]
 
@@ -188,16 +194,8 @@ def test_a_service_is_told_apart_from_another_by_the_signature() -> None:
     ],
 )
 def test_what_is_changed_on_the_way_breaks_the_signature(changed: dict[str, Any]) -> None:
-    kept: list[Request] = []
     simulated = cloud()
-
-    def answer(request: Request) -> Reply:
-        kept.append(request)
-        return simulated.answer(request)
-
-    with Server(answer) as server:
-        client("securityhub", server.url).get_findings(MaxResults=1)
-    (sent,) = kept
+    sent = findings_asked(simulated, MaxResults=1)
     headers = {**sent.headers, "content-type": sent.headers["content-type"], **changed.get("headers", {})}
     body, query = changed.get("body", sent.body), changed.get("query", sent.query)
     assert simulated.answer(sent).status == 200

@@ -16,7 +16,7 @@ import isthmus_hub.report
 from isthmus_hub.coverage import CAUSES as ALL_CAUSES
 from isthmus_hub.coverage import KINDS as ALL_KINDS
 from isthmus_hub.report import Findings, page
-from isthmus_hub.report._exposures import MOST, vulnerabilities
+from isthmus_hub.report._findings import MOST_VULNERABILITIES as MOST
 from isthmus_hub.report._gaps import CAUSES, KINDS, WORST, closing, ranked
 from isthmus_hub.report._inventory import FIRST
 from isthmus_hub.report._markup import percent
@@ -176,7 +176,7 @@ def test_a_vulnerability_is_told_once_with_the_assets_that_are_open_to_it() -> N
         exposure(three, "CVE-2024-1", 4.0, kev=True, reach="own_zone"),
     ]
     html = page(findings([one, two, three], exposures=rows))
-    assert [[row["name"] for row in each] for each in vulnerabilities(findings([one], exposures=rows))] == [
+    assert [[row["name"] for row in each] for each in findings([one], exposures=rows).vulnerabilities] == [
         ["CVE-2024-1", "CVE-2024-1"],
         ["CVE-2023-2"],
     ]
